@@ -1,0 +1,1 @@
+"""Mail at rest: tenants, domains, mailboxes, aliases, and the folders and messages they hold."""

@@ -1,0 +1,9 @@
+"""The accounts app as Django sees it."""
+
+from django.apps import AppConfig
+
+
+class AccountsConfig(AppConfig):
+    name = "accounts"
+    verbose_name = "Accounts and mail"
+    default_auto_field = "django.db.models.BigAutoField"

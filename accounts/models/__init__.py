@@ -1,0 +1,34 @@
+"""The nouns of mail at rest, one a file."""
+
+from accounts.models.alias import Alias, AliasTarget
+from accounts.models.blob import Blob, CommitMark, Segment
+from accounts.models.change import Change
+from accounts.models.domain import DkimKey, Domain
+from accounts.models.folder import Folder, FolderSnapshot, Subscription
+from accounts.models.mailbox import Credential, Mailbox, MaildropLock
+from accounts.models.message import Entry, Message, Vanished
+from accounts.models.tenant import Tenant
+from accounts.models.user import Membership, User
+
+__all__ = [
+    "Alias",
+    "AliasTarget",
+    "Blob",
+    "Change",
+    "CommitMark",
+    "Credential",
+    "DkimKey",
+    "Domain",
+    "Entry",
+    "Folder",
+    "FolderSnapshot",
+    "Mailbox",
+    "MaildropLock",
+    "Membership",
+    "Message",
+    "Segment",
+    "Subscription",
+    "Tenant",
+    "User",
+    "Vanished",
+]

@@ -1,0 +1,46 @@
+"""Where octets lie: segments on disk and the ranges in them that rows point at."""
+
+from django.db import models
+
+
+class Segment(models.Model):
+    """A file that one process appends to; `name` is relative to the blob store's directory."""
+
+    name = models.CharField(max_length=120, unique=True)
+    is_sealed = models.BooleanField(default=False)
+    size = models.BigIntegerField(default=0, help_text="Octets, known once sealed.")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Blob(models.Model):
+    """A run of octets in a segment. It is dead once no foreign key of any model points at it."""
+
+    segment = models.ForeignKey(Segment, models.PROTECT, related_name="blobs")
+    offset = models.BigIntegerField(help_text="Of the record's payload, in octets.")
+    length = models.BigIntegerField(help_text="Octets of the payload as stored.")
+    created_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["segment", "offset"], name="blob_place"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.segment_id}:{self.offset}+{self.length}"
+
+
+class CommitMark(models.Model):
+    """One row a group commit, written inside it.
+
+    A commit whose outcome is unknown (connection lost in COMMIT) is repeated only if its mark is
+    absent. Rows older than a day mean nothing and are purged.
+    """
+
+    id = models.UUIDField(primary_key=True)
+    created_at = models.DateTimeField(db_index=True)
+
+    def __str__(self) -> str:
+        return str(self.id)

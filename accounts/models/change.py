@@ -1,0 +1,25 @@
+"""The change log: what happened to mail, in order, for tailers that keep a cursor."""
+
+from django.db import models
+
+
+class Change(models.Model):
+    """One row a folder and commit. Readers ask the folder's rows above the MODSEQ they know."""
+
+    class Kind(models.TextChoices):
+        APPENDED = "appended"
+        FLAGS = "flags"
+        VANISHED = "vanished"
+        FOLDER = "folder"
+
+    mailbox = models.ForeignKey("accounts.Mailbox", models.CASCADE, related_name="+")
+    folder = models.ForeignKey("accounts.Folder", models.SET_NULL, null=True, related_name="+")
+    kind = models.CharField(max_length=10, choices=Kind.choices)
+    modseq = models.BigIntegerField()
+    at = models.DateTimeField()
+
+    class Meta:
+        indexes = [models.Index(fields=["mailbox", "modseq"], name="change_mailbox_modseq")]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.folder_id}@{self.modseq}"

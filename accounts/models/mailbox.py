@@ -1,0 +1,89 @@
+"""An address that logs in and stores mail, and the secrets that open it."""
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+
+class Mailbox(models.Model):
+    """The only lock of the mail store: UIDs, MODSEQ and usage are allocated under this row."""
+
+    domain = models.ForeignKey("accounts.Domain", models.PROTECT, related_name="mailboxes")
+    local_part = models.CharField(
+        _("local part"), max_length=255, help_text=_("What stands before the @, in lower case.")
+    )
+    name = models.CharField(_("display name"), max_length=200, blank=True)
+    user = models.OneToOneField(
+        "accounts.User", models.SET_NULL, null=True, blank=True, related_name="mailbox"
+    )
+    quota_bytes = models.BigIntegerField(
+        _("quota"), default=0, help_text=_("Octets; 0 means unlimited.")
+    )
+    used_bytes = models.BigIntegerField(_("used"), default=0, editable=False)
+    highest_modseq = models.BigIntegerField(default=0, editable=False)
+    next_uidvalidity = models.BigIntegerField(default=1, editable=False)
+    full_since = models.DateTimeField(_("full since"), null=True, blank=True, editable=False)
+    is_suspended = models.BooleanField(_("suspended"), default=False)
+    credential_version = models.PositiveIntegerField(default=1, editable=False)
+    created_at = models.DateTimeField(_("created"), auto_now_add=True)
+
+    class Meta:
+        verbose_name = _("mailbox")
+        verbose_name_plural = _("mailboxes")
+        ordering = ["domain__name", "local_part"]
+        constraints = [
+            models.UniqueConstraint(fields=["domain", "local_part"], name="mailbox_address"),
+        ]
+
+    def __str__(self) -> str:
+        return self.address
+
+    @property
+    def address(self) -> str:
+        return f"{self.local_part}@{self.domain.name}"
+
+
+class Credential(models.Model):
+    """One secret that opens a mailbox; only a hash of it is kept."""
+
+    class Kind(models.TextChoices):
+        PASSWORD = "password", _("password")
+        APP_PASSWORD = "app-password", _("app password")
+
+    mailbox = models.ForeignKey(Mailbox, models.CASCADE, related_name="credentials")
+    kind = models.CharField(_("kind"), max_length=16, choices=Kind.choices, default=Kind.PASSWORD)
+    hash = models.CharField(
+        _("hash"),
+        max_length=300,
+        editable=False,
+        help_text=_("argon2id in PHC form, or an imported {SCHEME}hash until the next login."),
+    )
+    label = models.CharField(_("label"), max_length=100, blank=True)
+    created_at = models.DateTimeField(_("created"), auto_now_add=True)
+    last_used_at = models.DateTimeField(_("last used"), null=True, blank=True, editable=False)
+
+    class Meta:
+        verbose_name = _("credential")
+        verbose_name_plural = _("credentials")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["mailbox"],
+                condition=models.Q(kind="password"),
+                name="credential_one_password",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.mailbox} · {self.get_kind_display()} {self.label}".strip()
+
+
+class MaildropLock(models.Model):
+    """The exclusive lock of a POP3 session (RFC 1939 §4). It ends by itself at `expires_at`."""
+
+    mailbox = models.OneToOneField(
+        Mailbox, models.CASCADE, primary_key=True, related_name="maildrop_lock"
+    )
+    token = models.UUIDField()
+    expires_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.mailbox_id} until {self.expires_at}"

@@ -1,0 +1,71 @@
+"""Immutable mail, and its places in folders."""
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+
+class Message(models.Model):
+    """The octets a reader sees are `prefix` followed by the blob.
+
+    `prefix` holds this recipient's trace headers; the blob is shared by all recipients and copies.
+    The prepared forms are wire bytes of RFC 9051 §7.5.2, made once at delivery.
+    """
+
+    mailbox = models.ForeignKey("accounts.Mailbox", models.CASCADE, related_name="messages")
+    blob = models.ForeignKey("accounts.Blob", models.PROTECT, related_name="messages")
+    prefix = models.BinaryField(default=b"")
+    size = models.BigIntegerField(_("size"), help_text=_("RFC822.SIZE: prefix and blob, octets."))
+    internal_date = models.BigIntegerField(help_text="Unix seconds, UTC.")
+    zone_minutes = models.SmallIntegerField(default=0, help_text="Zone INTERNALDATE was given in.")
+    envelope = models.BinaryField()
+    bodystructure = models.BinaryField()
+    body = models.BinaryField(help_text="BODY: the structure without extension data.")
+    headers = models.BinaryField(help_text="The list view's header fields as received.")
+    sent_at = models.BigIntegerField(null=True, help_text="The Date field, Unix seconds UTC.")
+    prepared_version = models.SmallIntegerField(default=1)
+
+    class Meta:
+        verbose_name = _("message")
+        verbose_name_plural = _("messages")
+
+    def __str__(self) -> str:
+        return f"message {self.pk}"
+
+
+class Entry(models.Model):
+    """A message's place in one folder: the only row of mail that is updated often.
+
+    `flags` are the bits of `accounts.mailstore.flags.Flag`; bit n of `keywords` is the folder's
+    n-th keyword.
+    """
+
+    folder = models.ForeignKey("accounts.Folder", models.CASCADE, related_name="entries")
+    message = models.ForeignKey(Message, models.PROTECT, related_name="entries")
+    uid = models.BigIntegerField()
+    flags = models.SmallIntegerField(default=0)
+    keywords = models.BigIntegerField(default=0)
+    modseq = models.BigIntegerField()
+    saved_at = models.BigIntegerField(help_text="Unix seconds: when it came into this folder.")
+
+    class Meta:
+        verbose_name = _("entry")
+        verbose_name_plural = _("entries")
+        constraints = [models.UniqueConstraint(fields=["folder", "uid"], name="entry_uid")]
+        indexes = [models.Index(fields=["folder", "modseq"], name="entry_modseq")]
+
+    def __str__(self) -> str:
+        return f"{self.folder_id}/{self.uid}"
+
+
+class Vanished(models.Model):
+    """UIDs that left a folder at one MODSEQ, as a sequence-set ("3:5,9")."""
+
+    folder = models.ForeignKey("accounts.Folder", models.CASCADE, related_name="vanished")
+    modseq = models.BigIntegerField()
+    uids = models.TextField()
+
+    class Meta:
+        indexes = [models.Index(fields=["folder", "modseq"], name="vanished_modseq")]
+
+    def __str__(self) -> str:
+        return f"{self.folder_id}@{self.modseq}: {self.uids}"

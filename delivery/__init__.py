@@ -1,0 +1,1 @@
+"""Mail in motion: what comes in, what is submitted, the queue, and what goes out."""

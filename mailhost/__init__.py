@@ -1,0 +1,1 @@
+"""Wiring only: settings, URLs, the Celery app and the supervisor."""
