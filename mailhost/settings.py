@@ -1,4 +1,4 @@
-"""Django's settings, all derived from `mailhost.config.Config` (reachable as `settings.MAILHOST`)."""
+"""Django's settings, all derived from `mailhost.config.Config` (`settings.MAILHOST`)."""
 
 import contextlib
 import os

@@ -1,1 +1,1 @@
-"""What may be said: SMTP, IMAP, POP3 and the message format as pure functions of bytes."""
+"""What may be said: SMTP, IMAP, POP3 and the message format, as pure functions of bytes."""
