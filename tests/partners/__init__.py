@@ -1,0 +1,1 @@
+"""Real programs the suite talks to: found here, started by the suite, never imitated."""

@@ -1,0 +1,82 @@
+"""Start a program, wait until it answers, stop it by its own process id."""
+
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+
+class StartFailed(AssertionError):
+    """The program did not come up; the text holds the end of its log."""
+
+
+def wait_until(
+    condition: Callable[[], bool], what: str, seconds: float = 20, pause: float = 0.05
+) -> None:
+    """Poll until `condition` holds; fail naming `what` after `seconds`."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            raise AssertionError(f"waited {seconds:g} s in vain: {what}")
+        time.sleep(pause)
+
+
+def accepts(address: str, port: int) -> bool:
+    """Whether something listens there now."""
+    try:
+        socket.create_connection((address, port), timeout=1).close()
+    except OSError:
+        return False
+    return True
+
+
+class Daemon:
+    """A child process with a log file. `stop` is polite, `kill` is not."""
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        log: Path,
+        *,
+        env: Mapping[str, str] | None = None,
+        cwd: Path | None = None,
+    ) -> None:
+        self.log = log
+        with log.open("ab") as output:
+            self.process = subprocess.Popen(
+                command,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                stdin=subprocess.DEVNULL,
+                env={**os.environ, **(env or {})},
+                cwd=cwd,
+                start_new_session=True,
+            )
+
+    def wait_for(self, condition: Callable[[], bool], what: str, seconds: float = 30) -> None:
+        """Wait until it is ready; raises StartFailed with its log when it is not."""
+        deadline = time.monotonic() + seconds
+        while not condition():
+            code = self.process.poll()
+            if code is not None or time.monotonic() > deadline:
+                tail = self.log.read_text(errors="replace")[-4000:]
+                self.stop()
+                why = f"ended with {code}" if code is not None else f"not within {seconds:g} s"
+                raise StartFailed(f"{what}: {why}\n{tail}")
+            time.sleep(0.05)
+
+    def stop(self, seconds: float = 20) -> None:
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                self.process.wait(seconds)
+            except subprocess.TimeoutExpired:
+                self.kill()
+
+    def kill(self) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()

