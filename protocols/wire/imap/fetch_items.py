@@ -1,0 +1,58 @@
+"""What FETCH asks for, one value an item (RFC 3501 §6.4.5); macros are already expanded."""
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import TypeAlias
+
+
+class Attribute(Enum):
+    """Items without arguments; the value is the name a response repeats."""
+
+    FLAGS = b"FLAGS"
+    UID = b"UID"
+    INTERNALDATE = b"INTERNALDATE"
+    SIZE = b"RFC822.SIZE"
+    ENVELOPE = b"ENVELOPE"
+    BODY = b"BODY"
+    BODYSTRUCTURE = b"BODYSTRUCTURE"
+
+
+class SectionKind(Enum):
+    """Which octets of a part a section names."""
+
+    WHOLE = b""
+    HEADER = b"HEADER"
+    HEADER_FIELDS = b"HEADER.FIELDS"
+    HEADER_FIELDS_NOT = b"HEADER.FIELDS.NOT"
+    TEXT = b"TEXT"
+    MIME = b"MIME"
+
+
+@dataclass(frozen=True, slots=True)
+class BodySection:
+    """Octets of a message: `BODY[…]<…>`, and RFC822, RFC822.HEADER and RFC822.TEXT.
+
+    `path` counts parts from 1, () is the message. `fields` are header names in lower case. `offset`
+    and `count` (octets) are the partial range, -1 when all is wanted. `label` is the name the
+    response must bear, e.g. `BODY[1.HEADER.FIELDS (TO)]<0>`. Unless `is_peek`, \\Seen gets set.
+    """
+
+    path: tuple[int, ...]
+    kind: SectionKind
+    fields: tuple[bytes, ...]
+    is_peek: bool
+    offset: int
+    count: int
+    label: bytes
+
+    @property
+    def is_partial(self) -> bool:
+        """Whether only a range is wanted; what lies past the end is an empty string."""
+        return self.count >= 0
+
+
+FetchItem: TypeAlias = Attribute | BodySection
+
+FAST = (Attribute.FLAGS, Attribute.INTERNALDATE, Attribute.SIZE)
+ALL = (*FAST, Attribute.ENVELOPE)
+FULL = (*ALL, Attribute.BODY)

@@ -1,0 +1,222 @@
+"""What an IMAP server says: the two kinds of answer as values, untagged lines as octets.
+
+Answers are values because the conversation acts on them (a Continuation changes what it reads
+next). Everything else is rendered straight to octets: hot paths join and push those.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Literal, TypeAlias
+
+from . import utf7
+from .sequence_set import compact
+from .strings import astring, nstring, string
+
+Status: TypeAlias = Literal["OK", "NO", "BAD"]
+
+_MONTHS = b"Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
+
+
+@dataclass(frozen=True, slots=True)
+class Tagged:
+    """The line that ends a command.
+
+    `code` is the response code without its brackets (`TRYCREATE`, `APPENDUID 38505 3955`).
+    `untagged` goes out before it, whole lines with their ends. `closes` ends the conversation once
+    it is flushed.
+    """
+
+    tag: bytes
+    status: Status
+    text: str
+    code: bytes = b""
+    untagged: bytes = b""
+    closes: bool = False
+
+    def to_bytes(self) -> bytes:
+        """The lines on the wire."""
+        return b"%b%b %b" % (self.untagged, self.tag, _condition(self.status, self.text, self.code))
+
+
+@dataclass(frozen=True, slots=True)
+class Continuation:
+    """`+`: go on. `data` is sent as base64 where the command is AUTHENTICATE, else as text."""
+
+    data: bytes = b""
+
+
+Reply: TypeAlias = Tagged | Continuation
+
+
+@dataclass(frozen=True, slots=True)
+class Bye:
+    """An untagged BYE; pushed, it ends the conversation (RFC 3501 §7.1.5)."""
+
+    text: str
+    code: bytes = b""
+
+    def to_bytes(self) -> bytes:
+        """The line on the wire."""
+        return b"* " + _condition("BYE", self.text, self.code)
+
+
+Push: TypeAlias = bytes | Bye
+
+
+def untagged(
+    status: Literal["OK", "NO", "BAD", "BYE", "PREAUTH"], text: str, code: bytes = b""
+) -> bytes:
+    """`* OK [code] text`: a greeting or a remark."""
+    return b"* " + _condition(status, text, code)
+
+
+def _condition(status: str, text: str, code: bytes) -> bytes:
+    words = text.encode("ascii", "replace").translate(_TEXT)
+    if code:
+        return b"%b [%b] %b\r\n" % (status.encode(), code, words)
+    return b"%b %b\r\n" % (status.encode(), words)
+
+
+# A reply's text can never break out of its line, whatever it quotes.
+_TEXT = bytes(octet if 0x20 <= octet < 0x7F else 0x3F for octet in range(256))
+
+
+def exists(count: int) -> bytes:
+    """How many messages the folder has."""
+    return b"* %d EXISTS\r\n" % count
+
+
+def recent(count: int) -> bytes:
+    """How many of them are \\Recent to this session."""
+    return b"* %d RECENT\r\n" % count
+
+
+def expunge(number: int) -> bytes:
+    """The message with this number is gone; later ones move up by one."""
+    return b"* %d EXPUNGE\r\n" % number
+
+
+def fetch(number: int, data: bytes) -> bytes:
+    """One FETCH response; `data` is the joined `NAME value` pairs."""
+    return b"* %d FETCH (%b)\r\n" % (number, data)
+
+
+def flags(names: bytes) -> bytes:
+    """The flags that a folder knows; `names` is a parenthesised list."""
+    return b"* FLAGS %b\r\n" % names
+
+
+def permanent_flags(names: bytes) -> bytes:
+    """Which of them a client can change for good; `names` is a parenthesised list."""
+    return untagged("OK", "Flags permitted.", b"PERMANENTFLAGS " + names)
+
+
+def capability(names: Iterable[str]) -> bytes:
+    """The CAPABILITY response."""
+    return b"* CAPABILITY %b\r\n" % " ".join(names).encode()
+
+
+def enabled(names: Iterable[str]) -> bytes:
+    """The ENABLED response (RFC 5161 §3.2)."""
+    return b" ".join([b"* ENABLED", *(name.encode() for name in names)]) + b"\r\n"
+
+
+def listed(
+    name: str, attributes: Iterable[str] = (), *, is_lsub: bool = False, delimiter: str = "/"
+) -> bytes:
+    """One LIST or LSUB response, e.g. `* LIST (\\HasNoChildren \\Sent) "/" "Sent"`."""
+    return b'* %b (%b) "%b" %b\r\n' % (
+        b"LSUB" if is_lsub else b"LIST",
+        " ".join(attributes).encode(),
+        delimiter.encode(),
+        folder_name(name),
+    )
+
+
+def delimiter_only(delimiter: str = "/") -> bytes:
+    """The answer to LIST "" "": the hierarchy delimiter and the root (RFC 3501 §6.3.8)."""
+    return b'* LIST (\\Noselect) "%b" ""\r\n' % delimiter.encode()
+
+
+def status(name: str, items: Sequence[tuple[str, int]]) -> bytes:
+    """One STATUS response."""
+    pairs = " ".join(f"{item} {value}" for item, value in items)
+    return b"* STATUS %b (%b)\r\n" % (folder_name(name), pairs.encode())
+
+
+def search(numbers: Iterable[int]) -> bytes:
+    """The SEARCH response: message numbers or UIDs."""
+    return b"* SEARCH%b\r\n" % b"".join([b" %d" % number for number in numbers])
+
+
+def esearch(
+    tag: bytes, *, is_uid: bool, returned: frozenset[str] | set[str], numbers: Sequence[int]
+) -> bytes:
+    """The ESEARCH response (RFC 4731 §3.1) for ascending `numbers`.
+
+    `returned` holds the options asked for; none of them means ALL. Without a match only COUNT is
+    said.
+    """
+    wanted = returned or {"ALL"}
+    words = [b'* ESEARCH (TAG "%b")' % tag]
+    if is_uid:
+        words.append(b"UID")
+    if numbers:
+        if "MIN" in wanted:
+            words.append(b"MIN %d" % numbers[0])
+        if "MAX" in wanted:
+            words.append(b"MAX %d" % numbers[-1])
+        if "ALL" in wanted:
+            words.append(b"ALL " + compact(numbers))
+    if "COUNT" in wanted:
+        words.append(b"COUNT %d" % len(numbers))
+    return b" ".join(words) + b"\r\n"
+
+
+def namespace(prefix: str = "", delimiter: str = "/") -> bytes:
+    """The NAMESPACE response (RFC 2342): one personal namespace, no others."""
+    return b'* NAMESPACE ((%b "%b")) NIL NIL\r\n' % (string(prefix.encode()), delimiter.encode())
+
+
+def identity(parameters: Mapping[str, str | None]) -> bytes:
+    """The ID response (RFC 2971)."""
+    if not parameters:
+        return b"* ID NIL\r\n"
+    words = []
+    for key, value in parameters.items():
+        words.append(string(key.encode()))
+        words.append(nstring(None if value is None else value.encode()))
+    return b"* ID (%b)\r\n" % b" ".join(words)
+
+
+def append_uid(uidvalidity: int, uids: Iterable[int]) -> bytes:
+    """The APPENDUID response code (RFC 4315 §3)."""
+    return b"APPENDUID %d %b" % (uidvalidity, compact(uids))
+
+
+def copy_uid(uidvalidity: int, sources: Iterable[int], targets: Iterable[int]) -> bytes:
+    """The COPYUID response code (RFC 4315 §3); the two lists pair up by place."""
+    return b"COPYUID %d %b %b" % (uidvalidity, compact(sources), compact(targets))
+
+
+def folder_name(name: str) -> bytes:
+    """A folder name as an astring of modified UTF-7."""
+    return astring(utf7.encode(name))
+
+
+def internal_date(seconds: int, zone_minutes: int = 0) -> bytes:
+    """INTERNALDATE's value with its quotes; `seconds` since 1970, the zone east of UTC."""
+    moment = datetime.fromtimestamp(seconds, UTC) + timedelta(minutes=zone_minutes)
+    hours, minutes = divmod(abs(zone_minutes), 60)
+    return b'"%2d-%b-%04d %02d:%02d:%02d %b%02d%02d"' % (
+        moment.day,
+        _MONTHS[moment.month - 1],
+        moment.year,
+        moment.hour,
+        moment.minute,
+        moment.second,
+        b"-" if zone_minutes < 0 else b"+",
+        hours,
+        minutes,
+    )

@@ -1,0 +1,176 @@
+"""What SEARCH asks for, as a tree of values (RFC 3501 §6.4.4, RFC 5032).
+
+The tree is bounded where it is built: at most `MAX_DEPTH` levels and `MAX_KEYS` keys, so whoever
+evaluates it may recurse. Text is decoded; octets of unknown charsets never get here.
+"""
+
+from dataclasses import dataclass
+from datetime import date
+from enum import Enum
+from typing import TypeAlias
+
+from .flags import Flag
+from .sequence_set import SequenceSet
+
+MAX_DEPTH = 100
+MAX_KEYS = 10_000
+
+
+class When(Enum):
+    """How a day is compared, disregarding time and zone."""
+
+    BEFORE = "BEFORE"
+    ON = "ON"
+    SINCE = "SINCE"
+
+
+@dataclass(frozen=True, slots=True)
+class Everything:
+    """ALL."""
+
+
+@dataclass(frozen=True, slots=True)
+class FlagIs:
+    """ANSWERED, DELETED, DRAFT, FLAGGED, SEEN; `is_set` False for their UN- forms."""
+
+    flag: Flag
+    is_set: bool
+
+
+@dataclass(frozen=True, slots=True)
+class IsRecent:
+    """RECENT; OLD is `Not(IsRecent())` and NEW is `And((IsRecent(), unseen))`."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeywordIs:
+    """KEYWORD and UNKEYWORD."""
+
+    keyword: str
+    is_set: bool
+
+
+@dataclass(frozen=True, slots=True)
+class HeaderHas:
+    """BCC, CC, FROM, SUBJECT, TO and HEADER: the field `name` (lower case) contains `text`.
+
+    An empty `text` asks only that the field is there.
+    """
+
+    name: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class BodyHas:
+    """BODY: the text of the message's body contains `text`."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class TextHas:
+    """TEXT: the header or the body contains `text`."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ArrivedOn:
+    """BEFORE, ON, SINCE: the day of INTERNALDATE."""
+
+    when: When
+    day: date
+
+
+@dataclass(frozen=True, slots=True)
+class SentOn:
+    """SENTBEFORE, SENTON, SENTSINCE: the day in the Date field."""
+
+    when: When
+    day: date
+
+
+@dataclass(frozen=True, slots=True)
+class LargerThan:
+    """LARGER: RFC822.SIZE above `octets`."""
+
+    octets: int
+
+
+@dataclass(frozen=True, slots=True)
+class SmallerThan:
+    """SMALLER: RFC822.SIZE below `octets`."""
+
+    octets: int
+
+
+@dataclass(frozen=True, slots=True)
+class OlderThan:
+    """OLDER: INTERNALDATE at least `seconds` ago (RFC 5032)."""
+
+    seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class YoungerThan:
+    """YOUNGER: INTERNALDATE within the last `seconds` (RFC 5032)."""
+
+    seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class NumberIn:
+    """A sequence set of message numbers."""
+
+    numbers: SequenceSet
+
+
+@dataclass(frozen=True, slots=True)
+class UidIn:
+    """UID and a set of UIDs."""
+
+    uids: SequenceSet
+
+
+@dataclass(frozen=True, slots=True)
+class Not:
+    """NOT."""
+
+    key: "SearchKey"
+
+
+@dataclass(frozen=True, slots=True)
+class Or:
+    """OR; a chain of ORs is one value with all its keys (at least two)."""
+
+    keys: tuple["SearchKey", ...]
+
+
+@dataclass(frozen=True, slots=True)
+class And:
+    """Keys side by side, or in parentheses (at least two)."""
+
+    keys: tuple["SearchKey", ...]
+
+
+SearchKey: TypeAlias = (
+    Everything
+    | FlagIs
+    | IsRecent
+    | KeywordIs
+    | HeaderHas
+    | BodyHas
+    | TextHas
+    | ArrivedOn
+    | SentOn
+    | LargerThan
+    | SmallerThan
+    | OlderThan
+    | YoungerThan
+    | NumberIn
+    | UidIn
+    | Not
+    | Or
+    | And
+)
