@@ -34,7 +34,10 @@ def accepts(address: str, port: int) -> bool:
 
 
 class Daemon:
-    """A child process with a log file. `stop` is polite, `kill` is not."""
+    """A child process with a log file, in a process group of its own.
+
+    `clean` gives it `env` alone instead of adding that to ours.
+    """
 
     def __init__(
         self,
@@ -43,6 +46,7 @@ class Daemon:
         *,
         env: Mapping[str, str] | None = None,
         cwd: Path | None = None,
+        clean: bool = False,
     ) -> None:
         self.log = log
         with log.open("ab") as output:
@@ -51,7 +55,7 @@ class Daemon:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 stdin=subprocess.DEVNULL,
-                env={**os.environ, **(env or {})},
+                env={**({} if clean else os.environ), **(env or {})},
                 cwd=cwd,
                 start_new_session=True,
             )
