@@ -1,0 +1,453 @@
+"""The one Twisted shell: octets to a conversation, its events to a session, answers back.
+
+Rules of the file. A conversation is touched on the reactor thread only. A session's quick events
+run there too; every other event, every wake and `closed` run in the session pool, one at a time
+for each connection. An event costs at most one hop to the pool and one (shared) wake-up back.
+What is written never outruns the peer: events and slices of an answer wait while it does not read.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future
+from functools import partial
+from typing import Any
+
+import structlog
+from django.db import close_old_connections
+from twisted.internet.interfaces import IHalfCloseableProtocol, IHandshakeListener, IPushProducer
+from twisted.internet.protocol import Protocol as TwistedProtocol
+from twisted.internet.protocol import connectionDone
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from protocols.servers.runtime import Runtime
+from protocols.servers.session import Make, Peer, Session, Shell
+from protocols.servers.slices import Slice, Slices
+from protocols.wire.conversation import Conversation
+
+__all__ = ["Connection", "Peer", "Session", "Shell"]
+
+log = structlog.get_logger()
+
+# Octets handed to the transport at once. It asks us to pause above 64 KiB, so at most about
+# 192 KiB wait for a peer that does not read.
+WRITE_SIZE = 128 * 1024
+# Events answered without a break, so that a pipelined flood leaves turns to other peers.
+EVENTS_PER_TURN = 100
+# Seconds.
+HANDSHAKE_TIMEOUT = 30.0
+STALL_TIMEOUT = 60.0
+LINGER = 2.0
+
+Wake = Callable[[], Iterable[Any] | None]
+
+
+@implementer(IPushProducer, IHalfCloseableProtocol, IHandshakeListener)
+class Connection(TwistedProtocol):
+    """One peer, its conversation and its session; to the session it is the `Shell`."""
+
+    __slots__ = (
+        "_close_by",
+        "_conversation",
+        "_heard_at",
+        "_is_busy",
+        "_is_ending",
+        "_is_gone",
+        "_is_in_handshake",
+        "_is_input_over",
+        "_is_output_over",
+        "_is_reading",
+        "_is_stopping",
+        "_make",
+        "_paused_at",
+        "_runtime",
+        "_session",
+        "_slices",
+        "_turn_is_due",
+        "_wakes",
+        "is_tls",
+        "local_address",
+        "peer",
+        "tls_description",
+    )
+
+    transport: Any
+
+    def __init__(self, runtime: Runtime, make: Make, peer: Peer, *, implicit_tls: bool) -> None:
+        self.peer = peer
+        self.local_address = ""
+        self.is_tls = False
+        self.tls_description = ""
+        self._runtime = runtime
+        self._make = make
+        self._conversation: Conversation[Any, Any, Any] | None = None
+        self._session: Session[Any, Any, Any] | None = None
+        self._slices: Slices | None = None  # the rest of an answer, while the peer does not read
+        self._wakes: dict[Wake, None] = {}
+        self._heard_at = 0.0
+        self._paused_at: float | None = None  # since when the peer does not read
+        self._close_by: float | None = None  # we have hung up; what is left ends at this time
+        self._is_busy = False  # an event or a wake is in the pool, or its Future is pending
+        self._is_in_handshake = implicit_tls
+        self._is_reading = True
+        self._is_input_over = False
+        self._is_output_over = False
+        self._is_ending = False  # hang up once everything is flushed
+        self._is_stopping = False
+        self._is_gone = False
+        self._turn_is_due = False
+
+    # What the session calls, from any thread.
+
+    def wake(self, work: Wake) -> None:
+        if work not in self._wakes:
+            self._wakes[work] = None
+            self._runtime.way_back.post(self._pump)
+
+    def close(self) -> None:
+        self._runtime.way_back.post(self._end)
+
+    # What Twisted calls.
+
+    def connectionMade(self) -> None:
+        self.local_address = self.transport.getHost().host
+        self._heard_at = self._runtime.reactor.seconds()
+        self._runtime.enter(self)
+        self.transport.registerProducer(self, True)
+        if self._is_in_handshake:
+            self.transport.startTLS(self._runtime.tls)
+        else:
+            self._begin()
+
+    def handshakeCompleted(self) -> None:
+        handle = self.transport.getHandle()
+        self.is_tls = True
+        self.tls_description = f"{handle.get_protocol_version_name()} {handle.get_cipher_name()}"
+        self._is_in_handshake = False
+        self._heard_at = self._runtime.reactor.seconds()
+        if self._conversation is None:
+            self._begin()
+
+    def dataReceived(self, data: bytes) -> None:
+        if self._conversation is None or self._close_by is not None:
+            return
+        self._heard_at = self._runtime.reactor.seconds()
+        try:
+            self._conversation.receive_data(data)
+        except Exception:
+            log.exception("receive_failed", peer=self.peer.address)
+            self.abort()
+            return
+        self._pump()
+
+    def readConnectionLost(self) -> None:
+        """The peer said all it will say, and may still read (RFC 1122 §4.2.2.13)."""
+        self._is_input_over = True
+        if self._close_by is not None:
+            self.transport.loseConnection()
+        elif self._conversation is not None:
+            self._conversation.receive_data(b"")
+            self._pump()
+
+    def writeConnectionLost(self) -> None:
+        """Our end of output is flushed: linger, lest a reset overtakes our last words."""
+        self._is_output_over = True
+        self._close_by = self._runtime.reactor.seconds() + LINGER
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self._is_gone = True
+        self._runtime.leave(self)
+        if not self._is_busy or self._slices is not None:
+            self._part()
+
+    def pauseProducing(self) -> None:
+        self._paused_at = self._runtime.reactor.seconds()
+
+    def resumeProducing(self) -> None:
+        self._paused_at = None
+        self._heard_at = self._runtime.reactor.seconds()
+        self._flush()
+        if self._slices is not None:
+            self._continue(self._slices)
+        else:
+            self._pump()
+
+    def stopProducing(self) -> None:
+        """The transport is lost; `connectionLost` follows."""
+
+    # What the runtime calls, on the reactor thread.
+
+    def look(self, now: float) -> None:
+        """Hang up on a peer that is silent, does not read, or does not go."""
+        if self._close_by is not None:
+            if now >= self._close_by:
+                (self.transport.loseConnection if self._is_output_over else self.abort)()
+        elif self._is_in_handshake:
+            if now - self._heard_at > HANDSHAKE_TIMEOUT:
+                self.abort()
+        elif self._paused_at is not None:
+            if now - self._paused_at > STALL_TIMEOUT:
+                log.info("peer_does_not_read", peer=self.peer.address)
+                self.abort()
+        elif (
+            self._session is not None
+            and not self._is_busy
+            and now - self._heard_at > self._session.idle_timeout
+        ):
+            self._say_goodbye()
+
+    def stop(self) -> None:
+        """Say goodbye, after the event in hand."""
+        self._is_stopping = True
+        if self._conversation is None:
+            self.abort()
+        else:
+            self._pump()
+
+    def abort(self) -> None:
+        """Drop the connection and what waits to be sent."""
+        self.transport.abortConnection()
+
+    # The work, on the reactor thread unless a method says otherwise.
+
+    def _begin(self) -> None:
+        try:
+            self._conversation, self._session = self._make(self)
+            greeting = self._session.greeting()
+            if greeting is not None:
+                self._conversation.push(greeting)
+        except Exception:
+            log.exception("greeting_failed", peer=self.peer.address)
+            self.abort()
+            return
+        self._pump()
+
+    def _pump(self) -> None:
+        """Serve what the peer has said, as far as may be done now, and write the answers."""
+        try:
+            self._serve_events()
+            self._settle()
+        except Exception:
+            log.exception("conversation_failed", peer=self.peer.address)
+            self.abort()
+
+    def _serve_events(self) -> None:
+        left = EVENTS_PER_TURN
+        while self._conversation is not None and not (
+            self._is_busy or self._is_ending or self._paused_at is not None
+        ):
+            if self._is_stopping:
+                self._say_goodbye()
+            elif self._wakes:
+                self._run_wakes()
+            elif not left:
+                self._take_another_turn()
+                return
+            elif (event := self._conversation.next_event()) is not None:
+                self._serve(event)
+                left -= 1
+            else:
+                return
+
+    def _take_another_turn(self) -> None:
+        if not self._turn_is_due:
+            self._turn_is_due = True
+            self._runtime.reactor.callLater(0, self._turn)
+
+    def _turn(self) -> None:
+        self._turn_is_due = False
+        self._pump()
+
+    def _serve(self, event: Any) -> None:
+        assert self._session is not None
+        try:
+            if not self._session.is_quick(event):
+                self._is_busy = True
+                self._runtime.pool.submit(partial(self._work, self._session, event))
+                return
+            answer = self._session.handle(event)
+        except Exception:  # noqa: BLE001 (`_failure` logs it)
+            answer = self._failure(self._session, event)
+        self._take(event, answer)
+
+    def _take(self, event: Any, answer: Any) -> None:
+        """Give an answer to the conversation, or wait until it is there."""
+        assert self._conversation is not None
+        assert self._session is not None
+        if answer is None:
+            return
+        if isinstance(answer, Future):
+            self._is_busy = True
+            answer.add_done_callback(partial(self._resolve, self._session, event))
+        elif isinstance(answer, Iterator):
+            self._is_busy = True
+            fail = partial(self._failure, self._session, event)
+            self._continue(Slices(answer, fail))
+        else:
+            self._conversation.send(answer)
+
+    def _work(self, session: Session[Any, Any, Any], event: Any) -> None:
+        """Handle an event; runs in the pool."""
+        try:
+            answer = session.handle(event)
+        except Exception:  # noqa: BLE001 (`_failure` logs it)
+            answer = self._failure(session, event)
+        if isinstance(answer, Future):
+            answer.add_done_callback(partial(self._resolve, session, event))
+        elif isinstance(answer, Iterator):
+            self._pull(Slices(answer, partial(self._failure, session, event)))
+        else:
+            self._runtime.way_back.post(self._answered, answer)
+
+    def _resolve(self, session: Session[Any, Any, Any], event: Any, done: Future[Any]) -> None:
+        """Take a Future's answer back; runs in whatever thread has set it."""
+        try:
+            answer = done.result()
+        except Exception:  # noqa: BLE001 (`_failure` logs it)
+            answer = self._failure(session, event)
+        self._runtime.way_back.post(self._answered, answer)
+
+    def _failure(self, session: Session[Any, Any, Any], event: Any) -> Any:
+        """Log the exception being handled and give the reply that tells of it; in any thread."""
+        log.exception("event_failed", event=type(event).__name__, peer=self.peer.address)
+        close_old_connections()
+        try:
+            return session.failed(event)
+        except Exception:
+            log.exception("failed_failed", event=type(event).__name__)
+            self._runtime.way_back.post(self.abort)
+            return None
+
+    def _answered(self, answer: Any) -> None:
+        self._is_busy = False
+        if self._conversation is None or self._is_gone:
+            self._part()
+            return
+        self._heard_at = self._runtime.reactor.seconds()
+        if answer is not None:
+            self._conversation.send(answer)
+        self._pump()
+
+    def _continue(self, slices: Slices) -> None:
+        self._slices = None
+        self._runtime.pool.submit(partial(self._pull, slices))
+
+    def _pull(self, slices: Slices) -> None:
+        """Read the next slice of an answer; runs in the pool."""
+        self._runtime.way_back.post(self._sliced, slices, slices.pull())
+
+    def _sliced(self, slices: Slices, part: Slice) -> None:
+        if self._conversation is None or self._is_gone:
+            self._slices = slices
+            self._part()
+            return
+        for response in part.pushes:
+            self._conversation.push(response)
+        if part.is_last:
+            self._answered(part.reply)
+            return
+        self._flush()
+        if self._paused_at is None:
+            self._continue(slices)
+        else:
+            self._slices = slices
+
+    def _run_wakes(self) -> None:
+        works = []
+        while self._wakes:
+            works.append(self._wakes.popitem()[0])
+        self._is_busy = True
+        self._runtime.pool.submit(partial(self._wake, works))
+
+    def _wake(self, works: list[Wake]) -> None:
+        """Run the session's own work; runs in the pool."""
+        responses: list[Any] = []
+        for work in works:
+            try:
+                responses.extend(work() or ())
+            except Exception:
+                log.exception("wake_failed", peer=self.peer.address)
+                close_old_connections()
+        self._runtime.way_back.post(self._woken, responses)
+
+    def _woken(self, responses: list[Any]) -> None:
+        self._is_busy = False
+        if self._conversation is None or self._is_gone:
+            self._part()
+            return
+        for response in responses:
+            self._conversation.push(response)
+        self._pump()
+
+    def _flush(self) -> None:
+        """Write until the peer's reading is behind or nothing is left."""
+        if self._conversation is None or self._close_by is not None:
+            return
+        while self._paused_at is None and (data := self._conversation.data_to_send(WRITE_SIZE)):
+            self.transport.write(data)
+
+    def _settle(self) -> None:
+        """Flush, then do what waits for everything to be flushed."""
+        conversation = self._conversation
+        if conversation is None or self._is_gone or self._close_by is not None:
+            return
+        self._flush()
+        if not self._is_busy and self._paused_at is None and not self._turn_is_due:
+            if self._is_ending or conversation.is_over or self._is_input_over:
+                self._hang_up()
+                return
+            if conversation.wants_tls:
+                self._start_tls(conversation)
+        if conversation.wants_data is not self._is_reading:
+            self._is_reading = not self._is_reading
+            if self._is_reading:
+                self.transport.resumeProducing()
+            else:
+                self.transport.pauseProducing()
+
+    def _start_tls(self, conversation: Conversation[Any, Any, Any]) -> None:
+        self._is_in_handshake = True
+        self._heard_at = self._runtime.reactor.seconds()
+        conversation.tls_started()
+        self.transport.startTLS(self._runtime.tls)
+
+    def _say_goodbye(self) -> None:
+        assert self._session is not None
+        assert self._conversation is not None
+        farewell = self._session.timed_out()
+        if farewell is not None:
+            self._conversation.push(farewell)
+        self._end()
+
+    def _end(self) -> None:
+        self._is_ending = True
+        self._settle()
+
+    def _hang_up(self) -> None:
+        """Close once the peer has our last octets, at most a while later."""
+        self._close_by = self._runtime.reactor.seconds() + STALL_TIMEOUT
+        self.transport.unregisterProducer()
+        if not self._is_reading:
+            self.transport.resumeProducing()
+        if self.is_tls or self._is_in_handshake or self._is_input_over:
+            self.transport.loseConnection()
+        else:
+            # Closing with unread input makes TCP reset, which can destroy the last reply on its
+            # way (RFC 1122 §4.2.2.13): end our output only, and drop what still comes.
+            self.transport.loseWriteConnection()
+
+    def _part(self) -> None:
+        """The peer is gone and nothing is in the pool: let the session free what it holds."""
+        session, self._session = self._session, None
+        slices, self._slices = self._slices, None
+        self._conversation = None
+        self._wakes.clear()
+        if session is not None:
+            self._runtime.pool.submit(partial(_close_session, session, slices))
+
+
+def _close_session(session: Session[Any, Any, Any], slices: Slices | None) -> None:
+    try:
+        if slices is not None:
+            slices.close()
+    finally:
+        session.closed()

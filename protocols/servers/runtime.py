@@ -1,0 +1,102 @@
+"""What all connections of one process share: threads, the way back, caps and the watch."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, Any
+
+import structlog
+from twisted.internet.interfaces import IOpenSSLServerConnectionCreator
+from twisted.internet.task import LoopingCall
+
+from protocols.servers.session import Peer
+from protocols.servers.threads import SessionPool, WayBack
+
+if TYPE_CHECKING:
+    from protocols.servers.connection import Connection
+
+log = structlog.get_logger()
+
+WATCH_INTERVAL = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Caps:
+    """How many connections are held at once."""
+
+    total: int = 10_000
+    per_network: int = 100  # one IPv4 address, or one IPv6 /64: what one customer is given
+    per_loopback: int = 10_000
+
+    def of(self, peer: Peer) -> int:
+        return self.per_loopback if peer.is_loopback else self.per_network
+
+
+@dataclass(eq=False)
+class Runtime:
+    """One a process. Everything here is called on the reactor thread."""
+
+    reactor: Any
+    tls: "IOpenSSLServerConnectionCreator"
+    caps: Caps = field(default_factory=Caps)
+    pool: SessionPool = field(default_factory=SessionPool)
+    connections: "set[Connection]" = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.way_back = WayBack(self.reactor)
+        self._by_network: Counter[str] = Counter()
+        self._watch = LoopingCall(self._look)
+        self._watch.clock = self.reactor
+        self._is_stopping = False
+
+    def start(self) -> None:
+        self._watch.start(WATCH_INTERVAL, now=False)
+
+    def may_enter(self, peer: Peer) -> bool:
+        """False when the peer's network, or all peers together, hold enough connections."""
+        return (
+            not self._is_stopping
+            and len(self.connections) < self.caps.total
+            and self._by_network[_network(peer)] < self.caps.of(peer)
+        )
+
+    def enter(self, connection: "Connection") -> None:
+        self.connections.add(connection)
+        self._by_network[_network(connection.peer)] += 1
+
+    def leave(self, connection: "Connection") -> None:
+        if connection in self.connections:
+            self.connections.discard(connection)
+            network = _network(connection.peer)
+            self._by_network[network] -= 1
+            if not self._by_network[network]:
+                del self._by_network[network]
+
+    def say_goodbye(self) -> None:
+        """Close what is idle now and the rest after the event in hand; let nobody in."""
+        self._is_stopping = True
+        for connection in list(self.connections):
+            connection.stop()
+
+    def stop(self) -> None:
+        """Drop what is left and end the threads."""
+        if self._watch.running:
+            self._watch.stop()
+        for connection in list(self.connections):
+            connection.abort()
+        self.pool.stop()
+
+    def _look(self) -> None:
+        now = self.reactor.seconds()
+        for connection in list(self.connections):
+            try:
+                connection.look(now)
+            except Exception:
+                log.exception("watch_failed")
+                connection.abort()
+
+
+def _network(peer: Peer) -> str:
+    if ":" not in peer.address:
+        return peer.address
+    return ":".join(ip_address(peer.address).exploded.split(":")[:4])

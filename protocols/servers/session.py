@@ -1,0 +1,109 @@
+"""What a protocol session and the connection it runs in may ask of each other.
+
+Sessions are plain synchronous code: they see events and give replies. Only
+`protocols.servers.connection` knows that sockets and threads exist.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future
+from dataclasses import dataclass
+from ipaddress import ip_address
+from typing import Any, Protocol, TypeVar
+
+from protocols.wire.conversation import Conversation
+
+EventT = TypeVar("EventT", contravariant=True)
+ReplyT = TypeVar("ReplyT", covariant=True)
+PushT = TypeVar("PushT", covariant=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """Who is at the other end of a connection."""
+
+    address: str
+    port: int
+    is_loopback: bool
+
+    @classmethod
+    def at(cls, address: str, port: int) -> "Peer":
+        """The peer at a numeric address; an IPv4-mapped IPv6 address is read as IPv4."""
+        parsed = ip_address(address.partition("%")[0])
+        mapped = getattr(parsed, "ipv4_mapped", None)
+        if mapped is not None:
+            parsed = mapped
+        return cls(str(parsed), port, parsed.is_loopback)
+
+
+class Shell(Protocol):
+    """What a session may ask of its connection. Every method may be called from any thread."""
+
+    @property
+    def peer(self) -> Peer: ...
+
+    @property
+    def local_address(self) -> str:
+        """The numeric address the peer connected to."""
+        ...
+
+    @property
+    def is_tls(self) -> bool:
+        """True once a TLS handshake is complete."""
+        ...
+
+    @property
+    def tls_description(self) -> str:
+        """ "" or, for trace headers, such as `TLSv1.3 TLS_AES_256_GCM_SHA384`."""
+        ...
+
+    def wake(self, work: Callable[[], Iterable[Any] | None]) -> None:
+        """Run `work` in the session pool, never while an event is handled; push what it returns.
+
+        A callable that already waits is not queued twice.
+        """
+        ...
+
+    def close(self) -> None:
+        """Finish the event in hand, flush, then close."""
+        ...
+
+
+class Session(Protocol[EventT, ReplyT, PushT]):
+    """Events to replies. No two methods that may touch the database ever run at the same time."""
+
+    @property
+    def idle_timeout(self) -> float:
+        """Seconds a silent peer is kept; read again whenever it matters."""
+        ...
+
+    def is_quick(self, event: EventT) -> bool:
+        """True when `handle` needs no database, disk or hashing: it runs on the reactor thread."""
+        ...
+
+    def handle(self, event: EventT) -> ReplyT | Future[Any] | Iterator[Any] | None:
+        """Answer an event.
+
+        None: it needs no answer. A Future is answered when it is done, and no thread waits for it.
+        An iterator is read a slice at a time and paused while the peer does not read: its last item
+        is the reply, those before it are pushed.
+        """
+        ...
+
+    def greeting(self) -> PushT | None:
+        """What is said first."""
+        ...
+
+    def timed_out(self) -> PushT | None:
+        """What is said before an idle connection is closed, or one open when the server stops."""
+        ...
+
+    def failed(self, event: EventT) -> ReplyT:
+        """The reply to an event whose handling raised; the traceback is logged elsewhere."""
+        ...
+
+    def closed(self) -> None:
+        """The connection is gone: free locks and subscriptions. Runs in the session pool."""
+        ...
+
+
+Make = Callable[[Shell], tuple[Conversation[Any, Any, Any], Session[Any, Any, Any]]]
