@@ -82,6 +82,7 @@ class Config(BaseSettings):
     bind: str = "127.0.0.1"
     debug: bool = False
     demo: bool = True
+    postmaster: str = ""
 
     secret_key: str = ""
     database_url: str = ""

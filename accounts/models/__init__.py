@@ -3,6 +3,7 @@
 from accounts.models.alias import Alias, AliasTarget
 from accounts.models.blob import Blob, CommitMark, Segment
 from accounts.models.change import Change
+from accounts.models.directory_version import DirectoryVersion
 from accounts.models.domain import DkimKey, Domain
 from accounts.models.folder import Folder, FolderSnapshot, Subscription
 from accounts.models.mailbox import Credential, Mailbox, MaildropLock
@@ -17,6 +18,7 @@ __all__ = [
     "Change",
     "CommitMark",
     "Credential",
+    "DirectoryVersion",
     "DkimKey",
     "Domain",
     "Entry",

@@ -23,6 +23,14 @@ class Mailbox(models.Model):
     next_uidvalidity = models.BigIntegerField(default=1, editable=False)
     full_since = models.DateTimeField(_("full since"), null=True, blank=True, editable=False)
     is_suspended = models.BooleanField(_("suspended"), default=False)
+    removed_at = models.DateTimeField(
+        _("removed"),
+        null=True,
+        blank=True,
+        editable=False,
+        db_index=True,
+        help_text=_("It takes no mail and no login; until it is purged it can be restored."),
+    )
     credential_version = models.PositiveIntegerField(default=1, editable=False)
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
 

@@ -1,0 +1,84 @@
+"""Who may receive mail: where an address leads, and the verbs that change it.
+
+Every verb that changes an answer ends with `version.touch`, so that no process keeps an old one.
+"""
+
+from accounts.directory.aliases import (
+    create_alias,
+    enable_alias,
+    find_alias,
+    remove_alias,
+    set_targets,
+)
+from accounts.directory.cache import AddressLike, cached, is_local_domain, resolve
+from accounts.directory.domains import (
+    create_domain,
+    find_domain,
+    remove_domain,
+    suspend_domain,
+)
+from accounts.directory.mailboxes import (
+    create_mailbox,
+    find_mailbox,
+    purge_mailbox,
+    purge_removed_before,
+    remove_mailbox,
+    rename_mailbox,
+    restorable_until,
+    restore_mailbox,
+    set_password,
+    set_quota,
+    suspend_mailbox,
+)
+from accounts.directory.names import DirectoryError, fold_domain, fold_local, split_address
+from accounts.directory.routes import MailboxRef, Route
+from accounts.directory.tenants import (
+    create_tenant,
+    join,
+    leave,
+    remove_tenant,
+    rename_tenant,
+    suspend_tenant,
+)
+from accounts.directory.version import forget, touch
+
+__all__ = [
+    "AddressLike",
+    "DirectoryError",
+    "MailboxRef",
+    "Route",
+    "cached",
+    "create_alias",
+    "create_domain",
+    "create_mailbox",
+    "create_tenant",
+    "enable_alias",
+    "find_alias",
+    "find_domain",
+    "find_mailbox",
+    "fold_domain",
+    "fold_local",
+    "forget",
+    "is_local_domain",
+    "join",
+    "leave",
+    "purge_mailbox",
+    "purge_removed_before",
+    "remove_alias",
+    "remove_domain",
+    "remove_mailbox",
+    "remove_tenant",
+    "rename_mailbox",
+    "rename_tenant",
+    "resolve",
+    "restorable_until",
+    "restore_mailbox",
+    "set_password",
+    "set_quota",
+    "set_targets",
+    "split_address",
+    "suspend_domain",
+    "suspend_mailbox",
+    "suspend_tenant",
+    "touch",
+]

@@ -1,0 +1,90 @@
+"""Aliases: create, change where they lead, enable, disable, remove."""
+
+from collections.abc import Sequence
+
+from django.db import transaction
+
+from accounts import limits
+from accounts.directory import version
+from accounts.directory.domains import find_domain
+from accounts.directory.names import (
+    DirectoryError,
+    check_address,
+    check_local_part,
+    fold_domain,
+    split_address,
+)
+from accounts.models import Alias, AliasTarget, Mailbox
+
+
+def find_alias(address: str) -> Alias:
+    """The alias with that address; `*@domain` (or `@domain`) is the domain's catch-all."""
+    local_part, domain = split_address(address)
+    key = "" if local_part == "*" else local_part
+    rows = Alias.objects.select_related("domain__tenant").prefetch_related("targets__mailbox")
+    if (found := rows.filter(local_part=key, domain__name=domain).first()) is None:
+        raise DirectoryError(f"There is no alias “{address}”.")
+    return found
+
+
+@transaction.atomic
+def create_alias(address: str, targets: Sequence[str]) -> Alias:
+    """`targets` are addresses: a mailbox of ours is kept by key, anything else by name."""
+    local_part, at, domain_name = address.strip().rpartition("@")
+    if not at:
+        raise DirectoryError(f"“{address}” is no address; write it as name@domain.")
+    domain = find_domain(domain_name)
+    if domain.alias_of is not None:
+        text = f"“{domain}” stands for “{domain.alias_of}”; add the alias there."
+        raise DirectoryError(text)
+    key = "" if local_part in ("", "*") else check_local_part(local_part)
+    if Alias.objects.filter(domain=domain, local_part=key).exists():
+        raise DirectoryError(f"The alias “{address}” exists already.")
+    if key and Mailbox.objects.filter(domain=domain, local_part=key).exists():
+        raise DirectoryError(f"“{address}” is a mailbox; an alias cannot have its address.")
+    alias = Alias.objects.create(domain=domain, local_part=key)
+    _write_targets(alias, targets)
+    version.touch()
+    return alias
+
+
+@transaction.atomic
+def set_targets(alias: Alias, targets: Sequence[str]) -> None:
+    alias.targets.all().delete()
+    _write_targets(alias, targets)
+    version.touch()
+
+
+@transaction.atomic
+def enable_alias(alias: Alias, *, is_enabled: bool = True) -> None:
+    alias.is_enabled = is_enabled
+    alias.save(update_fields=["is_enabled"])
+    version.touch()
+
+
+@transaction.atomic
+def remove_alias(alias: Alias) -> None:
+    alias.delete()
+    version.touch()
+
+
+def _write_targets(alias: Alias, targets: Sequence[str]) -> None:
+    if not targets:
+        raise DirectoryError("An alias needs at least one address to lead to.")
+    if len(targets) > limits.ALIAS_TARGETS:
+        raise DirectoryError(f"An alias leads to at most {limits.ALIAS_TARGETS} addresses.")
+    AliasTarget.objects.bulk_create(
+        [_target(alias, address) for address in dict.fromkeys(each.strip() for each in targets)]
+    )
+
+
+def _target(alias: Alias, address: str) -> AliasTarget:
+    key, domain = check_address(address)
+    if (key, domain) == (alias.local_part, alias.domain.name):
+        raise DirectoryError(f"“{address}” cannot lead to itself.")
+    mailbox = Mailbox.objects.filter(local_part=key, domain__name=domain).first()
+    if mailbox is not None:
+        return AliasTarget(alias=alias, mailbox=mailbox)
+    # Case is kept: the local part is another host's to read.
+    local_part = address.rpartition("@")[0]
+    return AliasTarget(alias=alias, forward_to=f"{local_part}@{fold_domain(domain)}")

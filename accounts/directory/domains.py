@@ -1,0 +1,52 @@
+"""Domains: create, suspend, resume, remove; domains that stand for another."""
+
+from django.db import transaction
+
+from accounts.directory import version
+from accounts.directory.names import DirectoryError, check_domain, fold_domain
+from accounts.models import Domain, Tenant
+
+
+def find_domain(name: str) -> Domain:
+    """The domain of that name, in any spelling; DirectoryError when it is not hosted here."""
+    domain = Domain.objects.select_related("tenant", "alias_of").filter(name=fold_domain(name))
+    if (found := domain.first()) is None:
+        raise DirectoryError(f"The domain “{name}” is not hosted here.")
+    return found
+
+
+@transaction.atomic
+def create_domain(tenant: Tenant, name: str, *, alias_of: Domain | None = None) -> Domain:
+    folded = check_domain(name)
+    if Domain.objects.filter(name=folded).exists():
+        raise DirectoryError(f"The domain “{name}” is hosted here already.")
+    if alias_of is not None:
+        check_alias_of(folded, alias_of)
+    domain = Domain.objects.create(tenant=tenant, name=folded, alias_of=alias_of)
+    version.touch()
+    return domain
+
+
+def check_alias_of(name: str, alias_of: Domain) -> None:
+    """DirectoryError unless a domain called `name` may stand for `alias_of`."""
+    if alias_of.alias_of_id is not None or alias_of.name == name:
+        raise DirectoryError(f"“{alias_of}” itself stands for another domain; name that one.")
+
+
+@transaction.atomic
+def suspend_domain(domain: Domain, *, is_suspended: bool = True) -> None:
+    """Its mail is refused with 550 5.2.1 and its mailboxes cannot log in until it is resumed."""
+    domain.is_suspended = is_suspended
+    domain.save(update_fields=["is_suspended"])
+    version.touch()
+
+
+@transaction.atomic
+def remove_domain(domain: Domain) -> None:
+    """Its aliases, domain aliases and keys go with it; a domain with mailboxes stays."""
+    if count := domain.mailboxes.count():
+        noun = "mailbox" if count == 1 else "mailboxes"
+        text = f"“{domain}” still has {count} {noun}, removed ones included; purge them first."
+        raise DirectoryError(text)
+    domain.delete()
+    version.touch()

@@ -1,0 +1,220 @@
+"""Mailboxes: create, rename, suspend, set a password, remove, restore, purge.
+
+A User with the mailbox's address is made with it, so that its owner can log in to the web; it has
+no password of its own (`accounts.login` checks the mailbox's).
+"""
+
+import contextlib
+from datetime import datetime
+
+from django.db import transaction
+from django.utils import timezone
+
+from accounts import limits
+from accounts.directory import version
+from accounts.directory.domains import find_domain
+from accounts.directory.names import DirectoryError, check_local_part, split_address
+from accounts.hashers import hash_password, is_importable
+from accounts.mailstore import removal
+from accounts.models import Alias, Credential, Domain, Mailbox, User
+
+MAX_PASSWORD_OCTETS = 1024
+
+
+def find_mailbox(address: str, *, or_removed: bool = False) -> Mailbox:
+    """The mailbox with that very address (no alias, no detail), else DirectoryError."""
+    local_part, domain = split_address(address)
+    rows = Mailbox.objects.select_related("domain__tenant", "user")
+    found = rows.filter(local_part=local_part, domain__name=domain).first()
+    if found is None:
+        raise DirectoryError(f"There is no mailbox “{address}”.")
+    if found.removed_at is not None and not or_removed:
+        raise DirectoryError(f"The mailbox “{address}” was removed; restore it first.")
+    return found
+
+
+def create_mailbox(
+    address: str,
+    password: str | None = None,
+    *,
+    password_hash: str = "",
+    quota_bytes: int = 0,
+    name: str = "",
+) -> Mailbox:
+    """A mailbox with its folders, its User and, where one is given, its password.
+
+    `password_hash` is an imported `{SCHEME}hash`, renewed at the first login. DirectoryError says
+    why it cannot be made.
+    """
+    secret = _secret(password, password_hash)
+    if quota_bytes < 0:
+        raise DirectoryError("A quota is a number of octets, or 0 for none.")
+    with transaction.atomic():
+        domain, local_part = _free_address(address)
+        user = _user(f"{local_part}@{domain.name}", name)
+        mailbox = Mailbox.objects.create(
+            domain=domain, local_part=local_part, name=name, user=user, quota_bytes=quota_bytes
+        )
+        if secret:
+            Credential.objects.create(mailbox=mailbox, hash=secret)
+        with contextlib.suppress(ImportError):
+            from accounts.mailstore import folders
+
+            folders.provision(mailbox.pk)
+        version.touch()
+    return mailbox
+
+
+def _secret(password: str | None, password_hash: str) -> str:
+    if password is not None:
+        check_password_form(password)
+        return hash_password(password)
+    if password_hash and not is_importable(password_hash):
+        scheme = password_hash.partition("}")[0].lstrip("{")
+        raise DirectoryError(f"A password hash of the scheme “{scheme}” cannot be imported.")
+    return password_hash
+
+
+def check_password_form(password: str) -> None:
+    """DirectoryError for what no client could send or no hasher should be made to read."""
+    if not password:
+        raise DirectoryError("A password cannot be empty.")
+    if "\0" in password or len(password.encode()) > MAX_PASSWORD_OCTETS:
+        text = f"A password has at most {MAX_PASSWORD_OCTETS} octets and no NUL."
+        raise DirectoryError(text)
+
+
+def _free_address(address: str) -> tuple[Domain, str]:
+    """The domain and local part of a new mailbox; DirectoryError where the address is taken."""
+    local_part, at, domain_name = address.strip().rpartition("@")
+    if not at:
+        raise DirectoryError(f"“{address}” is no address; write it as name@domain.")
+    domain = find_domain(domain_name)
+    if domain.alias_of is not None:
+        text = f"“{domain}” stands for “{domain.alias_of}”; add the mailbox there."
+        raise DirectoryError(text)
+    folded = check_local_part(local_part)
+    taken = Mailbox.objects.filter(domain=domain, local_part=folded).first()
+    if taken is not None and taken.removed_at is not None:
+        text = f"“{address}” was removed and can be restored; purge it to free the address."
+        raise DirectoryError(text)
+    if taken is not None:
+        raise DirectoryError(f"The mailbox “{address}” exists already.")
+    if Alias.objects.filter(domain=domain, local_part=folded).exists():
+        raise DirectoryError(f"“{address}” is an alias; remove it first.")
+    return domain, folded
+
+
+def _user(username: str, full_name: str) -> User:
+    user = User.objects.filter(username=username).first()
+    if user is None:
+        user = User(username=username, full_name=full_name)
+        user.set_unusable_password()
+        user.save()
+    elif Mailbox.objects.filter(user=user).exists():
+        raise DirectoryError(f"The user “{username}” has another mailbox.")
+    return user
+
+
+@transaction.atomic
+def rename_mailbox(mailbox: Mailbox, address: str) -> None:
+    """Give it another address; mail, password and user stay. The old address is free at once."""
+    domain, local_part = _free_address(address)
+    if domain.tenant_id != mailbox.domain.tenant_id:
+        raise DirectoryError("A mailbox cannot move to a domain of another tenant.")
+    mailbox.domain, mailbox.local_part = domain, local_part
+    mailbox.credential_version += 1
+    mailbox.save(update_fields=["domain", "local_part", "credential_version"])
+    if mailbox.user is not None:
+        if User.objects.filter(username=mailbox.address).exclude(pk=mailbox.user.pk).exists():
+            raise DirectoryError(f"A user called “{mailbox.address}” exists already.")
+        mailbox.user.username = mailbox.address
+        mailbox.user.save(update_fields=["username"])
+    version.touch()
+
+
+@transaction.atomic
+def set_password(mailbox: Mailbox, password: str) -> None:
+    """Replace the password; every session that logged in with the old one has to log in again."""
+    check_password_form(password)
+    Credential.objects.update_or_create(
+        mailbox=mailbox,
+        kind=Credential.Kind.PASSWORD,
+        defaults={"hash": hash_password(password)},
+    )
+    _shut_sessions(mailbox)
+
+
+@transaction.atomic
+def set_quota(mailbox: Mailbox, quota_bytes: int) -> None:
+    """Octets; 0 is unlimited. Mail above a lowered quota stays."""
+    if quota_bytes < 0:
+        raise DirectoryError("A quota is a number of octets, or 0 for none.")
+    is_full = bool(quota_bytes) and mailbox.used_bytes >= quota_bytes
+    mailbox.quota_bytes = quota_bytes
+    mailbox.full_since = (mailbox.full_since or timezone.now()) if is_full else None
+    mailbox.save(update_fields=["quota_bytes", "full_since"])
+    version.touch()
+
+
+@transaction.atomic
+def suspend_mailbox(mailbox: Mailbox, *, is_suspended: bool = True) -> None:
+    """Its mail is refused with 550 5.2.1 and nobody logs in until it is resumed."""
+    mailbox.is_suspended = is_suspended
+    mailbox.save(update_fields=["is_suspended"])
+    _shut_sessions(mailbox)
+    version.touch()
+
+
+@transaction.atomic
+def remove_mailbox(mailbox: Mailbox) -> None:
+    """It takes no mail and no login, and can be restored for `limits.RESTORABLE_FOR`."""
+    mailbox.removed_at = timezone.now()
+    mailbox.save(update_fields=["removed_at"])
+    _shut_sessions(mailbox)
+    User.objects.filter(mailbox=mailbox).update(is_active=False)
+    version.touch()
+
+
+@transaction.atomic
+def restore_mailbox(mailbox: Mailbox) -> None:
+    if mailbox.removed_at is None:
+        raise DirectoryError(f"The mailbox “{mailbox}” was not removed.")
+    mailbox.removed_at = None
+    mailbox.save(update_fields=["removed_at"])
+    User.objects.filter(mailbox=mailbox).update(is_active=True)
+    version.touch()
+
+
+def purge_mailbox(mailbox: Mailbox) -> None:
+    """Remove it and its mail for good and free its address."""
+    if mailbox.removed_at is None:
+        remove_mailbox(mailbox)
+    # In many short transactions: a large mailbox must not hold up everybody's mail.
+    removal.purge_mail(mailbox.pk)
+    with transaction.atomic():
+        user = mailbox.user
+        mailbox.delete()
+        if user is not None and not user.is_staff and not user.memberships.exists():
+            user.delete()
+        version.touch()
+
+
+def purge_removed_before(moment: datetime) -> int:
+    """Purge what was removed before `moment`; gives the number of mailboxes."""
+    rows = Mailbox.objects.select_related("domain", "user").filter(removed_at__lt=moment)
+    count = 0
+    for mailbox in rows.order_by("removed_at"):
+        purge_mailbox(mailbox)
+        count += 1
+    return count
+
+
+def restorable_until(mailbox: Mailbox) -> datetime | None:
+    return mailbox.removed_at + limits.RESTORABLE_FOR if mailbox.removed_at else None
+
+
+def _shut_sessions(mailbox: Mailbox) -> None:
+    """Make every login that was good until now ask again."""
+    mailbox.credential_version += 1
+    mailbox.save(update_fields=["credential_version"])

@@ -1,0 +1,62 @@
+"""Tenants: create, rename, suspend, resume, remove; who belongs to them."""
+
+from django.db import transaction
+from django.db.models import ProtectedError
+from django.utils.text import slugify
+
+from accounts.directory import version
+from accounts.directory.names import DirectoryError
+from accounts.models import Membership, Tenant, User
+
+
+@transaction.atomic
+def create_tenant(name: str, *, slug: str = "", parent: Tenant | None = None) -> Tenant:
+    name = name.strip()
+    slug = slug or slugify(name)
+    if not name or not slug:
+        raise DirectoryError("A tenant needs a name with at least one letter or digit.")
+    if Tenant.objects.filter(slug=slug).exists():
+        raise DirectoryError(f"A tenant with the short name “{slug}” exists already.")
+    return Tenant.objects.create(name=name, slug=slug, parent=parent)
+
+
+@transaction.atomic
+def rename_tenant(tenant: Tenant, name: str) -> None:
+    if not name.strip():
+        raise DirectoryError("A tenant needs a name.")
+    tenant.name = name.strip()
+    tenant.save(update_fields=["name"])
+
+
+@transaction.atomic
+def suspend_tenant(tenant: Tenant, *, is_suspended: bool = True) -> None:
+    """Neither the tenant's domains nor those of the tenants below it take mail or log in."""
+    tenant.is_suspended = is_suspended
+    tenant.save(update_fields=["is_suspended"])
+    version.touch()
+
+
+@transaction.atomic
+def remove_tenant(tenant: Tenant) -> None:
+    """Only an empty tenant goes."""
+    try:
+        tenant.delete()
+    except ProtectedError:
+        text = f"“{tenant}” still has domains, tenants below it or mail in the queue."
+        raise DirectoryError(text) from None
+
+
+@transaction.atomic
+def join(user: User, tenant: Tenant, role: str) -> Membership:
+    """Give the user a role in the tenant; a role the user had there is replaced."""
+    found, _created = Membership.objects.update_or_create(
+        user=user, tenant=tenant, defaults={"role": role}
+    )
+    version.touch()
+    return found
+
+
+@transaction.atomic
+def leave(user: User, tenant: Tenant) -> None:
+    Membership.objects.filter(user=user, tenant=tenant).delete()
+    version.touch()

@@ -1,0 +1,12 @@
+"""The mark that tells every process its cached directory answers have grown old."""
+
+from django.db import models
+
+
+class DirectoryVersion(models.Model):
+    """One row. `token` is random, so that no two states ever carry the same one."""
+
+    token = models.BigIntegerField()
+
+    def __str__(self) -> str:
+        return f"{self.token:x}"
