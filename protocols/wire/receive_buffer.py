@@ -9,15 +9,17 @@ class ReceiveBuffer:
     """A byte queue that remembers where it last looked for a line end.
 
     Lines end in CRLF. `take_line(accept_bare_lf=True)` also takes a bare LF, which SMTP commands
-    never allow (RFC 5321 §2.3.8) but hand-typed POP3 and IMAP sessions expect.
+    never allow (RFC 5321 §2.3.8) but hand-typed POP3 and IMAP sessions expect; `ended_bare` then
+    tells how the line taken last ended, so that SMTP can refuse it with a word.
     """
 
-    __slots__ = ("_data", "_searched", "_skipping", "is_closed")
+    __slots__ = ("_data", "_searched", "_skipping", "ended_bare", "is_closed")
 
     def __init__(self) -> None:
         self._data = bytearray()
         self._searched = 0
         self._skipping = False
+        self.ended_bare = False
         self.is_closed = False
 
     def __len__(self) -> int:
@@ -37,7 +39,7 @@ class ReceiveBuffer:
         self._skipping = False
 
     def peek(self) -> bytearray:
-        """The buffer itself, to look at; callers must not keep or change it."""
+        """The buffer itself, to look at, or to shorten between lines; callers must not keep it."""
         return self._data
 
     def take(self, size: int) -> bytes:
@@ -69,6 +71,7 @@ class ReceiveBuffer:
         line = bytes(memoryview(self._data)[:end])
         del self._data[: end + size]
         self._searched = 0
+        self.ended_bare = size == 1
         return line
 
     def _find_end(self, accept_bare_lf: bool) -> tuple[int, int]:

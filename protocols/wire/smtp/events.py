@@ -1,0 +1,62 @@
+"""What an SMTP client said, as far as it is the session's to decide.
+
+What is grammar alone (NOOP, RSET, HELP, VRFY, STARTTLS, QUIT, wrong order, wrong parameters) the
+conversation answers itself; it never becomes an event.
+"""
+
+from dataclasses import dataclass
+
+from protocols.wire.sasl import Credentials
+from protocols.wire.smtp.address import Address
+from protocols.wire.smtp.reply import Reply
+
+# These are made once or more a message; `frozen` would double what that costs.
+
+
+@dataclass(slots=True)
+class Hello:
+    """EHLO (`is_extended`) or HELO. `keywords` are the lines that a 250 to EHLO adds."""
+
+    name: str
+    is_extended: bool
+    keywords: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class Login:
+    """AUTH came to its end: check these credentials (RFC 4954)."""
+
+    credentials: Credentials
+
+
+@dataclass(slots=True)
+class MailFrom:
+    """A new transaction. `sender` is None for the null return path; `size` is 0 when not said."""
+
+    sender: Address | None
+    size: int
+    is_8bit: bool
+    is_smtputf8: bool
+
+
+@dataclass(slots=True)
+class RcptTo:
+    recipient: Address
+
+
+@dataclass(slots=True)
+class MessageChunk:
+    """Some octets of a message, dots removed. It needs no answer."""
+
+    octets: bytes
+
+
+@dataclass(slots=True)
+class MessageEnd:
+    """The message is complete with these last octets, or must be refused with `refusal`."""
+
+    octets: bytes
+    refusal: Reply | None
+
+
+Event = Hello | Login | MailFrom | RcptTo | MessageChunk | MessageEnd

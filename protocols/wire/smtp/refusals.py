@@ -1,0 +1,45 @@
+"""What the grammar itself answers, word for word."""
+
+from protocols.wire.smtp.reply import Reply
+
+OK = Reply(250, "2.0.0", "Ok")
+START_DATA = Reply(354, "", "End data with <CR><LF>.<CR><LF>")
+BYE = Reply(221, "2.0.0", "Bye")
+READY_FOR_TLS = Reply(220, "2.0.0", "Ready to start TLS")
+CANNOT_VERIFY = Reply(252, "2.0.0", "Cannot verify, but will accept a message and try")
+HELP = Reply(214, "2.0.0", "EHLO HELO MAIL RCPT DATA RSET NOOP VRFY HELP STARTTLS AUTH QUIT")
+
+TOO_MANY_ERRORS = Reply(421, "4.7.0", "Too many errors")
+TOO_MANY_COMMANDS = Reply(421, "4.7.0", "Too many commands without a message")
+TOO_MANY_UNKNOWN = Reply(421, "4.7.0", "Too many unknown recipients")
+TOO_MANY_RECIPIENTS = Reply(452, "4.5.3", "Too many recipients")
+
+NOT_RECOGNISED = Reply(500, "5.5.2", "Command not recognised")
+BARE_LF = Reply(500, "5.5.2", "End every line with CR LF")
+LINE_TOO_LONG = Reply(500, "5.5.2", "Line too long")
+HELLO_NEEDS_NAME = Reply(501, "5.5.4", "Say your name: EHLO hostname")
+NO_ARGUMENT = Reply(501, "5.5.4", "This command takes no argument")
+MAIL_SYNTAX = Reply(501, "5.5.4", "Write MAIL FROM:<address>")
+RCPT_SYNTAX = Reply(501, "5.5.4", "Write RCPT TO:<address>")
+VERIFY_WHOM = Reply(501, "5.5.4", "Verify whom?")
+SENDER_WITHOUT_DOMAIN = Reply(501, "5.1.7", "The address has no domain")
+NULL_RECIPIENT = Reply(501, "5.1.3", "The null path receives no mail")
+NOT_OFFERED = Reply(502, "5.5.1", "Command not offered")
+HELLO_FIRST = Reply(503, "5.5.1", "Say EHLO first")
+MAIL_FIRST = Reply(503, "5.5.1", "Say MAIL first")
+RCPT_FIRST = Reply(503, "5.5.1", "Give a valid recipient first")
+NESTED_MAIL = Reply(503, "5.5.1", "A message is already under way")
+PARAMETERS_NEED_EHLO = Reply(555, "5.5.4", "Parameters need EHLO")
+PARAMETER_UNKNOWN = Reply(555, "5.5.4", "Parameter not recognised")
+
+TLS_FIRST = Reply(530, "5.7.0", "Say STARTTLS first")
+LOGIN_FIRST = Reply(530, "5.7.0", "Authentication required")
+LOGIN_NEEDS_TLS = Reply(538, "5.7.11", "Say STARTTLS first")
+LOGGED_IN_ALREADY = Reply(503, "5.5.1", "Already authenticated")
+MECHANISM_UNKNOWN = Reply(504, "5.5.4", "Mechanism not offered")
+LOGIN_CANCELLED = Reply(501, "5.7.0", "Authentication cancelled")
+LOGIN_MALFORMED = Reply(501, "5.5.2", "Malformed authentication data")
+
+BARE_OCTETS = Reply(550, "5.6.0", "Bare CR, bare LF or NUL in the message")
+TOO_BIG = Reply(552, "5.3.4", "Message too big")
+NEEDS_SMTPUTF8 = Reply(553, "5.6.7", "An address beyond ASCII needs SMTPUTF8")

@@ -1,0 +1,416 @@
+"""The server side of SMTP and submission: the grammar, the order of commands and their limits.
+
+Rules of the file: no I/O, no policy. Commands end in CRLF and nothing else. What a client sends
+before the greeting is kept and answered after it; what it sends between STARTTLS and the handshake
+is thrown away unread (RFC 3207 §4.2).
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from protocols.wire import sasl
+from protocols.wire.conversation import READ_AHEAD, ConversationError
+from protocols.wire.receive_buffer import LineTooLong, ReceiveBuffer
+from protocols.wire.smtp import refusals as say
+from protocols.wire.smtp.address import Address, BadAddress, parse_path
+from protocols.wire.smtp.events import Event, Hello, Login, MailFrom, MessageEnd, RcptTo
+from protocols.wire.smtp.incoming import IncomingMessage
+from protocols.wire.smtp.parameters import BadParameter, parse_parameters
+from protocols.wire.smtp.reply import Reply
+
+# RFC 5321 §4.5.3.1.4 asks for 512 octets; extensions add to it, addresses may be in UTF-8.
+_COMMAND_LIMIT = 2048
+_ERROR_LIMIT = 20
+_FAILED_LOGIN_LIMIT = 5
+_UNKNOWN_RECIPIENT_LIMIT = 100
+# Commands that lead to no message: a session that only makes us work is cut off.
+_FRUITLESS_LIMIT = 100
+
+_HELLO_NAME = re.compile(r"[^\s\x00-\x20\x7f]{1,255}")
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a listener offers. `max_size` is in octets."""
+
+    max_size: int
+    is_submission: bool = False
+    has_starttls: bool = True
+    # Without it, AUTH is offered only inside TLS (RFC 8314 §3).
+    allows_clear_login: bool = False
+    max_recipients: int = 1000
+
+
+class ServerConversation:
+    """One client. The session answers its events; all else is answered here."""
+
+    def __init__(self, terms: Terms, *, is_tls: bool = False) -> None:
+        self._terms = terms
+        self._is_tls = is_tls
+        self._received = ReceiveBuffer()
+        self._out = bytearray()
+        self._on_answer: Callable[[int], None] | None = None
+        self._is_over = False
+        self._is_tls_due = False
+        self._errors = 0
+        self._fruitless = 0
+        self._unknown_recipients = 0
+        self._failed_logins = 0
+        self._verbs: dict[bytes, Callable[[str], Event | Reply]] = {
+            b"EHLO": self._ehlo,
+            b"HELO": self._helo,
+            b"MAIL": self._mail,
+            b"RCPT": self._rcpt,
+            b"DATA": self._data,
+            b"RSET": self._rset,
+            b"NOOP": self._noop,
+            b"VRFY": self._vrfy,
+            b"HELP": self._help,
+            b"QUIT": self._quit,
+            b"STARTTLS": self._starttls,
+            b"AUTH": self._auth,
+        }
+        self._forget()
+
+    def _forget(self) -> None:
+        self._is_greeted = False
+        self._is_extended = False
+        self._is_logged_in = False
+        self._exchange: sasl.Exchange | None = None
+        self._end_transaction()
+
+    def _end_transaction(self) -> None:
+        self._has_sender = False
+        self._is_smtputf8 = False
+        self._recipients = 0
+        self._message: IncomingMessage | None = None
+
+    # What the shell asks and does
+
+    @property
+    def wants_data(self) -> bool:
+        return len(self._received) < READ_AHEAD and not self._is_over
+
+    @property
+    def is_over(self) -> bool:
+        return self._is_over
+
+    @property
+    def wants_tls(self) -> bool:
+        return self._is_tls_due and not self._out
+
+    def receive_data(self, data: bytes) -> None:
+        """Take octets as they come; b"" means the client hung up."""
+        self._received.feed(data)
+
+    def data_to_send(self, limit: int = 1 << 20) -> bytes:
+        """At most about `limit` octets to write next; b"" when there are none."""
+        data = bytes(memoryview(self._out)[:limit])
+        del self._out[:limit]
+        return data
+
+    def push(self, response: Reply) -> None:
+        """Say the greeting, or 421 and be over."""
+        self._say(response)
+
+    def tls_started(self) -> None:
+        """Forget everything learnt or buffered in clear text (RFC 3207 §4.2)."""
+        self._is_tls, self._is_tls_due = True, False
+        self._received.clear()
+        self._forget()
+
+    def next_event(self) -> Event | None:
+        """What the client said next, or None when more octets (or an answer) are needed."""
+        if self._on_answer is not None:
+            return None
+        while not self._is_over and not self._is_tls_due:
+            if self._message is not None:
+                return self._continue_message(self._message)
+            try:
+                line = self._received.take_line(sasl.LINE_LIMIT + 2, accept_bare_lf=True)
+            except LineTooLong:
+                self._exchange = None
+                self._answer(say.LINE_TOO_LONG)
+                continue
+            if line is None:
+                self._is_over = self._received.is_closed
+                return None
+            answer = self._understand(line)
+            if not isinstance(answer, Reply):
+                return answer
+            self._answer(answer)
+        return None
+
+    def send(self, reply: Reply) -> None:
+        """Answer the event last returned."""
+        on_answer = self._on_answer
+        if on_answer is None:
+            raise ConversationError("nothing waits for an answer")
+        self._on_answer = None
+        self._say(reply)
+        on_answer(reply.code)
+
+    def _say(self, reply: Reply) -> None:
+        self._out += reply.to_bytes()
+        if reply.code == 421:
+            self._is_over = True
+
+    def _answer(self, reply: Reply) -> None:
+        """Say what the grammar answers; too many errors, or too much idle talk, ends it."""
+        if reply.code >= 500:
+            self._errors += 1
+            if self._errors >= _ERROR_LIMIT:
+                reply = say.TOO_MANY_ERRORS
+        elif reply.code in (250, 252, 214) and self._is_fruitless():
+            reply = say.TOO_MANY_COMMANDS
+        self._say(reply)
+
+    def _is_fruitless(self) -> bool:
+        self._fruitless += 1
+        return self._fruitless > _FRUITLESS_LIMIT
+
+    def _understand(self, line: bytes) -> Event | Reply:
+        if self._received.ended_bare:
+            return say.BARE_LF
+        if self._exchange is not None:
+            return self._continue_login(self._exchange.answer(line))
+        verb, _, argument = line.partition(b" ")
+        command = self._verbs.get(verb) or self._verbs.get(verb.upper())
+        if command is None:
+            return say.NOT_RECOGNISED
+        if len(line) > _COMMAND_LIMIT and command != self._auth:
+            return say.LINE_TOO_LONG
+        try:
+            text = argument.decode()
+        except UnicodeDecodeError:
+            return say.NOT_RECOGNISED
+        return command(text.strip(" ")) if text.isprintable() else say.NOT_RECOGNISED
+
+    # Greeting
+
+    def _ehlo(self, argument: str) -> Event | Reply:
+        return self._hello(argument, is_extended=True)
+
+    def _helo(self, argument: str) -> Event | Reply:
+        return self._hello(argument, is_extended=False)
+
+    def _hello(self, name: str, *, is_extended: bool) -> Event | Reply:
+        if _HELLO_NAME.fullmatch(name) is None:
+            return say.HELLO_NEEDS_NAME
+        if self._is_fruitless():
+            return say.TOO_MANY_COMMANDS
+        self._end_transaction()
+        self._is_extended = is_extended
+        self._on_answer = self._after_hello
+        return Hello(name, is_extended, self._keywords() if is_extended else ())
+
+    def _after_hello(self, code: int) -> None:
+        self._is_greeted = code == 250
+
+    def _keywords(self) -> tuple[str, ...]:
+        """Only what works now is announced."""
+        keywords = ["PIPELINING", f"SIZE {self._terms.max_size}"]
+        if self._can_start_tls:
+            keywords.append("STARTTLS")
+        if self._can_log_in:
+            keywords.append(f"AUTH {' '.join(sasl.MECHANISMS)}")
+        return (*keywords, "ENHANCEDSTATUSCODES", "8BITMIME", "SMTPUTF8")
+
+    @property
+    def _can_start_tls(self) -> bool:
+        return self._terms.has_starttls and not self._is_tls
+
+    @property
+    def _can_log_in(self) -> bool:
+        terms = self._terms
+        return terms.is_submission and (self._is_tls or terms.allows_clear_login)
+
+    # Envelope
+
+    def _mail(self, argument: str) -> Event | Reply:
+        if not self._is_greeted:
+            return say.HELLO_FIRST
+        if self._terms.is_submission and not self._is_logged_in:
+            return say.LOGIN_FIRST if self._can_log_in else say.TLS_FIRST
+        if self._has_sender:
+            return say.NESTED_MAIL
+        if argument[:5].upper() != "FROM:":
+            return say.MAIL_SYNTAX
+        try:
+            sender, rest = parse_path(argument[5:].lstrip(" "))
+            parameters = parse_parameters(rest) if rest else {}
+        except BadAddress as error:
+            return Reply(501, "5.1.7", str(error))
+        except BadParameter as error:
+            return Reply(501, "5.5.4", str(error))
+        event = MailFrom(sender, 0, False, False)
+        if refusal := self._refuse_parameters(event, parameters):
+            return refusal
+        if sender is not None and not sender.domain:
+            return say.SENDER_WITHOUT_DOMAIN
+        if not _may_say(sender, event.is_smtputf8):
+            return say.NEEDS_SMTPUTF8
+        if self._is_fruitless():
+            return say.TOO_MANY_COMMANDS
+        self._is_smtputf8 = event.is_smtputf8
+        self._on_answer = self._after_mail
+        return event
+
+    def _refuse_parameters(self, event: MailFrom, parameters: dict[str, str]) -> Reply | None:
+        """Write the parameters into the event, or say what is wrong with them."""
+        if parameters and not self._is_extended:
+            return say.PARAMETERS_NEED_EHLO
+        for keyword, value in parameters.items():
+            match keyword:
+                case "SIZE" if value.isdecimal() and value.isascii() and len(value) <= 20:
+                    event.size = int(value)
+                case "BODY" if value.upper() in ("7BIT", "8BITMIME"):
+                    event.is_8bit = value.upper() == "8BITMIME"
+                case "SMTPUTF8" if not value:
+                    event.is_smtputf8 = True
+                case "AUTH" if value and self._terms.is_submission:
+                    # RFC 4954 §5: whom else the message is attributed to is not for us to trust.
+                    pass
+                case "SIZE" | "BODY" | "SMTPUTF8":
+                    return Reply(501, "5.5.4", f"Bad value of {keyword}")
+                case _:
+                    return say.PARAMETER_UNKNOWN
+        return say.TOO_BIG if event.size > self._terms.max_size else None
+
+    def _after_mail(self, code: int) -> None:
+        self._has_sender = code == 250
+
+    def _rcpt(self, argument: str) -> Event | Reply:
+        if not self._has_sender:
+            return say.MAIL_FIRST
+        if argument[:3].upper() != "TO:":
+            return say.RCPT_SYNTAX
+        try:
+            recipient, rest = parse_path(argument[3:].lstrip(" "))
+            parameters = parse_parameters(rest) if rest else {}
+        except BadAddress as error:
+            return Reply(501, "5.1.3", str(error))
+        except BadParameter as error:
+            return Reply(501, "5.5.4", str(error))
+        if recipient is None:
+            return say.NULL_RECIPIENT
+        if parameters:
+            return say.PARAMETER_UNKNOWN
+        if not _may_say(recipient, self._is_smtputf8):
+            return say.NEEDS_SMTPUTF8
+        if self._recipients >= self._terms.max_recipients:
+            return say.TOO_MANY_RECIPIENTS
+        self._on_answer = self._after_rcpt
+        return RcptTo(recipient)
+
+    def _after_rcpt(self, code: int) -> None:
+        if code == 250:
+            self._recipients += 1
+        elif code >= 500:
+            self._unknown_recipients += 1
+            if self._unknown_recipients >= _UNKNOWN_RECIPIENT_LIMIT:
+                # Somebody is trying names out (RFC 5321 §7.3).
+                self._say(say.TOO_MANY_UNKNOWN)
+
+    # Data
+
+    def _data(self, argument: str) -> Event | Reply:
+        if argument:
+            return say.NO_ARGUMENT
+        if not self._has_sender:
+            return say.MAIL_FIRST
+        if not self._recipients:
+            return say.RCPT_FIRST
+        terms = self._terms
+        self._message = IncomingMessage(terms.max_size, mends_lf=terms.is_submission)
+        return say.START_DATA
+
+    def _continue_message(self, message: IncomingMessage) -> Event | None:
+        event = message.take(self._received.peek())
+        if event is None:
+            if message.is_endless:
+                self._say(say.TOO_BIG)
+            self._is_over = message.is_endless or self._received.is_closed
+        elif isinstance(event, MessageEnd):
+            self._on_answer = self._after_message
+        return event
+
+    def _after_message(self, code: int) -> None:
+        self._end_transaction()
+        if code == 250:
+            self._fruitless = 0
+
+    # The rest
+
+    def _rset(self, argument: str) -> Reply:
+        if argument:
+            return say.NO_ARGUMENT
+        self._end_transaction()
+        return say.OK
+
+    def _noop(self, _: str) -> Reply:
+        return say.OK
+
+    def _vrfy(self, argument: str) -> Reply:
+        return say.CANNOT_VERIFY if argument else say.VERIFY_WHOM
+
+    def _help(self, _: str) -> Reply:
+        return say.HELP
+
+    def _quit(self, argument: str) -> Reply:
+        if argument:
+            return say.NO_ARGUMENT
+        self._is_over = True
+        return say.BYE
+
+    def _starttls(self, argument: str) -> Reply:
+        if argument:
+            return say.NO_ARGUMENT
+        if not self._can_start_tls:
+            return say.NOT_OFFERED
+        if not self._is_greeted:
+            return say.HELLO_FIRST
+        self._is_tls_due = True
+        return say.READY_FOR_TLS
+
+    # Login (RFC 4954)
+
+    def _auth(self, argument: str) -> Event | Reply:
+        if not self._terms.is_submission:
+            return say.NOT_OFFERED
+        if not self._is_greeted or not self._is_extended:
+            return say.HELLO_FIRST
+        if not self._can_log_in:
+            return say.LOGIN_NEEDS_TLS
+        if self._is_logged_in:
+            return say.LOGGED_IN_ALREADY
+        mechanism, _, initial = argument.partition(" ")
+        self._exchange = sasl.begin(mechanism)
+        if self._exchange is None:
+            return say.MECHANISM_UNKNOWN
+        return self._continue_login(self._exchange.start(initial.encode() if initial else None))
+
+    def _continue_login(self, step: sasl.Step) -> Event | Reply:
+        if isinstance(step, sasl.Challenge):
+            return Reply(334, "", step.text.decode())
+        self._exchange = None
+        match step:
+            case sasl.Credentials():
+                self._on_answer = self._after_login
+                return Login(step)
+            case sasl.Cancelled():
+                return say.LOGIN_CANCELLED
+            case sasl.Malformed():
+                return say.LOGIN_MALFORMED
+
+    def _after_login(self, code: int) -> None:
+        self._is_logged_in = code == 235
+        if code >= 500:
+            self._failed_logins += 1
+            if self._failed_logins >= _FAILED_LOGIN_LIMIT:
+                self._say(say.TOO_MANY_ERRORS)
+
+
+def _may_say(address: Address | None, is_smtputf8: bool) -> bool:
+    return is_smtputf8 or address is None or address.is_ascii
