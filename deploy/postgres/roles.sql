@@ -1,0 +1,45 @@
+-- One role a process kind, each with what its job needs. Run once as the owner of the database,
+-- after `manage.py migrate`:  psql -v ON_ERROR_STOP=1 -f roles.sql mailhost
+-- Then give each process its own role in database_url and each role a password (\password).
+-- The mx never sees password hashes or signing keys; access never sees signing keys.
+
+BEGIN;
+
+CREATE ROLE mailhost_mx LOGIN;
+CREATE ROLE mailhost_access LOGIN;
+CREATE ROLE mailhost_worker LOGIN;
+CREATE ROLE mailhost_web LOGIN;
+
+GRANT USAGE ON SCHEMA public
+    TO mailhost_mx, mailhost_access, mailhost_worker, mailhost_web;
+
+-- Storing mail: every kind appends (the worker stores bounces, the web restores messages).
+GRANT SELECT, INSERT, UPDATE, DELETE ON
+    accounts_segment, accounts_blob, accounts_commitmark, accounts_message, accounts_entry,
+    accounts_vanished, accounts_change, accounts_folder, accounts_foldersnapshot,
+    accounts_subscription
+    TO mailhost_mx, mailhost_access, mailhost_worker, mailhost_web;
+
+-- Counters, the UID validity clock and the lock live in the mailbox row.
+GRANT SELECT, UPDATE ON accounts_mailbox
+    TO mailhost_mx, mailhost_access, mailhost_worker, mailhost_web;
+
+GRANT SELECT ON
+    accounts_tenant, accounts_domain, accounts_alias, accounts_aliastarget, accounts_user,
+    accounts_membership, accounts_directoryversion
+    TO mailhost_mx, mailhost_access, mailhost_worker, mailhost_web;
+
+GRANT SELECT, INSERT, UPDATE, DELETE ON
+    delivery_queuedmessage, delivery_queuedrecipient, delivery_attempt
+    TO mailhost_mx, mailhost_access, mailhost_worker, mailhost_web;
+
+GRANT SELECT, UPDATE ON accounts_credential TO mailhost_access;
+GRANT SELECT, INSERT, UPDATE, DELETE ON accounts_maildroplock TO mailhost_access;
+GRANT SELECT ON accounts_dkimkey TO mailhost_worker;
+
+-- The admin manages everything that people manage.
+GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO mailhost_web;
+GRANT USAGE ON ALL SEQUENCES IN SCHEMA public
+    TO mailhost_mx, mailhost_access, mailhost_worker, mailhost_web;
+
+COMMIT;
