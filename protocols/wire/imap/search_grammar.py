@@ -1,0 +1,187 @@
+"""Reading what SEARCH asks for (RFC 3501 §9, `search`), bounded in depth and count."""
+
+from collections.abc import Callable
+
+from .cursor import Cursor, Fault, decode_text
+from .flags import Flag
+from .search import (
+    MAX_DEPTH,
+    MAX_KEYS,
+    And,
+    ArrivedOn,
+    BodyHas,
+    Everything,
+    FlagIs,
+    HeaderHas,
+    IsRecent,
+    KeywordIs,
+    LargerThan,
+    Not,
+    NumberIn,
+    OlderThan,
+    Or,
+    SearchKey,
+    SentOn,
+    SmallerThan,
+    TextHas,
+    UidIn,
+    When,
+    YoungerThan,
+)
+
+_CHARSETS = {
+    b"US-ASCII": "utf-8",
+    b"ASCII": "utf-8",
+    b"UTF-8": "utf-8",
+    b"ISO-8859-1": "latin-1",
+    b"ISO-8859-15": "iso8859-15",
+    b"WINDOWS-1252": "cp1252",
+}
+_BAD_CHARSET = b"BADCHARSET (US-ASCII UTF-8 ISO-8859-1 ISO-8859-15 WINDOWS-1252)"
+_SET_START = frozenset(b"0123456789*")
+
+
+def search_program(cursor: Cursor) -> SearchKey:
+    """`[CHARSET name] keys` up to the end of the command, as one key."""
+    reading = _Reading(cursor)
+    if cursor.text[cursor.place : cursor.place + 8].upper() == b"CHARSET ":
+        cursor.place += 8
+        charset = _CHARSETS.get(cursor.astring().upper())
+        if charset is None:
+            raise Fault("Unknown charset.", "NO", _BAD_CHARSET)
+        reading.charset = charset
+        cursor.space()
+    return reading.keys(0)
+
+
+class _Reading:
+    """One program being read: where, in which charset, and how many keys so far."""
+
+    __slots__ = ("charset", "count", "cursor")
+
+    def __init__(self, cursor: Cursor) -> None:
+        self.cursor = cursor
+        self.charset: str | None = None
+        self.count = 0
+
+    def keys(self, depth: int) -> SearchKey:
+        """Keys side by side; all must hold."""
+        keys = [self.key(depth)]
+        while self.cursor.has_more() and self.cursor.take(b" "):
+            keys.append(self.key(depth))
+        return keys[0] if len(keys) == 1 else And(tuple(keys))
+
+    def key(self, depth: int) -> SearchKey:
+        """One key with its arguments."""
+        self.count += 1
+        if depth > MAX_DEPTH or self.count > MAX_KEYS:
+            raise Fault("The search is too complex.", "NO", b"LIMIT")
+        cursor = self.cursor
+        if cursor.place < len(cursor.text) and cursor.text[cursor.place] in _SET_START:
+            return NumberIn(cursor.sequence_set())
+        if cursor.take(b"("):
+            return self.group(depth + 1)
+        word = cursor.word()
+        plain = _PLAIN.get(word)
+        if plain is not None:
+            return plain
+        if word == b"NOT":
+            cursor.space()
+            return Not(self.key(depth + 1))
+        if word == b"OR":
+            return self.either(depth + 1)
+        argument = _WITH_ARGUMENT.get(word)
+        if argument is None:
+            raise Fault("No such search key.")
+        cursor.space()
+        return argument(self)
+
+    def group(self, depth: int) -> SearchKey:
+        """Keys up to the closing parenthesis."""
+        keys = [self.key(depth)]
+        while self.cursor.take(b" "):
+            keys.append(self.key(depth))
+        self.cursor.expect(b")", "Closing parenthesis")
+        return keys[0] if len(keys) == 1 else And(tuple(keys))
+
+    def either(self, depth: int) -> SearchKey:
+        """The two keys of an OR, joined with those of ORs inside it."""
+        keys: list[SearchKey] = []
+        for _ in range(2):
+            self.cursor.space()
+            key = self.key(depth)
+            keys.extend(key.keys if isinstance(key, Or) else (key,))
+        return Or(tuple(keys))
+
+    def text(self) -> str:
+        """A string argument, decoded."""
+        octets = self.cursor.astring()
+        if self.charset is None:
+            return decode_text(octets)
+        try:
+            return octets.decode(self.charset)
+        except UnicodeDecodeError:
+            raise Fault("The text is not in the charset stated.") from None
+
+
+def _header(reading: _Reading) -> SearchKey:
+    name = reading.cursor.astring().decode("latin-1").lower()
+    reading.cursor.space()
+    return HeaderHas(name, reading.text())
+
+
+def _field(name: str) -> Callable[[_Reading], SearchKey]:
+    return lambda reading: HeaderHas(name, reading.text())
+
+
+def _keyword(*, is_set: bool) -> Callable[[_Reading], SearchKey]:
+    return lambda reading: KeywordIs(reading.cursor.atom().decode("ascii"), is_set)
+
+
+def _arrived(when: When) -> Callable[[_Reading], SearchKey]:
+    return lambda reading: ArrivedOn(when, reading.cursor.date())
+
+
+def _sent(when: When) -> Callable[[_Reading], SearchKey]:
+    return lambda reading: SentOn(when, reading.cursor.date())
+
+
+def _seconds(reading: _Reading) -> int:
+    seconds = reading.cursor.number()
+    if not seconds:
+        raise Fault("The interval must not be zero.")
+    return seconds
+
+
+_UNSEEN = FlagIs(Flag.SEEN, is_set=False)
+_PLAIN: dict[bytes, SearchKey] = {
+    b"ALL": Everything(),
+    b"NEW": And((IsRecent(), _UNSEEN)),
+    b"OLD": Not(IsRecent()),
+    b"RECENT": IsRecent(),
+    **{flag.name.encode(): FlagIs(flag, is_set=True) for flag in Flag if flag.name},
+    **{b"UN" + flag.name.encode(): FlagIs(flag, is_set=False) for flag in Flag if flag.name},
+}
+_WITH_ARGUMENT: dict[bytes, Callable[[_Reading], SearchKey]] = {
+    b"BCC": _field("bcc"),
+    b"BEFORE": _arrived(When.BEFORE),
+    b"BODY": lambda reading: BodyHas(reading.text()),
+    b"CC": _field("cc"),
+    b"FROM": _field("from"),
+    b"HEADER": _header,
+    b"KEYWORD": _keyword(is_set=True),
+    b"LARGER": lambda reading: LargerThan(reading.cursor.number((1 << 63) - 1)),
+    b"OLDER": lambda reading: OlderThan(_seconds(reading)),
+    b"ON": _arrived(When.ON),
+    b"SENTBEFORE": _sent(When.BEFORE),
+    b"SENTON": _sent(When.ON),
+    b"SENTSINCE": _sent(When.SINCE),
+    b"SINCE": _arrived(When.SINCE),
+    b"SMALLER": lambda reading: SmallerThan(reading.cursor.number((1 << 63) - 1)),
+    b"SUBJECT": _field("subject"),
+    b"TEXT": lambda reading: TextHas(reading.text()),
+    b"TO": _field("to"),
+    b"UID": lambda reading: UidIn(reading.cursor.sequence_set()),
+    b"UNKEYWORD": _keyword(is_set=False),
+    b"YOUNGER": lambda reading: YoungerThan(_seconds(reading)),
+}

@@ -1,0 +1,369 @@
+"""The server's side of an IMAP conversation: octets in, events out, answers back to octets.
+
+Syntax and order only: whether a command is allowed in this state is the session's to say. Memory is
+bounded: a command's lines take at most `MAX_LINE` octets together, its literals `MAX_LITERAL` each
+and `MAX_LITERALS` together, and the message of an APPEND goes through in chunks. What is over a
+limit is refused and dropped as it arrives, so that the conversation stays in step.
+"""
+
+import re
+from binascii import b2a_base64
+from collections import deque
+from collections.abc import Callable
+from enum import Enum, auto
+
+from protocols.wire.conversation import READ_AHEAD, ConversationError
+from protocols.wire.receive_buffer import ReceiveBuffer
+
+from .commands import (
+    Append,
+    AppendAborted,
+    AppendChunk,
+    AppendEnd,
+    Authenticate,
+    Done,
+    Event,
+    Idle,
+    Invalid,
+    SaslResponse,
+    StartTls,
+)
+from .cursor import Fault
+from .parser import from_base64, invalid, parse, parse_append, tag_of
+from .responses import Bye, Continuation, Push, Reply, Tagged
+
+MAX_LINE = 64 * 1024
+MAX_LITERAL = 64 * 1024
+MAX_LITERALS = 256 * 1024
+# Of an APPEND a peer might announce; larger sizes are no numbers of IMAP4rev1.
+MAX_ANNOUNCED = 0xFFFFFFFF
+# In a row, without a command that succeeds in between.
+MAX_BADS = 20
+
+_LITERAL_AT_END = re.compile(rb"\{([0-9]++)(\+?)\}")
+_TOO_BIG = b"TOOBIG"
+# How much of a line's end is looked at for a literal's size, and with its CRLF kept of one dropped.
+_ANNOUNCEMENT = 32
+_TAIL = _ANNOUNCEMENT + 2
+_NO_LIMIT = 1 << 62
+
+
+class _Mode(Enum):
+    """What the next octets from the client are."""
+
+    COMMAND = auto()
+    LITERAL = auto()
+    APPENDING = auto()
+    APPENDED = auto()  # The rest of an APPEND's line, behind its message.
+    SASL = auto()
+    IDLE = auto()
+    DROPPED_LITERAL = auto()
+    DROPPED_LINE = auto()
+    TLS = auto()
+
+
+class ServerConversation:
+    """The `Conversation` of an IMAP server; see `commands` for the events and their answers."""
+
+    def __init__(self) -> None:
+        self._buffer = ReceiveBuffer()
+        self._out: deque[bytes | memoryview] = deque()
+        self._mode = _Mode.COMMAND
+        self._asked: Event | None = None
+        self._tag = b"*"  # Of the command whose further lines are being read.
+        self._command = bytearray()  # Lines and literals of a command not yet complete.
+        self._line_octets = 0
+        self._literal_octets = 0
+        self._literal_is_coming = False  # Of the APPEND asked about: sent without our `+`.
+        self._left = 0  # Octets still to come of a literal.
+        self._tail = b""  # The end of a line being dropped: it may announce a literal.
+        self._bads = 0
+        self._is_over = False
+        self._readers: dict[_Mode, Callable[[], Event | None]] = {
+            _Mode.COMMAND: self._read_command,
+            _Mode.LITERAL: self._read_literal,
+            _Mode.APPENDING: self._read_appended,
+            _Mode.APPENDED: self._read_append_end,
+            _Mode.SASL: self._read_sasl,
+            _Mode.IDLE: self._read_done,
+            _Mode.DROPPED_LITERAL: self._drop_literal,
+            _Mode.DROPPED_LINE: self._drop_line,
+        }
+
+    @property
+    def wants_data(self) -> bool:
+        """False while enough is buffered."""
+        return len(self._buffer) < READ_AHEAD and not self._is_over
+
+    @property
+    def is_over(self) -> bool:
+        """True once nothing more will be said."""
+        return self._is_over
+
+    @property
+    def wants_tls(self) -> bool:
+        """True once the OK to STARTTLS is flushed."""
+        return self._mode is _Mode.TLS and not self._out
+
+    def receive_data(self, data: bytes) -> None:
+        """Take octets as they come; b"" means the peer hung up."""
+        if not self._is_over:
+            self._buffer.feed(data)
+
+    def next_event(self) -> Event | None:
+        """What the client said next, or None when more octets (or an answer) are needed."""
+        if self._asked is not None:
+            return None
+        while not self._is_over and self._mode is not _Mode.TLS:
+            mode = self._mode
+            event = self._readers[mode]()
+            if event is not None:
+                if type(event) is not AppendChunk:
+                    self._asked = event
+                return event
+            if self._mode is mode:
+                self._is_over |= self._buffer.is_closed
+                break
+        return None
+
+    def send(self, reply: Reply) -> None:
+        """Answer the event last returned. Raises ConversationError for an answer it cannot have."""
+        asked, self._asked = self._asked, None
+        if asked is None:
+            raise ConversationError("nothing was asked")
+        if isinstance(reply, Continuation):
+            self._go_on(asked, reply)
+            return
+        self._out.append(reply.to_bytes())
+        match asked:
+            case Append(size=size) if self._literal_is_coming:
+                self._start_dropping(size)
+            case StartTls() if reply.status == "OK":
+                self._mode = _Mode.TLS
+        self._count(reply)
+
+    def push(self, response: Push) -> None:
+        """Say whole untagged lines unasked; a `Bye` ends the conversation."""
+        if isinstance(response, Bye):
+            self._out.append(response.to_bytes())
+            self._is_over = True
+        elif response:
+            self._out.append(response)
+
+    def data_to_send(self, limit: int = 1 << 20) -> bytes:
+        """At most `limit` octets to write next; b"" when there are none."""
+        out = self._out
+        pieces: list[bytes | memoryview] = []
+        room = limit
+        while out and room > 0:
+            piece = out.popleft()
+            if len(piece) > room:
+                view = memoryview(piece)
+                out.appendleft(view[room:])
+                piece = view[:room]
+            pieces.append(piece)
+            room -= len(piece)
+        return b"".join(pieces)
+
+    def tls_started(self) -> None:
+        """Forget everything learnt or buffered in clear text (RFC 3501 §6.2.1)."""
+        self._buffer.clear()
+        self._command.clear()
+        self._mode = _Mode.COMMAND
+        self._bads = 0
+
+    def _go_on(self, asked: Event, reply: Continuation) -> None:
+        match asked:
+            case Append(size=size):
+                if not self._literal_is_coming:
+                    self._out.append(b"+ %b\r\n" % (reply.data or b"Ready for the message."))
+                self._left = size
+                self._mode = _Mode.APPENDING
+            case Authenticate() | SaslResponse():
+                self._out.append(b"+ %b\r\n" % b2a_base64(reply.data, newline=False))
+                self._mode = _Mode.SASL
+            case Idle():
+                self._out.append(b"+ %b\r\n" % (reply.data or b"idling"))
+                self._mode = _Mode.IDLE
+            case _:
+                raise ConversationError(f"{type(asked).__name__} has no continuation")
+        self._tag = asked.tag
+
+    def _count(self, reply: Tagged) -> None:
+        self._is_over |= reply.closes
+        if reply.status == "OK":
+            self._bads = 0
+        elif reply.status == "BAD" and not self._is_over:
+            self._bads += 1
+            if self._bads >= MAX_BADS:
+                self.push(Bye("Too many errors."))
+
+    # Reading: one method a mode. None with the mode unchanged means that more octets are needed.
+
+    def _read_command(self) -> Event | None:
+        try:
+            line = self._take_line(MAX_LINE - self._line_octets)
+        except _TooLong as error:
+            return self._give_up(bytes(self._command[:256]) or error.start, "Line too long.")
+        if line is None:
+            return None
+        if line.endswith(b"}") and (announced := _announced(line)):
+            return self._start_literal(line, *announced)
+        if not self._command:
+            return parse(line)
+        self._command += line
+        return parse(self._take_command())
+
+    def _start_literal(self, line: bytes, size: int, is_coming: bool) -> Event | None:
+        """A line that ends in the announcement of a literal; `is_coming`: without our asking."""
+        self._command += line
+        text = bytes(self._command)
+        if size > MAX_ANNOUNCED and is_coming:
+            # Nobody could wait for its end, so there is no getting back in step.
+            self.push(Bye("Literal too big.", _TOO_BIG))
+            return None
+        append = parse_append(text)
+        self._literal_is_coming = is_coming
+        if isinstance(append, Append):
+            self._take_command()
+            return append
+        too_big = size > MAX_LITERAL or self._literal_octets + size > MAX_LITERALS
+        if append is not None or too_big:
+            if is_coming:
+                self._start_dropping(size)
+            if append is None:
+                return self._give_up(text, "Literal too big.")
+            self._take_command()
+            return append
+        if not is_coming:
+            self._out.append(b"+ Go on.\r\n")
+        self._command += b"\r\n"
+        self._line_octets += len(line) + 2
+        self._literal_octets += size
+        self._left = size
+        self._mode = _Mode.LITERAL
+        return None
+
+    def _read_literal(self) -> Event | None:
+        piece = self._buffer.take(self._left)
+        self._command += piece
+        self._left -= len(piece)
+        if not self._left:
+            self._mode = _Mode.COMMAND
+        return None
+
+    def _read_appended(self) -> Event | None:
+        if not self._left:
+            self._mode = _Mode.APPENDED
+            return None
+        chunk = self._buffer.take(self._left)
+        self._left -= len(chunk)
+        return AppendChunk(chunk) if chunk else None
+
+    def _read_append_end(self) -> Event | None:
+        try:
+            line = self._take_line(MAX_LINE)
+            if line is None:
+                return None
+            self._drop_announced(line)
+            if not line.strip(b" "):
+                return AppendEnd(self._tag)
+        except _TooLong:
+            pass
+        return AppendAborted(self._tag, invalid(self._tag, Fault("Too many arguments.")).reply)
+
+    def _read_sasl(self) -> Event | None:
+        try:
+            line = self._take_line(MAX_LINE)
+        except _TooLong:
+            return SaslResponse(self._tag, None)
+        if line is None:
+            return None
+        self._mode = _Mode.COMMAND
+        return SaslResponse(self._tag, None if line == b"*" else from_base64(line))
+
+    def _read_done(self) -> Event | None:
+        try:
+            line = self._take_line(MAX_LINE)
+        except _TooLong:
+            return Done(self._tag, is_clean=False)
+        if line is None:
+            return None
+        self._drop_announced(line)
+        return Done(self._tag, is_clean=line.rstrip(b" ").upper() == b"DONE")
+
+    # Dropping what is over a limit.
+
+    def _give_up(self, text: bytes, words: str) -> Invalid:
+        self._take_command()
+        return invalid(tag_of(text), Fault(words, "BAD", _TOO_BIG))
+
+    def _start_dropping(self, size: int) -> None:
+        self._left = size
+        self._mode = _Mode.DROPPED_LITERAL
+
+    def _drop_announced(self, line: bytes) -> None:
+        """After a line: drop the literal that it announces, if that comes without our asking."""
+        size, is_coming = _announced(line) or (0, False)
+        self._mode = _Mode.COMMAND
+        if size > MAX_ANNOUNCED and is_coming:
+            self.push(Bye("Literal too big.", _TOO_BIG))
+        elif is_coming:
+            self._start_dropping(size)
+
+    def _drop_literal(self) -> Event | None:
+        self._left -= len(self._buffer.take(self._left))
+        if not self._left:
+            self._tail = b""
+            self._mode = _Mode.DROPPED_LINE
+        return None
+
+    def _drop_line(self) -> Event | None:
+        end = self._buffer.peek().find(b"\n")
+        taken = self._buffer.take(len(self._buffer) if end < 0 else end + 1)
+        self._tail = (self._tail + taken)[-_TAIL:]
+        if end >= 0:
+            self._drop_announced(self._tail.removesuffix(b"\n").removesuffix(b"\r"))
+        return None
+
+    def _take_line(self, limit: int) -> bytes | None:
+        """A line with less than `limit` octets before its LF, or None while it is incomplete.
+
+        A bare LF ends it too: people type by hand. Raises _TooLong, with the mode set to drop what
+        is still to come of the line and of a literal at its end.
+        """
+        buffer = self._buffer
+        before = len(buffer)
+        line = buffer.take_line(_NO_LIMIT, accept_bare_lf=True)
+        if line is None:
+            if before < limit:
+                return None
+            start = bytes(buffer.peek()[:256])
+            self._tail = buffer.take(before)[-_TAIL:]
+            self._mode = _Mode.DROPPED_LINE
+            raise _TooLong(start)
+        if before - len(buffer) > limit:
+            self._drop_announced(line)
+            raise _TooLong(line[:256])
+        return line
+
+    def _take_command(self) -> bytes:
+        command = bytes(self._command)
+        self._command.clear()
+        self._line_octets = self._literal_octets = 0
+        return command
+
+
+class _TooLong(Exception):
+    """A line is over its limit; `start` is its beginning."""
+
+    def __init__(self, start: bytes) -> None:
+        super().__init__()
+        self.start = start
+
+
+def _announced(line: bytes) -> tuple[int, bool] | None:
+    """The literal that a line's end announces: (size, whether it comes without our asking)."""
+    end = line[-_ANNOUNCEMENT:]
+    match = _LITERAL_AT_END.fullmatch(end, max(end.rfind(b"{"), 0))
+    return (int(match[1]), bool(match[2])) if match else None
