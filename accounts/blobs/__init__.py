@@ -1,0 +1,31 @@
+"""Octets of mail in append-only segments: durable before any row points at them."""
+
+from accounts.blobs.place import BlobMissing, OutOfSpace, Place, directory
+from accounts.blobs.reading import forget_files, read, read_many, view
+from accounts.blobs.segments import (
+    Adopted,
+    adopt,
+    append,
+    close_segment,
+    forget_segment,
+    seal_abandoned,
+)
+from accounts.blobs.spool import Spool
+
+__all__ = [
+    "Adopted",
+    "BlobMissing",
+    "OutOfSpace",
+    "Place",
+    "Spool",
+    "adopt",
+    "append",
+    "close_segment",
+    "directory",
+    "forget_files",
+    "forget_segment",
+    "read",
+    "read_many",
+    "seal_abandoned",
+    "view",
+]

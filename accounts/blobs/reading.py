@@ -1,0 +1,174 @@
+"""Read octets back: by pread through a small cache of open files, or mapped where they are large.
+
+A segment's files never change once written, so readers need no lock. Compaction moves records and
+unlinks a day later; a reader that misses asks the blob's row once more.
+"""
+
+import errno
+import mmap
+import os
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
+
+from accounts.blobs.place import BlobMissing, Place, directory
+from accounts.models import Blob, Segment
+
+OPEN_FILES = 256
+# Records this close together are read in one go (see `read_many`).
+GAP = 4096
+RUN = 1 << 20
+
+
+class _File:
+    """An open segment. It closes when the last thread that reads it lets go."""
+
+    def __init__(self, name: str) -> None:
+        self.fd = -1
+        self.fd = os.open(directory() / name, os.O_RDONLY)
+
+    def read(self, offset: int, length: int) -> bytes:
+        data = os.pread(self.fd, length, offset)
+        if len(data) == length or not data:
+            return data
+        # One call reads at most 2 GiB, and a signal may cut it short.
+        parts = [data]
+        done = len(data)
+        while done < length and (data := os.pread(self.fd, length - done, offset + done)):
+            parts.append(data)
+            done += len(data)
+        return b"".join(parts)
+
+    def __del__(self) -> None:
+        if self.fd >= 0:
+            os.close(self.fd)
+
+
+_lock = threading.Lock()
+_files: OrderedDict[int, _File] = OrderedDict()
+
+
+def forget_files() -> None:
+    """Empty the cache of open files."""
+    with _lock:
+        _files.clear()
+
+
+def _file(segment_id: int) -> _File:
+    with _lock:
+        file = _files.get(segment_id)
+        if file is not None:
+            _files.move_to_end(segment_id)
+            return file
+    name = Segment.objects.values_list("name", flat=True).filter(pk=segment_id).first()
+    if name is None:
+        raise BlobMissing(f"segment {segment_id} is unknown")
+    try:
+        file = _File(name)
+    except FileNotFoundError:
+        raise BlobMissing(f"segment {name} is gone") from None
+    with _lock:
+        _files[segment_id] = file
+        while len(_files) > OPEN_FILES:
+            _files.popitem(last=False)
+    return file
+
+
+def _current(place: Place) -> Place | None:
+    """Where the blob lies now, or None when that is no news."""
+    if not place.blob_id:
+        return None
+    row = Blob.objects.filter(pk=place.blob_id).values_list("segment_id", "offset", "length")
+    now = row.first()
+    if now is None or now == place[:3]:
+        return None
+    return Place(*now, place.blob_id)
+
+
+def _read_once(place: Place, start: int, length: int) -> bytes:
+    data = _file(place.segment_id).read(place.offset + start, length)
+    if len(data) != length:
+        raise BlobMissing(f"segment {place.segment_id} ends within the record at {place.offset}")
+    return data
+
+
+def read(place: Place, start: int = 0, length: int | None = None) -> bytes:
+    """Octets of a blob from `start` on, `length` of them at most (None: to its end).
+
+    BlobMissing when the disk does not have them.
+    """
+    start = min(start, place.length)
+    wanted = place.length - start if length is None else min(length, place.length - start)
+    try:
+        return _read_once(place, start, wanted)
+    except BlobMissing:
+        moved = _current(place)
+        if moved is None:
+            raise
+        return _read_once(moved, start, wanted)
+
+
+def read_many(places: Sequence[Place]) -> list[bytes]:
+    """The whole octets of several blobs, in the order asked; neighbours share a system call."""
+    found: list[bytes] = [b""] * len(places)
+    order = sorted(range(len(places)), key=lambda index: places[index][:2])
+    at = 0
+    while at < len(order):
+        first = places[order[at]]
+        end = first.offset + first.length
+        stop = at + 1
+        while stop < len(order):
+            place = places[order[stop]]
+            if (
+                place.segment_id != first.segment_id
+                or place.offset - end > GAP
+                or place.offset + place.length - first.offset > RUN
+            ):
+                break
+            end = max(end, place.offset + place.length)
+            stop += 1
+        run = order[at:stop]
+        at = stop
+        if len(run) == 1:
+            found[run[0]] = read(first)
+            continue
+        try:
+            data = _read_once(Place(first.segment_id, first.offset, 0), 0, end - first.offset)
+        except BlobMissing:
+            for index in run:
+                found[index] = read(places[index])
+            continue
+        for index in run:
+            begin = places[index].offset - first.offset
+            found[index] = data[begin : begin + places[index].length]
+    return found
+
+
+def view(place: Place) -> memoryview:
+    """The octets of a blob mapped into memory, for messages too large to copy."""
+    if place.length == 0:
+        return memoryview(b"")
+    try:
+        return _map(place)
+    except BlobMissing:
+        moved = _current(place)
+        if moved is None:
+            raise
+        return _map(moved)
+
+
+def _map(place: Place) -> memoryview:
+    file = _file(place.segment_id)
+    # Mapping past the end succeeds and then faults: ask first.
+    if os.fstat(file.fd).st_size < place.offset + place.length:
+        raise BlobMissing(f"segment {place.segment_id} ends within the record at {place.offset}")
+    lead = place.offset % mmap.ALLOCATIONGRANULARITY
+    try:
+        mapped = mmap.mmap(
+            file.fd, lead + place.length, prot=mmap.PROT_READ, offset=place.offset - lead
+        )
+    except OSError as error:
+        if error.errno == errno.ENOMEM:
+            return memoryview(file.read(place.offset, place.length))
+        raise
+    return memoryview(mapped)[lead:]

@@ -1,0 +1,212 @@
+"""Write octets durably: append a batch to this process's open segment, or adopt a spool file.
+
+Invariants (what a kill -9 at any line leaves behind):
+
+1. A segment's file exists and is locked (flock) before its row does; a file without a row holds
+   nothing that anybody was promised.
+2. A place is handed out only after fdatasync of the file and fsync of every directory above it.
+3. One process appends to a segment, and only while it holds the file's lock: an open segment whose
+   lock is free belonged to a process that died, and is sealed by `seal_abandoned`.
+4. After a failed write or sync a segment is never written again: the kernel may have dropped the
+   pages it could not write, and a second sync would claim that all is well.
+"""
+
+import errno
+import fcntl
+import os
+import secrets
+import time
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from accounts.blobs.place import (
+    HEADER,
+    MAGIC,
+    PLAIN,
+    SEGMENTS,
+    OutOfSpace,
+    Place,
+    directory,
+    make_directory,
+    sync_directory,
+)
+from accounts.blobs.spool import PAYLOAD_START, Spool
+from accounts.models import Segment
+
+ROLL_SIZE = 64 << 20
+ROLL_AGE = 6 * 3600.0
+
+
+def new_name() -> str:
+    """A name for a segment, relative to the blob directory; names sort by time within a folder."""
+    stem = f"{time.time_ns() // 1_000_000:012x}-{secrets.token_hex(5)}"
+    return f"{SEGMENTS}/{stem[-2:]}/{stem}.seg"
+
+
+def create_file(name: str) -> int:
+    """Create and lock a segment's file, its name durable; returns the descriptor."""
+    path = directory() / name
+    make_directory(path.parent)
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+    fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    sync_directory(path.parent)
+    return fd
+
+
+def record(payload: bytes) -> bytes:
+    """The header that stands before a payload."""
+    return HEADER.pack(MAGIC, PLAIN, len(payload), zlib.crc32(payload))
+
+
+class OpenSegment:
+    """A segment this process appends to."""
+
+    def __init__(self) -> None:
+        self.name = new_name()
+        self._fd = create_file(self.name)
+        self.size = 0
+        self._opened_at = time.monotonic()
+        self.row_id = Segment.objects.create(name=self.name).pk
+
+    @property
+    def is_due(self) -> bool:
+        """True once it should be sealed and another one begun."""
+        return self.size >= ROLL_SIZE or time.monotonic() - self._opened_at > ROLL_AGE
+
+    def append(self, batch: Sequence[bytes]) -> list[Place]:
+        """Append records and make them durable with one fdatasync."""
+        parts: list[bytes] = []
+        places: list[Place] = []
+        at = self.size
+        for payload in batch:
+            parts += (record(payload), payload)
+            at += HEADER.size
+            places.append(Place(self.row_id, at, len(payload)))
+            at += len(payload)
+        view = memoryview(b"".join(parts))
+        while view:
+            written = os.pwrite(self._fd, view, at - len(view))
+            view = view[written:]
+        os.fdatasync(self._fd)
+        self.size = at
+        return places
+
+    def seal(self) -> None:
+        """Write its size into its row and let go of the file."""
+        Segment.objects.filter(pk=self.row_id).update(is_sealed=True, size=self.size)
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the file; without `seal`, `seal_abandoned` will find it."""
+        fd, self._fd = self._fd, -1
+        if fd >= 0:
+            os.close(fd)
+
+
+_open: OpenSegment | None = None
+
+
+def append(batch: Sequence[bytes]) -> list[Place]:
+    """Store octets durably; the committer thread alone calls this, outside any transaction.
+
+    After an OSError (OutOfSpace among them) nothing of the batch counts as stored, and the next
+    call begins a new segment.
+    """
+    global _open
+    if _open is not None and _open.is_due:
+        close_segment()
+    try:
+        if _open is None:
+            _open = OpenSegment()
+        return _open.append(batch)
+    except OSError as error:
+        abandoned, _open = _open, None
+        if abandoned is not None:
+            abandoned.close()
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise OutOfSpace(error.errno, error.strerror) from error
+        raise
+
+
+def close_segment() -> None:
+    """Seal this process's open segment, if it has one."""
+    global _open
+    segment, _open = _open, None
+    if segment is not None:
+        segment.seal()
+
+
+@dataclass(frozen=True, slots=True)
+class Adopted:
+    """A spool file that has become a sealed segment, still without a row."""
+
+    name: str
+    size: int
+    offset: int
+    length: int
+
+
+def adopt(spool: Spool) -> Adopted:
+    """Make a spool's file a segment, durably, in the caller's thread (it may take a while).
+
+    The segment's row is the committer's to write, in the transaction that points at it: a crash
+    before that leaves a file without a row, which the collector removes.
+    """
+    if spool.path is None:
+        raise ValueError("only a spool that lies in a file can be adopted")
+    try:
+        spool.finish()
+        name = new_name()
+        target = directory() / name
+        make_directory(target.parent)
+        os.rename(spool.path, target)
+        sync_directory(target.parent)
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise OutOfSpace(error.errno, error.strerror) from error
+        raise
+    length = spool.size
+    spool.release()
+    return Adopted(name, PAYLOAD_START + length, PAYLOAD_START, length)
+
+
+def is_abandoned(path: Path) -> bool:
+    """True when no process holds the lock of a segment's file (or the file is gone)."""
+    try:
+        fd = os.open(path, os.O_RDONLY)
+    except FileNotFoundError:
+        return True
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    finally:
+        os.close(fd)
+    return True
+
+
+def seal_abandoned() -> int:
+    """Seal the open segments of processes that died; returns how many."""
+    sealed = 0
+    for row_id, name in Segment.objects.filter(is_sealed=False).values_list("pk", "name"):
+        path = directory() / name
+        if is_abandoned(path):
+            size = path.stat().st_size if path.exists() else 0
+            sealed += Segment.objects.filter(pk=row_id, is_sealed=False).update(
+                is_sealed=True, size=size
+            )
+    return sealed
+
+
+def forget_segment() -> None:
+    """Let go of the open segment without touching the database (a forked child, a test's end)."""
+    global _open
+    segment, _open = _open, None
+    if segment is not None:
+        segment.close()
+
+
+# The child shares the parent's file lock while it holds the descriptor: it must let go at once.
+os.register_at_fork(after_in_child=forget_segment)

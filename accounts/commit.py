@@ -1,0 +1,435 @@
+"""Group commit: one thread a process takes whatever is ready and makes it durable together.
+
+There is no timer: what queues while one commit runs is the next batch. For each batch the octets
+are made durable first (one fdatasync), then the rows are committed (one transaction), then the
+futures are resolved.
+
+Invariants (what a kill -9 at any line leaves behind):
+
+1. A Future is resolved only after the commit: whatever was promised is on disk.
+2. Before the commit nothing of the batch is visible; octets without rows are dead space that the
+   collector frees.
+3. A batch carries a CommitMark, written first and inside it. When the outcome of a commit is
+   unknown the batch is repeated only if its mark is absent; and should the lost commit still be
+   under way, the repeat runs into its mark and ends there. So nothing is written twice.
+4. A unit fails alone: an exception of its own undoes it alone, and an error of the data at the
+   flush splits the batch until the culprit stands alone.
+"""
+
+import logging
+import os
+import threading
+import time
+import uuid
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import partial
+from typing import Any, Generic, TypeVar
+
+from django.db import InterfaceError, OperationalError, connection, transaction
+from django.db.utils import Error as DatabaseError
+from django.utils import timezone
+
+from accounts import blobs, effects
+from accounts.blobs import Adopted, OutOfSpace, Place, Spool
+from accounts.models import Blob, CommitMark, Segment
+from accounts.rows import FolderGone, FolderState, MailboxGone, MailboxState, Rows
+
+__all__ = [
+    "CommitUnavailable",
+    "FolderGone",
+    "FolderState",
+    "MailboxGone",
+    "MailboxState",
+    "OutOfSpace",
+    "Rows",
+    "Unit",
+    "listen",
+    "reset",
+    "run",
+    "shutdown",
+    "submit",
+]
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+Listener = Callable[[int, int, int], None]
+
+MAX_UNITS = 200
+MAX_OCTETS = 8 << 20
+MAX_WAITING = 20_000
+RETRY_PAUSES = (0.05, 0.25, 1.0)
+MARKS_KEPT = timedelta(days=1)
+
+
+class CommitUnavailable(Exception):
+    """The store cannot commit just now (database locked, lost or full): a temporary failure."""
+
+
+@dataclass
+class Unit(Generic[T]):
+    """Something to commit: the mailboxes to lock, octets to store, and what makes the rows.
+
+    `write` runs in the committer thread, perhaps more than once (after a lost connection), so it
+    has no effect but on `rows`. An exception from it fails this unit alone and reaches the Future.
+    `folder_ids` are folders it will want: naming them saves a query each.
+    """
+
+    mailbox_ids: frozenset[int]
+    write: Callable[[Rows, Blob | None], T]
+    octets: bytes | Spool | None = None
+    folder_ids: frozenset[int] = frozenset()
+
+
+@dataclass(slots=True)
+class _Item:
+    unit: Unit[Any]
+    future: Future[Any] = field(default_factory=Future)
+    payload: bytes | None = None
+    adopted: Adopted | None = None
+    place: Place | None = None
+    result: Any = None
+    error: BaseException | None = None
+
+    def settle(self) -> None:
+        if self.error is not None:
+            self.future.set_exception(self.error)
+        else:
+            self.future.set_result(self.result)
+
+
+class _Committer:
+    """The queue and the thread that empties it."""
+
+    def __init__(self) -> None:
+        self._condition = threading.Condition()
+        self._waiting: deque[_Item] = deque()
+        self._thread: threading.Thread | None = None
+        self._is_stopping = False
+
+    def put(self, item: _Item) -> None:
+        with self._condition:
+            if self._is_stopping:
+                raise CommitUnavailable("the server is shutting down")
+            if len(self._waiting) >= MAX_WAITING:
+                raise CommitUnavailable("too many commits are waiting")
+            self._waiting.append(item)
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="committer", daemon=True)
+                self._thread.start()
+            self._condition.notify()
+
+    def stop(self) -> None:
+        """Commit what waits, then end the thread."""
+        with self._condition:
+            self._is_stopping = True
+            thread = self._thread
+            self._condition.notify()
+        if thread is not None:
+            thread.join()
+
+    def _take(self) -> list[_Item]:
+        """The next batch; empty once there is nothing left to do and the thread should end."""
+        batch: list[_Item] = []
+        octets = 0
+        with self._condition:
+            self._condition.wait_for(lambda: self._waiting or self._is_stopping)
+            while self._waiting and len(batch) < MAX_UNITS and octets < MAX_OCTETS:
+                item = self._waiting.popleft()
+                octets += len(item.payload or b"")
+                if item.future.set_running_or_notify_cancel():
+                    batch.append(item)
+                elif not batch and not self._waiting:
+                    self._condition.wait_for(lambda: self._waiting or self._is_stopping)
+        return batch
+
+    def _run(self) -> None:
+        batches = 0
+        try:
+            while batch := self._take():
+                try:
+                    _process(batch)
+                except Exception as error:
+                    log.exception("commit: a batch of %d failed", len(batch))
+                    for item in batch:
+                        if not item.future.done():
+                            item.future.set_exception(error)
+                batches += 1
+                if batches % 1000 == 0:
+                    _purge_marks()
+            blobs.close_segment()
+        except Exception:
+            log.exception("commit: the segment could not be sealed")
+        finally:
+            connection.close()
+
+
+def _process(batch: list[_Item]) -> None:
+    """Octets, rows, futures: in this order."""
+    ready = _store_octets(batch)
+    notices, callbacks = _commit(ready) if ready else ([], [])
+    for item in batch:
+        item.settle()
+    for callback in callbacks:
+        try:
+            callback()
+        except Exception:
+            log.exception("commit: an effect failed")
+    if notices:
+        effects.soon(f"notices {time.monotonic_ns()}", partial(_tell, notices), lane="notices")
+
+
+def _store_octets(batch: list[_Item]) -> list[_Item]:
+    """Make the batch's octets durable; returns the items that may go on."""
+    with_octets = [item for item in batch if item.payload is not None]
+    if not with_octets:
+        return batch
+    payloads = [item.payload or b"" for item in with_octets]
+    try:
+        try:
+            places = blobs.append(payloads)
+        except OSError:
+            log.exception("commit: a segment was abandoned")
+            places = blobs.append(payloads)
+    except (OSError, DatabaseError) as error:
+        log.exception("commit: octets could not be stored")
+        for item in with_octets:
+            item.error = _unavailable(error)
+        connection.close()
+        return [item for item in batch if item.error is None]
+    for item, place in zip(with_octets, places, strict=True):
+        item.place = place
+    return batch
+
+
+Outcome = tuple[list[tuple[int, int, int]], list[Callable[[], None]]]
+
+
+def _commit(items: list[_Item]) -> Outcome:
+    """Commit the rows of a batch, repeating and splitting it as the module's invariants say."""
+    attempt = _Attempt(items)
+    error: Exception
+    for pause in (*RETRY_PAUSES, None):
+        try:
+            attempt.run()
+        except (OperationalError, InterfaceError) as failure:
+            log.warning("commit: %s", failure)
+            connection.close()
+            error = failure
+            if pause is None:
+                break
+            time.sleep(pause)
+            if attempt.has_landed():
+                return attempt.outcome()
+        except Exception as failure:  # noqa: BLE001 it is the Future's to raise
+            # A repeat that meets the mark of the commit before it is that commit's success.
+            if attempt.has_landed():
+                return attempt.outcome()
+            if len(items) > 1:
+                return _split(items)
+            items[0].error = failure
+            return [], []
+        else:
+            return attempt.outcome()
+    if attempt.has_landed():
+        return attempt.outcome()
+    for item in items:
+        item.error = _unavailable(error)
+    return [], []
+
+
+def _split(items: list[_Item]) -> Outcome:
+    middle = len(items) // 2
+    first = _commit(items[:middle])
+    second = _commit(items[middle:])
+    return first[0] + second[0], first[1] + second[1]
+
+
+class _Attempt:
+    """Tries at committing one batch under one mark."""
+
+    def __init__(self, items: Sequence[_Item]) -> None:
+        self._items = items
+        self._mark = uuid.uuid4()
+        # What the try that last got as far as COMMIT would have to say.
+        self._verdicts: list[tuple[Any, BaseException | None]] | None = None
+        self._outcome: Outcome = ([], [])
+
+    def run(self) -> None:
+        verdicts: list[tuple[Any, BaseException | None]] = []
+        with transaction.atomic(durable=True):
+            # First of all, so that a commit still under way under this mark stops us here.
+            CommitMark.objects.bulk_create([CommitMark(id=self._mark, created_at=timezone.now())])
+            stored = _insert_blobs(self._items)
+            rows = Rows()
+            rows.load(
+                (key for item in self._items for key in item.unit.mailbox_ids),
+                (key for item in self._items for key in item.unit.folder_ids),
+            )
+            dead: list[int] = []
+            for item, blob in zip(self._items, stored, strict=True):
+                try:
+                    result = item.unit.write(rows, blob)
+                    rows.finish_unit()
+                except (OperationalError, InterfaceError):
+                    raise
+                except Exception as error:  # noqa: BLE001 it is the Future's to raise
+                    rows.fail_unit(error)
+                    verdicts.append((None, error))
+                    if blob is not None:
+                        dead.append(blob.pk)
+                else:
+                    verdicts.append((result, None))
+            rows.write()
+            if dead:
+                Blob.objects.filter(pk__in=dead).delete()
+            self._verdicts = verdicts
+            self._outcome = (rows.notices, rows.callbacks)
+
+    def has_landed(self) -> bool:
+        """True when a try whose outcome was unknown did commit after all."""
+        if self._verdicts is None:
+            return False
+        try:
+            return CommitMark.objects.filter(pk=self._mark).exists()
+        except (OperationalError, InterfaceError) as error:
+            log.warning("commit: cannot look for a mark: %s", error)
+            connection.close()
+            return False
+
+    def outcome(self) -> Outcome:
+        for item, (result, error) in zip(self._items, self._verdicts or (), strict=True):
+            item.result, item.error = result, error
+        return self._outcome
+
+
+def _insert_blobs(items: Sequence[_Item]) -> list[Blob | None]:
+    now = timezone.now()
+    segments = {
+        id(item): Segment(name=item.adopted.name, is_sealed=True, size=item.adopted.size)
+        for item in items
+        if item.adopted is not None
+    }
+    if segments:
+        Segment.objects.bulk_create(segments.values())
+    found: list[Blob | None] = []
+    for item in items:
+        if item.place is not None:
+            place = item.place
+            found.append(
+                Blob(
+                    segment_id=place.segment_id,
+                    offset=place.offset,
+                    length=place.length,
+                    created_at=now,
+                )
+            )
+        elif item.adopted is not None:
+            found.append(
+                Blob(
+                    segment=segments[id(item)],
+                    offset=item.adopted.offset,
+                    length=item.adopted.length,
+                    created_at=now,
+                )
+            )
+        else:
+            found.append(None)
+    Blob.objects.bulk_create(blob for blob in found if blob is not None)
+    return found
+
+
+def _unavailable(error: Exception) -> Exception:
+    if isinstance(error, OutOfSpace):
+        return error
+    if "disk is full" in str(error) or "No space left" in str(error):
+        return OutOfSpace(str(error))
+    unavailable = CommitUnavailable(str(error))
+    unavailable.__cause__ = error
+    return unavailable
+
+
+def _purge_marks() -> None:
+    """Remove marks that mean nothing any more, a bounded number at a time."""
+    try:
+        old = CommitMark.objects.filter(created_at__lt=timezone.now() - MARKS_KEPT)
+        CommitMark.objects.filter(pk__in=list(old.values_list("pk", flat=True)[:2000])).delete()
+    except DatabaseError as error:
+        log.warning("commit: old marks stay for now: %s", error)
+
+
+_listeners: list[Listener] = []
+
+
+def _tell(notices: list[tuple[int, int, int]]) -> None:
+    for listener in _listeners:
+        for notice in notices:
+            listener(*notice)
+
+
+def listen(listener: Listener) -> None:
+    """Have (mailbox id, folder id, MODSEQ) told of every folder that changed, after the commit."""
+    if listener not in _listeners:
+        _listeners.append(listener)
+
+
+_committer = _Committer()
+
+
+def submit(unit: Unit[T]) -> Future[T]:
+    """Queue a unit for the next group commit.
+
+    A spool that lies in a file is made a segment here, in the caller's thread: it is durable
+    before it is queued and never holds up others. The Future raises what `write` raised,
+    CommitUnavailable or OutOfSpace.
+    """
+    if connection.in_atomic_block:
+        # The committer would wait for the lock this transaction holds, and we for the committer.
+        raise RuntimeError("a Unit cannot be submitted from inside a transaction")
+    item = _Item(unit)
+    try:
+        octets = unit.octets
+        if isinstance(octets, Spool):
+            if octets.path is not None:
+                item.adopted = blobs.adopt(octets)
+            else:
+                payload = octets.octets()
+                assert isinstance(payload, bytes)
+                item.payload = payload
+        else:
+            item.payload = octets
+        _committer.put(item)
+    except (OSError, CommitUnavailable) as error:
+        item.future.set_exception(error)
+    return item.future
+
+
+def run(unit: Unit[T]) -> T:
+    """Commit a unit and wait for it."""
+    return submit(unit).result()
+
+
+def shutdown() -> None:
+    """Commit what waits and seal the open segment; later units are refused."""
+    _committer.stop()
+
+
+def reset() -> None:
+    """Commit what waits, then start afresh: for tests, whose database goes away between them."""
+    global _committer
+    _committer.stop()
+    _committer = _Committer()
+    blobs.forget_files()
+
+
+def _start_afresh() -> None:
+    global _committer
+    _committer = _Committer()
+
+
+# A forked child has none of its parent's threads; the parent's units are the parent's to finish.
+os.register_at_fork(after_in_child=_start_afresh)

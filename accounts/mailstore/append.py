@@ -1,0 +1,126 @@
+"""Put a message into a folder: for deliveries inside their own Units, and for IMAP APPEND."""
+
+import time
+from collections.abc import Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+
+from accounts import commit
+from accounts.blobs import Spool
+from accounts.mailstore.flags import Flag, keyword_bits
+from accounts.mailstore.locked import locked_folder
+from accounts.mailstore.quota import require_room
+from accounts.models import Blob, Change, Entry, Message
+from accounts.rows import Rows
+from protocols.wire.message import Prepared, prepare
+
+
+@dataclass(frozen=True, slots=True)
+class Appended:
+    """Where a message went (RFC 9051 §7.1, APPENDUID)."""
+
+    folder_id: int
+    uidvalidity: int
+    uid: int
+    modseq: int
+
+
+def add_entry(
+    rows: Rows,
+    *,
+    mailbox_id: int,
+    folder_id: int | None,
+    blob: Blob,
+    prefix: bytes,
+    prepared: Prepared,
+    octets_size: int,
+    flags: int = 0,
+    keywords: Sequence[str] = (),
+    internal_date: int | None = None,
+    zone_minutes: int = 0,
+) -> Appended:
+    """Add a message to a folder (None: INBOX) from inside a Unit that names the mailbox.
+
+    `prefix` are this recipient's trace headers, `octets_size` the octets of the blob's message;
+    `internal_date` is in Unix seconds (None: now). The quota is not asked: what was accepted is
+    stored. MailboxGone, FolderGone, NoSuchFolder, TooManyKeywords.
+    """
+    now = int(time.time())
+    mailbox = rows.mailbox(mailbox_id)
+    folder = rows.inbox(mailbox_id) if folder_id is None else locked_folder(rows, folder_id)
+    bits = keyword_bits(folder, keywords) if keywords else 0
+    size = len(prefix) + octets_size
+    message = Message(
+        mailbox_id=mailbox_id,
+        blob=blob,
+        prefix=prefix,
+        size=size,
+        internal_date=now if internal_date is None else internal_date,
+        zone_minutes=zone_minutes,
+        envelope=prepared.envelope,
+        bodystructure=prepared.bodystructure,
+        body=prepared.body,
+        headers=prepared.headers,
+        sent_at=prepared.sent_at,
+        prepared_version=prepared.version,
+    )
+    uid = folder.take_uids()
+    modseq = rows.changed(folder, Change.Kind.APPENDED)
+    rows.insert(message)
+    rows.insert(
+        Entry(
+            folder_id=folder.id,
+            message=message,
+            uid=uid,
+            flags=int(flags),
+            keywords=bits,
+            modseq=modseq,
+            saved_at=now,
+        )
+    )
+    folder.exists_count += 1
+    folder.unseen_count += not flags & Flag.SEEN
+    folder.octets += size
+    mailbox.use(size)
+    return Appended(folder.id, folder.uidvalidity, uid, modseq)
+
+
+def append_message(
+    mailbox_id: int,
+    folder_id: int,
+    octets: bytes | Spool,
+    *,
+    flags: int = 0,
+    keywords: Sequence[str] = (),
+    internal_date: int | None = None,
+    zone_minutes: int = 0,
+) -> Future[Appended]:
+    """Append a message (RFC 9051 §6.3.12); resolved once it is durable.
+
+    The Future raises NoSuchFolder, OverQuota, TooManyKeywords, CommitUnavailable or OutOfSpace.
+    A spool is left to the caller to discard.
+    """
+    data = octets.octets() if isinstance(octets, Spool) else octets
+    size = len(data)
+    prepared = prepare(data)
+
+    def write(rows: Rows, blob: Blob | None) -> Appended:
+        assert blob is not None
+        require_room(rows.mailbox(mailbox_id), size)
+        return add_entry(
+            rows,
+            mailbox_id=mailbox_id,
+            folder_id=folder_id,
+            blob=blob,
+            prefix=b"",
+            prepared=prepared,
+            octets_size=size,
+            flags=flags,
+            keywords=keywords,
+            internal_date=internal_date,
+            zone_minutes=zone_minutes,
+        )
+
+    return commit.submit(
+        commit.Unit(frozenset((mailbox_id,)), write, octets, frozenset((folder_id,)))
+    )

@@ -1,0 +1,134 @@
+"""Copy and move entries between folders of one mailbox; the messages themselves are shared.
+
+A COPY is one transaction, however large (RFC 9051 §6.4.7: all or nothing). A MOVE goes in chunks:
+each message is in exactly one of the two folders at any moment (RFC 6851 §3.3).
+"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from django.db import connection
+
+from accounts import commit
+from accounts.mailstore.expunge import remove_entries
+from accounts.mailstore.flags import Flag, keyword_bits
+from accounts.mailstore.locked import locked_folder, mailbox_of
+from accounts.mailstore.quota import require_room
+from accounts.mailstore.refusals import NoSuchFolder
+from accounts.mailstore.uids import chunked, in_uids, is_range, list_sql
+from accounts.models import Blob, Change, Entry
+from accounts.rows import FolderState, Rows
+
+
+@dataclass(frozen=True, slots=True)
+class Copied:
+    """COPYUID (RFC 9051 §7.1): the n-th source became the n-th target."""
+
+    uidvalidity: int
+    sources: tuple[int, ...]
+    targets: tuple[int, ...]
+
+
+def copy_uids(folder_id: int, uids: Sequence[int], target_folder_id: int) -> Copied:
+    """Copy the UIDs that are there, ascending. NoSuchFolder, OverQuota, TooManyKeywords."""
+    wanted = sorted(set(uids))
+    return _run(folder_id, target_folder_id, _Copy(folder_id, wanted, target_folder_id, False))
+
+
+def move_uids(folder_id: int, uids: Sequence[int], target_folder_id: int) -> Copied:
+    """Move the UIDs that are there, ascending. NoSuchFolder, TooManyKeywords."""
+    sources: list[int] = []
+    targets: list[int] = []
+    done = Copied(0, (), ())
+    for chunk in chunked(uids):
+        done = _run(folder_id, target_folder_id, _Copy(folder_id, chunk, target_folder_id, True))
+        sources += done.sources
+        targets += done.targets
+    return Copied(done.uidvalidity, tuple(sources), tuple(targets))
+
+
+def _run(folder_id: int, target_folder_id: int, work: "_Copy") -> Copied:
+    mailbox_id = mailbox_of(folder_id)
+    if mailbox_of(target_folder_id) != mailbox_id:
+        raise NoSuchFolder("The folder belongs to another mailbox.")
+    folders = frozenset((folder_id, target_folder_id))
+    return commit.run(commit.Unit(frozenset((mailbox_id,)), work, folder_ids=folders))
+
+
+@dataclass(frozen=True, slots=True)
+class _Copy:
+    """Copy UIDs in one transaction; with `is_move` the originals go in the same one."""
+
+    folder_id: int
+    uids: Sequence[int]
+    target_folder_id: int
+    is_move: bool
+
+    def __call__(self, rows: Rows, blob: Blob | None) -> Copied:
+        source = locked_folder(rows, self.folder_id)
+        target = locked_folder(rows, self.target_folder_id)
+        rows.direct()
+        found = list(
+            Entry.objects.filter(in_uids(self.uids), folder_id=source.id)
+            .order_by("uid")
+            .values_list("uid", "flags", "message__size", "keywords")
+        )
+        if not found:
+            return Copied(target.uidvalidity, (), ())
+        if not self.is_move:
+            require_room(rows.mailbox(target.mailbox_id), sum(row[2] for row in found))
+        uids = [row[0] for row in found]
+        used = 0
+        for row in found:
+            used |= row[3]
+        first = copy_entries(rows, source, target, uids, _translated(source, target, used))
+        count_in(rows, target, [row[:3] for row in found])
+        if self.is_move:
+            remove_entries(rows, source, [row[:3] for row in found])
+        return Copied(target.uidvalidity, tuple(uids), tuple(range(first, first + len(uids))))
+
+
+def _translated(source: FolderState, target: FolderState, used: int) -> str:
+    """SQL for a source entry's keywords in the target's bits (its own copy of `used` names)."""
+    terms = []
+    for place in range(used.bit_length()):
+        if used >> place & 1:
+            bit = keyword_bits(target, [source.keywords[place]])
+            terms.append(f"((keywords >> {place}) & 1) * {bit}")
+    return " + ".join(terms) or "0"
+
+
+def copy_entries(
+    rows: Rows, source: FolderState, target: FolderState, uids: Sequence[int], keywords: str
+) -> int:
+    """Insert copies of existing, ascending `uids` from inside a direct Unit; the first new UID.
+
+    `keywords` is SQL over the entry's columns, made of our own integers.
+    """
+    first = target.take_uids(len(uids))
+    modseq = rows.changed(target, Change.Kind.APPENDED)
+    table = Entry._meta.db_table
+    if is_range(uids):
+        condition, chosen = "uid BETWEEN %s AND %s", [uids[0], uids[-1]]
+    else:
+        subquery, chosen = list_sql(uids)
+        condition = f"uid IN ({subquery})"
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"INSERT INTO {table}"  # noqa: S608
+            " (folder_id, message_id, uid, flags, keywords, modseq, saved_at)"
+            f" SELECT %s, message_id, row_number() OVER (ORDER BY uid) + %s, flags, {keywords},"
+            f" %s, %s FROM {table} WHERE folder_id = %s AND {condition} ORDER BY uid",
+            [target.id, first - 1, modseq, int(time.time()), source.id, *chosen],
+        )
+    return first
+
+
+def count_in(rows: Rows, target: FolderState, came: Sequence[tuple[int, int, int]]) -> None:
+    """Count entries, given as (uid, flags, size), into a folder and its mailbox."""
+    octets = sum(row[2] for row in came)
+    target.exists_count += len(came)
+    target.unseen_count += sum(1 for row in came if not row[1] & Flag.SEEN)
+    target.octets += octets
+    rows.mailbox(target.mailbox_id).use(octets)

@@ -1,0 +1,88 @@
+"""Remove entries for good, and remember which UIDs vanished at which MODSEQ.
+
+The Message rows stay until the collector (`accounts.garbage`) finds that no entry points at them:
+an expunge touches only narrow rows, and octets shared with others stay whole.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from django.db.models import F
+
+from accounts import commit
+from accounts.mailstore.flags import Flag
+from accounts.mailstore.locked import locked_folder, mailbox_of
+from accounts.mailstore.uids import chunked, in_uids, sequence_set
+from accounts.models import Blob, Change, Entry, Vanished
+from accounts.rows import FolderState, Rows
+
+
+@dataclass(frozen=True, slots=True)
+class Expunged:
+    """The MODSEQ of the last removal and the UIDs that went, ascending."""
+
+    modseq: int
+    uids: tuple[int, ...]
+
+
+def expunge_uids(
+    folder_id: int, uids: Sequence[int] | None, *, only_deleted: bool = True
+) -> Expunged:
+    """Remove the UIDs (None: all) that are \\Deleted, or all of them without `only_deleted`.
+
+    Large sets go in chunks, each a commit of its own. NoSuchFolder.
+    """
+    mailboxes = frozenset((mailbox_of(folder_id),))
+    if uids is None:
+        wanted = Entry.objects.filter(folder_id=folder_id)
+        if only_deleted:
+            wanted = wanted.alias(deleted=F("flags").bitand(Flag.DELETED)).filter(deleted__gt=0)
+        uids = list(wanted.order_by("uid").values_list("uid", flat=True))
+    modseq = 0
+    gone: list[int] = []
+    for chunk in chunked(uids):
+        work = _Expunge(folder_id, chunk, only_deleted)
+        done = commit.run(commit.Unit(mailboxes, work, folder_ids=frozenset((folder_id,))))
+        modseq = max(modseq, done.modseq)
+        gone += done.uids
+    return Expunged(modseq, tuple(gone))
+
+
+@dataclass(frozen=True, slots=True)
+class _Expunge:
+    """One chunk of an EXPUNGE."""
+
+    folder_id: int
+    uids: Sequence[int]
+    only_deleted: bool
+
+    def __call__(self, rows: Rows, blob: Blob | None) -> Expunged:
+        folder = locked_folder(rows, self.folder_id)
+        rows.direct()
+        found = (
+            Entry.objects.filter(in_uids(self.uids), folder_id=self.folder_id)
+            .order_by("uid")
+            .values_list("uid", "flags", "message__size")
+        )
+        gone = [row for row in found if not self.only_deleted or row[1] & Flag.DELETED]
+        if not gone:
+            return Expunged(folder.highest_modseq, ())
+        modseq = remove_entries(rows, folder, gone)
+        return Expunged(modseq, tuple(row[0] for row in gone))
+
+
+def remove_entries(rows: Rows, folder: FolderState, gone: Sequence[tuple[int, int, int]]) -> int:
+    """Delete entries, given as (uid, flags, size) ascending, from inside a direct Unit.
+
+    Keeps the counters and writes what vanished; returns the MODSEQ.
+    """
+    uids = [row[0] for row in gone]
+    modseq = rows.changed(folder, Change.Kind.VANISHED)
+    Entry.objects.filter(in_uids(uids), folder_id=folder.id).delete()
+    Vanished.objects.create(folder_id=folder.id, modseq=modseq, uids=sequence_set(uids))
+    octets = sum(row[2] for row in gone)
+    folder.exists_count -= len(gone)
+    folder.unseen_count -= sum(1 for row in gone if not row[1] & Flag.SEEN)
+    folder.octets -= octets
+    rows.mailbox(folder.mailbox_id).use(-octets)
+    return modseq

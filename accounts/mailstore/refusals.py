@@ -1,0 +1,41 @@
+"""What the mail store may refuse, each with a sentence for the person at the other end."""
+
+
+class StoreRefusal(Exception):
+    """The request cannot be met as things are; nothing was changed."""
+
+
+class OverQuota(StoreRefusal):
+    """The mailbox has no room for that (RFC 9051 §7.1, OVERQUOTA)."""
+
+
+class TooManyKeywords(StoreRefusal):
+    """The folder has no bit left for another keyword."""
+
+
+class FolderError(StoreRefusal):
+    """Something about a folder's name or existence."""
+
+
+class NoSuchFolder(FolderError):
+    """There is no folder of that name, or it was deleted meanwhile."""
+
+
+class FolderExists(FolderError):
+    """The name is taken."""
+
+
+class BadFolderName(FolderError):
+    """No folder may have that name."""
+
+
+class FolderHasChildren(FolderError):
+    """A folder that holds no messages itself stays while folders lie below it."""
+
+
+class InboxIsFixed(FolderError):
+    """INBOX cannot be deleted, created or made the target of a rename."""
+
+
+class TooManyFolders(FolderError):
+    """The mailbox has as many folders as it may."""

@@ -1,0 +1,55 @@
+"""Sets of UIDs: bounded chunks for long commands, conditions for queries, sequence-sets to keep."""
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from django.db import connection
+from django.db.models import Q
+from django.db.models.expressions import RawSQL
+
+# No write transaction but COPY is longer than this many rows.
+CHUNK = 2000
+# Up to here a list of parameters is quicker than a subquery.
+SHORT = 50
+
+
+def chunked(uids: Iterable[int], size: int = CHUNK) -> Iterator[list[int]]:
+    """The UIDs ascending and each once, in lists of at most `size`."""
+    ordered = sorted(set(uids))
+    for start in range(0, len(ordered), size):
+        yield ordered[start : start + size]
+
+
+def list_sql(uids: Sequence[int]) -> tuple[str, list[Any]]:
+    """A subquery that gives the UIDs, as one parameter however many they are."""
+    if connection.vendor == "postgresql":
+        return "SELECT unnest(%s::bigint[])", [list(uids)]
+    return "SELECT value FROM json_each(%s)", [json.dumps(uids)]
+
+
+def is_range(uids: Sequence[int]) -> bool:
+    """True when ascending UIDs have no gap."""
+    return bool(uids) and uids[-1] - uids[0] + 1 == len(uids)
+
+
+def in_uids(uids: Sequence[int]) -> Q:
+    """The condition for ascending `uids`: a range where they are one, else a list."""
+    if is_range(uids):
+        return Q(uid__gte=uids[0], uid__lte=uids[-1])
+    if len(uids) <= SHORT:
+        return Q(uid__in=uids)
+    return Q(uid__in=RawSQL(*list_sql(uids)))  # noqa: S611 the text is a constant
+
+
+def sequence_set(uids: Sequence[int]) -> str:
+    """Ascending UIDs as RFC 9051's sequence-set, e.g. "3:5,9"."""
+    parts: list[str] = []
+    at = 0
+    while at < len(uids):
+        end = at
+        while end + 1 < len(uids) and uids[end + 1] == uids[end] + 1:
+            end += 1
+        parts.append(str(uids[at]) if at == end else f"{uids[at]}:{uids[end]}")
+        at = end + 1
+    return ",".join(parts)
