@@ -1,8 +1,9 @@
-"""The limits that every room obeys, and when a mailbox counts as full.
+"""The limits that every room obeys, how sizes are written, and when a mailbox counts as full.
 
 Pure arithmetic: callers pass the time in.
 """
 
+import re
 from datetime import datetime, timedelta
 from enum import Enum
 
@@ -33,3 +34,23 @@ def room(quota: int, used: int, full_since: datetime | None, now: datetime) -> R
     if full_since is None or now - full_since < FULL_IS_TEMPORARY_FOR:
         return Room.NOT_NOW
     return Room.NO
+
+
+_SIZE = re.compile(r"(\d+)\s*([KMGT]?)(?:i?B)?", re.IGNORECASE)
+_FACTOR = {"T": 1 << 40, "G": 1 << 30, "M": 1 << 20, "K": 1 << 10, "": 1}
+
+
+def parse_size(text: str) -> int:
+    """A size such as `5G` in octets; ValueError when it is none."""
+    match = _SIZE.fullmatch(text.strip())
+    if match is None:
+        raise ValueError(f"{text!r} is no size; write for example 500M or 5G")
+    return int(match[1]) * _FACTOR[match[2].upper()]
+
+
+def format_size(octets: int) -> str:
+    """Octets in the largest unit, to one place: `5G`, `1.5M`; `parse_size` reads whole ones."""
+    for unit, factor in _FACTOR.items():
+        if octets >= factor:
+            return f"{octets / factor:.1f}".removesuffix(".0") + unit
+    return "0"

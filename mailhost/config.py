@@ -20,12 +20,12 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from accounts.limits import parse_size
+
 Network = IPv4Network | IPv6Network
 
 _SPAN = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
 _SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
-_SIZE = re.compile(r"(\d+)\s*([KMGT]?)(?:i?B)?", re.IGNORECASE)
-_FACTOR = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 
 
 def parse_span(text: str) -> timedelta:
@@ -34,14 +34,6 @@ def parse_span(text: str) -> timedelta:
     if match is None:
         raise ValueError(f"{text!r} is no span of time; write for example 30m, 2h or 5d")
     return timedelta(seconds=float(match[1]) * _SECONDS[match[2]])
-
-
-def parse_size(text: str) -> int:
-    """A size such as `5G` in octets; ValueError when it is none."""
-    match = _SIZE.fullmatch(text.strip())
-    if match is None:
-        raise ValueError(f"{text!r} is no size; write for example 500M or 5G")
-    return int(match[1]) * _FACTOR[match[2].upper()]
 
 
 def _split(value: Any) -> Any:

@@ -1,0 +1,169 @@
+"""`manage.py mailbox`: the addresses that log in and store mail."""
+
+import sys
+from argparse import ArgumentParser
+from collections.abc import Callable
+
+from django.db.models import QuerySet
+
+from accounts import directory, limits
+from accounts.directory import DirectoryError
+from accounts.management.mailbox_file import import_file
+from accounts.management.verbs import (
+    NounCommand,
+    Options,
+    Verb,
+    add_password_options,
+    choose_tenant,
+    read_password,
+)
+from accounts.models import Mailbox
+
+
+class Command(NounCommand):
+    help = "Add, import, list, suspend, remove and restore mailboxes, and set their passwords."
+
+    def add_verbs(self, add: Callable[[str, Verb, str], ArgumentParser]) -> None:
+        verb = add("add", self.add, "Make a mailbox.")
+        verb.add_argument("address", metavar="ADDRESS")
+        add_password_options(verb)
+        verb.add_argument("--quota", default="0", metavar="SIZE", help="5G, 500M; 0: unlimited")
+        verb.add_argument("--name", default="", help="the owner's name")
+        _add_domain_options(verb)
+
+        verb = add("import", self.import_, "Make a mailbox of every line of a CSV file.")
+        verb.add_argument(
+            "file",
+            metavar="FILE.csv",
+            help="columns address,password,quota,name; the password in clear, or as "
+            "{SHA512-CRYPT}, {BLF-CRYPT}, {SSHA}, {PBKDF2-SHA256} or {ARGON2ID}",
+        )
+        _add_domain_options(verb)
+
+        verb = add("list", self.list, "List the mailboxes.")
+        verb.add_argument("--domain", default="", metavar="NAME", help="only this domain's")
+        verb.add_argument("--removed", action="store_true", help="those that can be restored")
+        verb.add_argument("--json", action="store_true", help="print JSON")
+
+        verb = add("password", self.password, "Set the password; open sessions end.")
+        verb.add_argument("address", metavar="ADDRESS")
+        add_password_options(verb)
+
+        verb = add("quota", self.quota, "Set the quota.")
+        verb.add_argument("address", metavar="ADDRESS")
+        verb.add_argument("size", metavar="SIZE", help="5G, 500M; 0: unlimited")
+
+        verb = add("suspend", self.suspend, "Refuse its mail and logins; nothing is deleted.")
+        verb.add_argument("address", metavar="ADDRESS")
+        verb.add_argument("--undo", action="store_true", help="accept them again")
+
+        days = limits.RESTORABLE_FOR.days
+        verb = add("remove", self.remove, f"Remove it; for {days} days it can be restored.")
+        verb.add_argument("address", metavar="ADDRESS")
+        verb.add_argument("--purge", action="store_true", help="delete it and its mail for good")
+
+        verb = add("restore", self.restore, "Bring a removed mailbox back.")
+        verb.add_argument("address", metavar="ADDRESS")
+
+    def add(self, options: Options) -> None:
+        quota = _quota(options["quota"])
+        password = read_password(options)
+        _make_domain(options, options["address"])
+        mailbox = directory.create_mailbox(
+            options["address"], password, quota_bytes=quota, name=options["name"]
+        )
+        self.say(f"{mailbox} is ready.")
+
+    def import_(self, options: Options) -> None:
+        try:
+            # utf-8-sig: spreadsheets put a byte order mark in front of the first column's name.
+            with open(options["file"], encoding="utf-8-sig", newline="") as lines:
+                outcomes = list(import_file(lines, lambda address: _make_domain(options, address)))
+        except OSError as error:
+            self.refuse(f"“{options['file']}” cannot be read: {error.strerror}.")
+        except UnicodeDecodeError:
+            self.refuse(f"“{options['file']}” is not UTF-8 text.")
+        mistakes = [outcome for outcome in outcomes if outcome.mistake]
+        for outcome in mistakes:
+            self.stderr.write(f"line {outcome.line}: {outcome.mistake}")
+        self.say(f"{len(outcomes) - len(mistakes)} of {len(outcomes)} mailboxes were made.")
+        if mistakes:
+            sys.exit(1)
+
+    def list(self, options: Options) -> None:
+        mailboxes = Mailbox.objects.filter(removed_at__isnull=not options["removed"])
+        if options["domain"]:
+            mailboxes = mailboxes.filter(domain=directory.find_domain(options["domain"]))
+        self.show([_row(mailbox) for mailbox in _ordered(mailboxes)], as_json=options["json"])
+
+    def password(self, options: Options) -> None:
+        mailbox = directory.find_mailbox(options["address"])
+        directory.set_password(mailbox, read_password(options))
+        self.say(f"The password of {mailbox} is set.")
+
+    def quota(self, options: Options) -> None:
+        mailbox = directory.find_mailbox(options["address"])
+        directory.set_quota(mailbox, _quota(options["size"]))
+        self.say(f"{mailbox} may hold {_size(mailbox.quota_bytes)}.")
+
+    def suspend(self, options: Options) -> None:
+        mailbox = directory.find_mailbox(options["address"])
+        directory.suspend_mailbox(mailbox, is_suspended=not options["undo"])
+        state = "takes mail and logins again" if options["undo"] else "is suspended"
+        self.say(f"{mailbox} {state}.")
+
+    def remove(self, options: Options) -> None:
+        mailbox = directory.find_mailbox(options["address"], or_removed=True)
+        if options["purge"]:
+            directory.purge_mailbox(mailbox)
+            self.say(f"{mailbox} and its mail are gone.")
+            return
+        if mailbox.removed_at is not None:
+            raise DirectoryError(f"The mailbox “{mailbox}” is removed already.")
+        directory.remove_mailbox(mailbox)
+        until = directory.restorable_until(mailbox)
+        self.say(f"{mailbox} is removed; until {until:%d %b %Y} it can be restored.")
+
+    def restore(self, options: Options) -> None:
+        mailbox = directory.find_mailbox(options["address"], or_removed=True)
+        directory.restore_mailbox(mailbox)
+        self.say(f"{mailbox} is back.")
+
+
+def _add_domain_options(verb: ArgumentParser) -> None:
+    verb.add_argument(
+        "--create-domain", action="store_true", help="host the address's domain if it is not yet"
+    )
+    verb.add_argument("--tenant", default="", metavar="SLUG", help="whose a new domain is")
+
+
+def _make_domain(options: Options, address: str) -> None:
+    domain = directory.split_address(address)[1]
+    if options["create_domain"] and domain and not directory.is_local_domain(domain):
+        directory.create_domain(choose_tenant(options["tenant"]), domain)
+
+
+def _quota(text: str) -> int:
+    try:
+        return limits.parse_size(text)
+    except ValueError as error:
+        raise DirectoryError(f"{error}.") from None
+
+
+def _size(octets: int) -> str:
+    return limits.format_size(octets) if octets else "any amount"
+
+
+def _ordered(mailboxes: QuerySet[Mailbox]) -> QuerySet[Mailbox]:
+    return mailboxes.select_related("domain").order_by("domain__name", "local_part")
+
+
+def _row(mailbox: Mailbox) -> dict[str, object]:
+    state = "suspended" if mailbox.is_suspended else "active"
+    return {
+        "address": mailbox.address,
+        "name": mailbox.name,
+        "quota_bytes": mailbox.quota_bytes,
+        "used_bytes": mailbox.used_bytes,
+        "state": "removed" if mailbox.removed_at else state,
+    }

@@ -1,0 +1,138 @@
+"""The shape of `manage.py NOUN VERB …`: verbs as sub-commands, lists as a table or JSON, and a
+reader's mistake as one line on standard error with a non-zero exit, never a traceback.
+"""
+
+import json
+import os
+import sys
+from argparse import ArgumentParser
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from typing import Any, NoReturn
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import DatabaseError
+
+from accounts.directory import DirectoryError
+from accounts.models import Tenant
+
+Options = Mapping[str, Any]
+Verb = Callable[[Options], None]
+
+
+def _refuse(parser: CommandParser, message: str) -> NoReturn:
+    if parser.called_from_command_line:
+        parser.exit(2, f"{parser.prog}: {message} (--help tells what may be given)\n")
+    raise CommandError(message)
+
+
+class NounCommand(BaseCommand):
+    """Sub-classes name their verbs in `add_verbs`; each verb is a method taking the options."""
+
+    # A list of mailboxes must not be preceded by remarks on the settings; `check` makes those.
+    requires_system_checks: list[str] = []  # noqa: RUF012
+
+    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
+        parser = super().create_parser(prog_name, subcommand, **kwargs)
+        parser.error = partial(_refuse, parser)  # type: ignore[method-assign]
+        return parser
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+
+        def add(name: str, run: Verb, summary: str) -> ArgumentParser:
+            verb = verbs.add_parser(name, help=summary, description=summary)
+            verb.set_defaults(run=run)
+            verb.error = partial(_refuse, verb)  # type: ignore[method-assign]
+            return verb
+
+        self.add_verbs(add)
+
+    def add_verbs(self, add: Callable[[str, Verb, str], ArgumentParser]) -> None:
+        raise NotImplementedError
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            options["run"](options)
+        except DirectoryError as error:
+            self.refuse(str(error))
+        except DatabaseError as error:
+            cause = str(error).splitlines()[0]
+            self.refuse(f"The database does not answer as it should ({cause}); is it migrated?")
+        except BrokenPipeError:
+            # The reader (`| head`) has seen enough; Python would complain again at its exit.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+    def refuse(self, sentence: str) -> NoReturn:
+        """One line on standard error, and exit status 1."""
+        if not getattr(self, "_called_from_command_line", False):
+            raise CommandError(sentence)
+        self.stderr.write(sentence)
+        sys.exit(1)
+
+    def say(self, text: str) -> None:
+        self.stdout.write(text)
+
+    def show(self, rows: Sequence[Mapping[str, Any]], *, as_json: bool) -> None:
+        """Rows as JSON, or as aligned columns under their names."""
+        if as_json:
+            self.say(json.dumps(list(rows), indent=2, ensure_ascii=False, default=str))
+        elif rows:
+            for line in table([list(rows[0]), *([_cell(row[key]) for key in row] for row in rows)]):
+                self.say(line)
+
+
+def table(lines: Iterable[Sequence[str]]) -> list[str]:
+    """Columns padded to the widest cell, two spaces apart."""
+    lines = list(lines)
+    widths = [max(len(cell) for cell in column) for column in zip(*lines, strict=True)]
+    return [
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        for line in lines
+    ]
+
+
+def _cell(value: Any) -> str:
+    match value:
+        case None | "":
+            return "-"
+        case list():
+            return ", ".join(str(each) for each in value)
+        case _:
+            return str(value)
+
+
+def choose_tenant(slug: str) -> Tenant:
+    """The tenant called `slug`; without one, the only tenant there is, made where there is none."""
+    tenants = list(Tenant.objects.order_by("slug")[:20])
+    if slug:
+        found = Tenant.objects.filter(slug=slug).first()
+        if found is None:
+            known = ", ".join(tenant.slug for tenant in tenants) or "none"
+            raise DirectoryError(f"There is no tenant “{slug}” (there are: {known}).")
+        return found
+    match tenants:
+        case []:
+            return Tenant.objects.create(name="Main", slug="main")
+        case [only]:
+            return only
+        case _:
+            known = ", ".join(tenant.slug for tenant in tenants)
+            raise DirectoryError(f"Say with --tenant whose it is: {known}.")
+
+
+def read_password(options: Options) -> str:
+    """From `--password`, or the first line of standard input with `--password-stdin`."""
+    if options["password_stdin"]:
+        return sys.stdin.readline().rstrip("\r\n")
+    if options["password"] is None:
+        raise DirectoryError("Give the password with --password or --password-stdin.")
+    return str(options["password"])
+
+
+def add_password_options(verb: ArgumentParser) -> None:
+    ways = verb.add_mutually_exclusive_group()
+    ways.add_argument("--password", metavar="PW", help="the password (others may see it in `ps`)")
+    ways.add_argument(
+        "--password-stdin", action="store_true", help="read it from the first line of stdin"
+    )
