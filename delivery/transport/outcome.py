@@ -13,6 +13,8 @@ class Kind(Enum):
     FAILED = "failed"
     # The final dot went out and no answer came: it may have arrived. To be tried again.
     AMBIGUOUS = "ambiguous"
+    # The worker stopped before anything was said: as if it had never been claimed.
+    UNTRIED = "untried"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,16 +37,15 @@ class Outcome:
 class Parcel:
     """One message for recipients that share a destination.
 
-    `recipients` pairs a key of the caller's with an address. `octets` reads the whole message
-    (it may block, so it is called outside the loop's thread). `give_up_at` tells, on the
-    loop's monotonic clock, when the claim ends: nothing may be under way after it.
+    `recipients` pairs a key of the caller's with an address. `octets` gives the whole message; of
+    one that `size` calls large it may block, so that is called outside the loop's thread.
+    `give_up_at` tells, on the monotonic clock, when the claim ends: nothing is under way after it.
     """
 
     queue_id: str
     return_path: str
     recipients: tuple[tuple[int, str], ...]
     size: int
-    is_8bit: bool
     is_smtputf8: bool
     octets: Callable[[], bytes]
     give_up_at: Callable[[], float]
