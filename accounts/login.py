@@ -244,3 +244,10 @@ def _remember(identity: Identity, password: str) -> None:
 def _remembers(identity: Identity, password: str) -> bool:
     with _memory_lock:
         return _memory.get(_digest(identity, password), 0.0) > time.monotonic()
+
+
+def forget() -> None:
+    """Lose the memory of good logins and of failures."""
+    with _memory_lock:
+        _memory.clear()
+    throttle.cache_clear()

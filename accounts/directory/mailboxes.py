@@ -4,7 +4,6 @@ A User with the mailbox's address is made with it, so that its owner can log in 
 no password of its own (`accounts.login` checks the mailbox's).
 """
 
-import contextlib
 from datetime import datetime
 
 from django.db import transaction
@@ -15,7 +14,7 @@ from accounts.directory import version
 from accounts.directory.domains import find_domain
 from accounts.directory.names import DirectoryError, check_local_part, split_address
 from accounts.hashers import hash_password, is_importable
-from accounts.mailstore import removal
+from accounts.mailstore import folders, removal
 from accounts.models import Alias, Credential, Domain, Mailbox, User
 
 MAX_PASSWORD_OCTETS = 1024
@@ -57,10 +56,7 @@ def create_mailbox(
         )
         if secret:
             Credential.objects.create(mailbox=mailbox, hash=secret)
-        with contextlib.suppress(ImportError):
-            from accounts.mailstore import folders
-
-            folders.provision(mailbox.pk)
+        folders.provision(mailbox.pk)
         version.touch()
     return mailbox
 

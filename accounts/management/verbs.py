@@ -30,7 +30,7 @@ class NounCommand(BaseCommand):
     """Sub-classes name their verbs in `add_verbs`; each verb is a method taking the options."""
 
     # A list of mailboxes must not be preceded by remarks on the settings; `check` makes those.
-    requires_system_checks: list[str] = []  # noqa: RUF012
+    requires_system_checks: list[str] = []
 
     def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
         parser = super().create_parser(prog_name, subcommand, **kwargs)
