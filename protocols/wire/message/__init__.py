@@ -1,0 +1,68 @@
+"""The message format: an own bounded MIME scanner that keeps offsets and never fails.
+
+Pure functions of octets. Every function takes any octets, finishes in linear time and raises
+nothing because of what they are. The standard library's `email` never sees received mail.
+"""
+
+from protocols.wire.message.address import Address, parse_addresses
+from protocols.wire.message.arrival import add_missing_fields, ranges_to_strip, strip_fields
+from protocols.wire.message.charset import decode_text
+from protocols.wire.message.date import Moment, parse_date
+from protocols.wire.message.decode import decode_header, decode_params, decode_transfer
+from protocols.wire.message.header import (
+    Field,
+    begins_with_field,
+    count_received,
+    header_fields,
+    iter_fields,
+    split_header,
+    unfold,
+)
+from protocols.wire.message.imap_string import nstring
+from protocols.wire.message.octets import Buffer
+from protocols.wire.message.prepare import (
+    LIST_VIEW_FIELDS,
+    PREPARED_VERSION,
+    Prepared,
+    prepare,
+)
+from protocols.wire.message.structure import Kind, Part, find_part, locate, parse, section, walk
+from protocols.wire.message.text import decoded_header, decoded_text, part_name, part_text
+
+__all__ = [
+    "LIST_VIEW_FIELDS",
+    "PREPARED_VERSION",
+    "Address",
+    "Buffer",
+    "Field",
+    "Kind",
+    "Moment",
+    "Part",
+    "Prepared",
+    "add_missing_fields",
+    "begins_with_field",
+    "count_received",
+    "decode_header",
+    "decode_params",
+    "decode_text",
+    "decode_transfer",
+    "decoded_header",
+    "decoded_text",
+    "find_part",
+    "header_fields",
+    "iter_fields",
+    "locate",
+    "nstring",
+    "parse",
+    "parse_addresses",
+    "parse_date",
+    "part_name",
+    "part_text",
+    "prepare",
+    "ranges_to_strip",
+    "section",
+    "split_header",
+    "strip_fields",
+    "unfold",
+    "walk",
+]

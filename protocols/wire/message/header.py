@@ -1,0 +1,136 @@
+"""Find the header of a message and the fields in it, by offset.
+
+Rules: linear time on any octets; line ends may be CRLF or bare LF (mail that came by APPEND);
+nothing is changed, so every field can be given back exactly as it was received.
+"""
+
+import re
+from collections.abc import Collection, Iterator
+from typing import NamedTuple
+
+from protocols.wire.message.octets import Buffer
+
+# Octets of a header block that are searched for fields; the rest of a longer one is carried along.
+HEADER_LIMIT = 1 << 20
+# Lines that are no field but stand inside a header (a field broken by a careless program).
+_STRAY_LINE_LIMIT = 100
+
+# RFC 5322 §3.6.8, with the obsolete space before the colon (§4.5). A line of text that begins
+# with a URL is no field, though "https" would make a name.
+_FIELD = rb"[!-9;-~]++[ \t]*+:(?!//)"
+_FIELD_START = re.compile(_FIELD)
+_FIELD_AFTER_LINE = re.compile(rb"[^\n]*+\n" + _FIELD)
+_MBOX_LINE = re.compile(rb">?From [^\n]*+\n(?=" + _FIELD + rb")")
+_LINE_END = re.compile(rb"\r?\n")
+_HEADER_END = re.compile(rb"\n(?:(\r?\n)|(?!" + _FIELD + rb"|[ \t]|\Z))")
+_NAME = re.compile(rb"[!-9;-~]++")
+_RECEIVED = re.compile(rb"(?:\A|\n)received[ \t]*+:", re.IGNORECASE)
+# Names that tell a header without its closing empty line from a text such as "Note: buy milk".
+_FAMILIAR = re.compile(
+    rb"(?:\A|\n)(?:from|to|cc|bcc|subject|date|sender|reply-to|message-id|in-reply-to|references"
+    rb"|received|return-path|mime-version|content-[a-z-]+|x-[!-9;-~]+|list-[a-z]+)[ \t]*+:",
+    re.IGNORECASE,
+)
+
+# Cuts a header block into fields: a line feed that no folding white space follows.
+BETWEEN_FIELDS = re.compile(rb"\n(?![ \t])")
+
+
+class Field(NamedTuple):
+    """One header field; `block[start:end]` is the whole field with its line end.
+
+    `name` is in lower case; `value` is what follows the colon as received: folded, not stripped.
+    """
+
+    name: bytes
+    start: int
+    end: int
+    value: bytes
+
+
+def split_header(octets: Buffer, start: int = 0, end: int | None = None) -> int:
+    """The offset of the body of the entity that begins at `start`.
+
+    The header ends with its first empty line, which belongs to it. Where that line is missing,
+    the first line that is neither field nor continuation begins the body, unless a field follows
+    it directly. An entity that does not begin with a field has no header: its body begins at
+    `start`, or after the empty line found there.
+    """
+    end = len(octets) if end is None else end
+    if empty_line := _LINE_END.match(octets, start, end):
+        return empty_line.end()
+    at = start
+    if not _FIELD_START.match(octets, start, end):
+        mbox_line = _MBOX_LINE.match(octets, start, end)
+        if mbox_line is None:
+            return start
+        at = mbox_line.end()
+    body = end
+    strays = 0
+    while ending := _HEADER_END.search(octets, at, end):
+        if ending.group(1) is not None:
+            return ending.end()
+        after_stray = _FIELD_AFTER_LINE.match(octets, ending.end(), end)
+        strays += 1
+        if after_stray is None or strays > _STRAY_LINE_LIMIT:
+            body = ending.end()
+            break
+        at = after_stray.end()
+    # No empty line closed it: a header only if a name in it is one that mail really uses.
+    return body if _FAMILIAR.search(octets, start, min(body, start + HEADER_LIMIT)) else start
+
+
+def begins_with_field(octets: Buffer) -> bool:
+    """False for a text without header, and for one that begins with an empty line."""
+    return not _LINE_END.match(octets) and split_header(octets) > 0
+
+
+def iter_fields(block: bytes) -> Iterator[Field]:
+    """The fields of a header block in order; lines that are no field are passed over."""
+    start = 0
+    size = len(block)
+    while start < size:
+        between = BETWEEN_FIELDS.search(block, start)
+        end = between.end() if between else size
+        raw = block[start:end]
+        name, colon, value = raw.partition(b":")
+        name = name.rstrip(b" \t")
+        if colon and _NAME.fullmatch(name):
+            yield Field(name.lower(), start, end, _without_line_end(value))
+        start = end
+
+
+def unfold(value: bytes) -> bytes:
+    """A field's value on one line, without white space at its ends; holds no CR and no LF."""
+    if b"\n" in value:
+        value = value.replace(b"\r\n", b"").replace(b"\n", b"")
+    if b"\r" in value:
+        value = value.replace(b"\r", b" ")
+    return value.strip()
+
+
+def header_fields(block: bytes, names: Collection[bytes], *, exclude: bool = False) -> bytes:
+    """The fields of the given names as received, or all others, closed by an empty line.
+
+    This is BODY[HEADER.FIELDS (…)] and BODY[HEADER.FIELDS.NOT (…)] of RFC 9051 §6.4.5.1; names
+    match in any case.
+    """
+    wanted = {name.lower() for name in names}
+    found = []
+    for field in iter_fields(block):
+        if (field.name in wanted) is not exclude:
+            raw = block[field.start : field.end]
+            found.append(raw if raw.endswith(b"\n") else raw + b"\r\n")
+    return b"".join(found) + b"\r\n"
+
+
+def count_received(header: Buffer) -> int:
+    """How many Received fields a header holds: the hops made so far (RFC 5321 §6.3)."""
+    limit = min(len(header), HEADER_LIMIT)
+    return sum(1 for _ in _RECEIVED.finditer(header, 0, limit))
+
+
+def _without_line_end(value: bytes) -> bytes:
+    if value.endswith(b"\r\n"):
+        return value[:-2]
+    return value.removesuffix(b"\n")

@@ -1,0 +1,56 @@
+"""The words in an HTML text, for searching: a few linear passes, not a parser.
+
+Nothing here is fit to be shown as HTML; it only finds what a person would read.
+"""
+
+import re
+from html.entities import html5
+
+_BLOCK_TAG = re.compile(
+    r"<\s*+/?+(?:p|div|br|hr|li|ul|ol|tr|td|th|table|h[1-6]|blockquote|pre|section|article"
+    r"|header|footer|title|dt|dd|option)\b[^<>]*+>",
+    re.IGNORECASE,
+)
+_TAG = re.compile(r"<[/!?a-zA-Z][^<>]*+>")
+# Begins a run that holds no words: a comment, a declaration, a script or a style sheet.
+_SILENT = re.compile(r"<(?:(!--)|(script|style)\b)", re.IGNORECASE)
+_SILENT_END = {
+    "script": re.compile(r"</script\b[^<>]*+>?+", re.IGNORECASE),
+    "style": re.compile(r"</style\b[^<>]*+>?+", re.IGNORECASE),
+    "comment": re.compile("-->"),
+}
+_REFERENCE = re.compile(r"&(?:#(\d{1,7})|#[xX]([0-9a-fA-F]{1,6})|([A-Za-z][A-Za-z0-9]{1,31}));?+")
+_SPACES = re.compile(r"[ \t\r\f\v\u00a0]++")
+
+
+def html_to_text(html: str) -> str:
+    """The readable words of `html`, block elements on lines of their own."""
+    text = _without_silent(html)
+    text = _BLOCK_TAG.sub("\n", text)
+    text = _TAG.sub("", text)
+    if "&" in text:
+        text = _REFERENCE.sub(_character, text)
+    return _SPACES.sub(" ", text)
+
+
+def _without_silent(html: str) -> str:
+    kept: list[str] = []
+    at = 0
+    while begin := _SILENT.search(html, at):
+        kept.append(html[at : begin.start()])
+        ending = _SILENT_END[(begin[2] or "comment").lower()].search(html, begin.end())
+        if ending is None:
+            return "".join(kept)
+        at = ending.end()
+    kept.append(html[at:])
+    return " ".join(kept)
+
+
+def _character(reference: re.Match[str]) -> str:
+    decimal, hexadecimal, name = reference.groups()
+    if name:
+        return html5.get(name + ";", reference[0])
+    number = int(decimal) if decimal else int(hexadecimal, 16)
+    if number == 0 or number > 0x10FFFF or 0xD800 <= number < 0xE000:
+        return "\ufffd"
+    return chr(number)

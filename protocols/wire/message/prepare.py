@@ -1,0 +1,112 @@
+"""Make, once at delivery, what IMAP will be asked for again and again.
+
+The prepared forms are wire bytes, stored beside the message. Whoever changes what they look like
+raises PREPARED_VERSION, so that `fsck --prepare` renews the stored ones.
+"""
+
+from dataclasses import dataclass
+
+from protocols.wire.message.address import ADDRESS_LIMIT
+from protocols.wire.message.bodystructure import render_structure
+from protocols.wire.message.date import parse_date
+from protocols.wire.message.envelope import render_envelope
+from protocols.wire.message.header import BETWEEN_FIELDS, HEADER_LIMIT, split_header, unfold
+from protocols.wire.message.octets import Buffer, is_ascii, take
+from protocols.wire.message.structure import (
+    FIELD_LIMIT,
+    MESSAGE_FIELDS,
+    parse_with_header,
+    read_fields,
+)
+
+PREPARED_VERSION = 1
+
+# What mail programs ask for to show a list of messages (Thunderbird, Apple Mail, K-9, Roundcube).
+LIST_VIEW_FIELDS = frozenset(
+    (
+        b"date",
+        b"from",
+        b"to",
+        b"cc",
+        b"bcc",
+        b"sender",
+        b"reply-to",
+        b"subject",
+        b"message-id",
+        b"in-reply-to",
+        b"references",
+        b"content-type",
+        b"mime-version",
+        b"priority",
+        b"x-priority",
+        b"importance",
+        b"newsgroups",
+        b"list-id",
+        b"list-post",
+        b"list-unsubscribe",
+        b"disposition-notification-to",
+        b"mail-followup-to",
+        b"mail-reply-to",
+        b"x-uniform-type-identifier",
+        b"x-universally-unique-identifier",
+        b"x-k9mail-identity",
+    )
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A message as its readers will ask for it.
+
+    `envelope`, `bodystructure` and `body` are IMAP wire bytes with their parentheses. `headers`
+    are the LIST_VIEW_FIELDS as received, in their order, each ending in CRLF. `sent_at` is the
+    Date field in Unix seconds. `header_size` counts octets, the empty line included. `has_header`
+    is False for a text that does not begin with a header field.
+    """
+
+    envelope: bytes
+    bodystructure: bytes
+    body: bytes
+    headers: bytes
+    sent_at: int | None
+    header_size: int
+    is_8bit: bool
+    has_header: bool
+    version: int = PREPARED_VERSION
+
+
+def prepare(octets: Buffer, *, prefix: bytes = b"") -> Prepared:
+    """Prepare the message that `prefix` and `octets` make up together.
+
+    `prefix` holds whole header fields put on top of what was received; it ends in an empty line
+    exactly when what was received does not begin with a header field.
+    """
+    body_start = split_header(octets)
+    if prefix.endswith(b"\r\n\r\n") or prefix == b"\r\n":
+        body_start = 0
+    block = take(octets, 0, min(body_start, HEADER_LIMIT))
+    if prefix:
+        block = prefix + block
+    fields = read_fields(block, MESSAGE_FIELDS, FIELD_LIMIT)
+    root = parse_with_header(octets, body_start, fields)
+    body, bodystructure = render_structure(octets, root)
+    moment = parse_date(unfold(fields[b"date"])) if b"date" in fields else None
+    return Prepared(
+        envelope=render_envelope(fields, ADDRESS_LIMIT),
+        bodystructure=bodystructure,
+        body=body,
+        headers=_list_view(block),
+        sent_at=moment.unix if moment else None,
+        header_size=len(prefix) + body_start,
+        is_8bit=not (prefix.isascii() and is_ascii(octets)),
+        has_header=bool(block.strip()),
+    )
+
+
+def _list_view(block: bytes) -> bytes:
+    wanted = LIST_VIEW_FIELDS
+    return b"".join(
+        raw + b"\n" if raw.endswith(b"\r") else raw.removesuffix(b"\n") + b"\r\n"
+        for raw in BETWEEN_FIELDS.split(block, FIELD_LIMIT)[:FIELD_LIMIT]
+        if raw.partition(b":")[0].rstrip().lower() in wanted
+    )

@@ -1,0 +1,69 @@
+"""The words of a message as a person reads them: what SEARCH looks through.
+
+Everything decoded is bounded by the caller's limit, and so is what is read for it.
+"""
+
+from collections.abc import Iterator
+
+from protocols.wire.message.charset import decode_text
+from protocols.wire.message.content import find_param, parse_disposition
+from protocols.wire.message.decode import decode_header, decode_params, decode_transfer
+from protocols.wire.message.header import HEADER_LIMIT, iter_fields, split_header, unfold
+from protocols.wire.message.html_text import html_to_text
+from protocols.wire.message.octets import Buffer, take
+from protocols.wire.message.structure import Part, parse, walk
+
+# Encoded text is at most about three times as long as what it stands for (quoted-printable).
+_ENCODED_FACTOR = 3
+
+
+def decoded_text(octets: Buffer, limit: int) -> Iterator[str]:
+    """The readable texts of the body, at most about `limit` characters in all, in order.
+
+    These are the text parts (HTML as its words), the names of attachments, and the headers of
+    attached messages.
+    """
+    left = limit
+    for part in walk(parse(octets)):
+        if left <= 0:
+            return
+        for text in _texts(octets, part, left):
+            if text:
+                yield text[:left]
+                left -= len(text)
+
+
+def decoded_header(octets: Buffer, limit: int = HEADER_LIMIT) -> Iterator[str]:
+    """The header's fields as `Name: value`, decoded, from at most `limit` octets of it."""
+    block = take(octets, 0, min(split_header(octets), limit))
+    for field in iter_fields(block):
+        name, _colon, _value = block[field.start : field.end].partition(b":")
+        yield f"{name.strip().decode('latin-1')}: {decode_header(field.value)}"
+
+
+def part_text(octets: Buffer, part: Part, limit: int) -> str:
+    """The text of one text part, its HTML as words, from as many octets as `limit` needs."""
+    end = min(part.body_end, part.body_start + limit * _ENCODED_FACTOR)
+    body = decode_transfer(take(octets, part.body_start, end), part.encoding)
+    text = decode_text(body, find_param(part.content.params, b"charset"))[:limit]
+    return html_to_text(text) if part.content.kind == b"text/html" else text
+
+
+def part_name(part: Part) -> str:
+    """The file name a part was given, decoded; "" for none (RFC 2183 §2.3)."""
+    names: dict[str, str] = {}
+    value = part.fields.get(b"content-disposition")
+    if value and (parsed := parse_disposition(unfold(value))):
+        names = decode_params(parsed[1])
+    return names.get("filename") or decode_params(part.content.params).get("name", "")
+
+
+def _texts(octets: Buffer, part: Part, limit: int) -> Iterator[str]:
+    if part.is_message and part.path:
+        block = take(octets, part.header_start, min(part.body_start, part.header_start + limit))
+        yield "\n".join(decode_header(field.value) for field in iter_fields(block))
+    if part.is_multipart or part.message is not None:
+        return
+    yield part_name(part)
+    if part.content.type.lower() == b"text":
+        yield part_text(octets, part, limit)
