@@ -59,6 +59,7 @@ class _Mode(Enum):
     IDLE = auto()
     DROPPED_LITERAL = auto()
     DROPPED_LINE = auto()
+    ENDLESS = auto()  # A literal that nobody could wait for: there is no getting back in step.
     TLS = auto()
 
 
@@ -88,6 +89,7 @@ class ServerConversation:
             _Mode.IDLE: self._read_done,
             _Mode.DROPPED_LITERAL: self._drop_literal,
             _Mode.DROPPED_LINE: self._drop_line,
+            _Mode.ENDLESS: self._say_bye,
         }
 
     @property
@@ -219,8 +221,7 @@ class ServerConversation:
         self._command += line
         text = bytes(self._command)
         if size > MAX_ANNOUNCED and is_coming:
-            # Nobody could wait for its end, so there is no getting back in step.
-            self.push(Bye("Literal too big.", _TOO_BIG))
+            self._mode = _Mode.ENDLESS
             return None
         append = parse_append(text)
         self._literal_is_coming = is_coming
@@ -307,7 +308,7 @@ class ServerConversation:
         size, is_coming = _announced(line) or (0, False)
         self._mode = _Mode.COMMAND
         if size > MAX_ANNOUNCED and is_coming:
-            self.push(Bye("Literal too big.", _TOO_BIG))
+            self._mode = _Mode.ENDLESS
         elif is_coming:
             self._start_dropping(size)
 
@@ -324,6 +325,10 @@ class ServerConversation:
         self._tail = (self._tail + taken)[-_TAIL:]
         if end >= 0:
             self._drop_announced(self._tail.removesuffix(b"\n").removesuffix(b"\r"))
+        return None
+
+    def _say_bye(self) -> Event | None:
+        self.push(Bye("Literal too big.", _TOO_BIG))
         return None
 
     def _take_line(self, limit: int) -> bytes | None:
