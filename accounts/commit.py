@@ -25,7 +25,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Generic, TypeVar
 
@@ -35,6 +35,7 @@ from django.utils import timezone
 
 from accounts import blobs, effects
 from accounts.blobs import Adopted, OutOfSpace, Place, Spool
+from accounts.inserts import PendingRow, insert_rows
 from accounts.models import Blob, CommitMark, Segment
 from accounts.rows import FolderGone, FolderState, MailboxGone, MailboxState, Rows
 
@@ -307,39 +308,44 @@ class _Attempt:
         return self._outcome
 
 
+_BLOB = ("segment_id", "offset", "length", "created_at")
+
+
+def _blob(segment_id: int, offset: int, length: int, created_at: datetime) -> Blob:
+    blob = Blob(offset=offset, length=length, created_at=created_at)
+    blob.segment_id = segment_id
+    return blob
+
+
 def _insert_blobs(items: Sequence[_Item]) -> list[Blob | None]:
+    """Rows for the batch's octets, which are durable already; a fresh instance for each item."""
+    adopted = [item.adopted for item in items if item.adopted is not None]
+    segments = iter(
+        Segment.objects.bulk_create(
+            Segment(name=each.name, is_sealed=True, size=each.size) for each in adopted
+        )
+    )
     now = timezone.now()
-    segments = {
-        id(item): Segment(name=item.adopted.name, is_sealed=True, size=item.adopted.size)
-        for item in items
-        if item.adopted is not None
-    }
-    if segments:
-        Segment.objects.bulk_create(segments.values())
+    stored_now = connection.ops.adapt_datetimefield_value(now)
     found: list[Blob | None] = []
+    pending: list[PendingRow] = []
     for item in items:
         if item.place is not None:
-            place = item.place
-            found.append(
-                Blob(
-                    segment_id=place.segment_id,
-                    offset=place.offset,
-                    length=place.length,
-                    created_at=now,
-                )
-            )
+            segment_id, offset, length = item.place[:3]
         elif item.adopted is not None:
-            found.append(
-                Blob(
-                    segment=segments[id(item)],
-                    offset=item.adopted.offset,
-                    length=item.adopted.length,
-                    created_at=now,
-                )
-            )
+            segment_id = next(segments).pk
+            offset, length = item.adopted.offset, item.adopted.length
         else:
             found.append(None)
-    Blob.objects.bulk_create(blob for blob in found if blob is not None)
+            continue
+        found.append(_blob(segment_id, offset, length, now))
+        pending.append(PendingRow((segment_id, offset, length, stored_now)))
+    if pending:
+        insert_rows(Blob, _BLOB, pending)
+    keys = iter(pending)
+    for blob in found:
+        if blob is not None:
+            blob.pk = next(keys).pk
     return found
 
 

@@ -21,6 +21,8 @@ from django.db import connection, models, transaction
 from django.db.models import Q
 from django.utils import timezone
 
+from accounts.inserts import Inserts, PendingRow, insert_rows
+from accounts.key_lists import listed
 from accounts.models import Change, Folder, Mailbox
 
 INBOX = "INBOX"
@@ -43,7 +45,7 @@ class _Counters:
     loaded: tuple[Any, ...]
 
     def values(self) -> tuple[Any, ...]:
-        return tuple(getattr(self, name) for name in self.FIELDS)
+        raise NotImplementedError
 
     def restore(self, values: tuple[Any, ...]) -> None:
         for name, value in zip(self.FIELDS, values, strict=True):
@@ -75,6 +77,9 @@ class MailboxState(_Counters):
         self.full_since = full_since
         self.modseq = 0
         self.loaded = self.values()
+
+    def values(self) -> tuple[Any, ...]:
+        return _mailbox_values(self)
 
     def has_room(self, octets: int) -> bool:
         """True when that many more octets stay within the quota."""
@@ -140,11 +145,19 @@ class FolderState(_Counters):
         self.keywords = tuple(keywords)
         self.loaded = self.values()
 
+    def values(self) -> tuple[Any, ...]:
+        return _folder_values(self)
+
     def take_uids(self, count: int = 1) -> int:
         """The first of `count` fresh UIDs."""
         first = self.uidnext
         self.uidnext += count
         return first
+
+
+_CHANGE = ("mailbox_id", "folder_id", "kind", "modseq", "at")
+_mailbox_values = attrgetter(*MailboxState.FIELDS)
+_folder_values = attrgetter(*FolderState.FIELDS)
 
 
 class Rows:
@@ -154,11 +167,11 @@ class Rows:
         self.mailboxes: dict[int, MailboxState] = {}
         self.folders: dict[int, FolderState] = {}
         self._inboxes: dict[int, int] = {}
-        self._pending: dict[type[models.Model], list[models.Model]] = {}
+        self._inserts = Inserts()
         self._changes: dict[tuple[int, str], FolderState] = {}
         self._callbacks: list[Callable[[], None]] = []
         # Of the unit at work only:
-        self._own: list[models.Model] = []
+        self._own = Inserts()
         self._undo: dict[_Counters, tuple[Any, ...]] = {}
         self._own_changes: dict[tuple[int, str], FolderState] = {}
         self._own_callbacks: list[Callable[[], None]] = []
@@ -214,7 +227,13 @@ class Rows:
 
     def insert(self, row: models.Model) -> None:
         """Insert a row when the batch is written; it may point at rows inserted before it."""
-        self._own.append(row)
+        self._own.add(row)
+
+    def insert_values(
+        self, model: type[models.Model], columns: tuple[str, ...], values: tuple[Any, ...]
+    ) -> PendingRow:
+        """As `insert`, for the hot path: plain database values, a PendingRow for a key to come."""
+        return self._own.add_values(model, columns, values)
 
     def direct(self) -> None:
         """From here on this unit may run statements of its own, through Django's default database.
@@ -222,13 +241,10 @@ class Rows:
         What came before is written out first (but not the counters of locked rows).
         """
         if self._savepoint is None:
-            self._write_pending()
+            self._inserts.write()
             self._savepoint = ExitStack()
             self._savepoint.enter_context(transaction.atomic())
-        own, self._own = self._own, []
-        for row in own:
-            self._pending.setdefault(type(row), []).append(row)
-        self._write_pending()
+        self._own.write()
 
     def forget_folder(self, folder: FolderState) -> None:
         """The unit has deleted this folder's row."""
@@ -246,19 +262,20 @@ class Rows:
         wanted = sorted(set(mailbox_ids))
         if not wanted:
             return
-        query = Mailbox.objects.select_for_update(no_key=_can_lock_weakly()).filter(pk__in=wanted)
+        query = Mailbox.objects.select_for_update(no_key=_can_lock_weakly())
+        query = query.filter(pk__in=listed(wanted))
         for row in query.order_by("pk").values_list(*MailboxState.LOADED):
             self.mailboxes[row[0]] = MailboxState(*row)
-        self._load_folders(Q(mailbox__in=wanted, name=INBOX))
+        self._load_folders(Q(mailbox_id__in=listed(wanted), name=INBOX))
         if missing := set(folder_ids) - self.folders.keys():
             self._load_folders(Q(pk__in=missing))
 
     def finish_unit(self) -> None:
         """The unit at work succeeded: keep what it did."""
-        for row in self._own:
-            self._pending.setdefault(type(row), []).append(row)
-        if self._savepoint is not None:
-            self._write_pending()
+        if self._savepoint is None:
+            self._inserts.take(self._own)
+        else:
+            self._own.write()
             self._savepoint.close()
         self._changes.update(self._own_changes)
         self._callbacks += self._own_callbacks
@@ -277,8 +294,7 @@ class Rows:
 
     def write(self) -> None:
         """Write all that waits: inserts, counters, the change log."""
-        now = timezone.now()
-        self._write_pending()
+        self._inserts.write()
         _write_back(Mailbox, self.mailboxes.values(), MailboxState.WRITTEN)
         _write_back(Folder, self.folders.values(), FolderState.WRITTEN)
         for mailbox in self.mailboxes.values():
@@ -287,16 +303,21 @@ class Rows:
         for folder in self.folders.values():
             if folder.keywords != folder.loaded[6]:
                 Folder.objects.filter(pk=folder.id).update(keywords=list(folder.keywords))
-        Change.objects.bulk_create(
-            Change(
-                mailbox_id=folder.mailbox_id,
-                folder_id=folder_id if folder_id in self.folders else None,
-                kind=kind,
-                modseq=folder.highest_modseq,
-                at=now,
+        now = connection.ops.adapt_datetimefield_value(timezone.now())
+        log = [
+            PendingRow(
+                (
+                    folder.mailbox_id,
+                    folder_id if folder_id in self.folders else None,
+                    str(kind),
+                    folder.highest_modseq,
+                    now,
+                )
             )
             for (folder_id, kind), folder in self._changes.items()
-        )
+        ]
+        if log:
+            insert_rows(Change, _CHANGE, log)
 
     @property
     def notices(self) -> list[tuple[int, int, int]]:
@@ -313,7 +334,7 @@ class Rows:
         return self._callbacks
 
     def _clear_unit(self) -> None:
-        self._own = []
+        self._own = Inserts()
         self._undo = {}
         self._own_changes = {}
         self._own_callbacks = []
@@ -327,31 +348,11 @@ class Rows:
             if state.name == INBOX:
                 self._inboxes[state.mailbox_id] = state.id
 
-    def _write_pending(self) -> None:
-        pending, self._pending = self._pending, {}
-        for model in sorted(pending, key=_depth):
-            model._base_manager.bulk_create(pending[model])
-
 
 @cache
 def _can_lock_weakly() -> bool:
     # FOR NO KEY UPDATE does not stand in the way of inserts that point at the mailbox.
     return bool(connection.features.has_select_for_no_key_update)
-
-
-@cache
-def _depth(model: type[models.Model]) -> int:
-    """How many models must be written before this one: the longest way along its foreign keys."""
-
-    def walk(at: type[models.Model], seen: frozenset[type[models.Model]]) -> int:
-        targets = {
-            field.related_model
-            for field in at._meta.concrete_fields
-            if field.is_relation and isinstance(field.related_model, type)
-        }
-        return 1 + max((walk(target, seen | {at}) for target in targets - seen - {at}), default=0)
-
-    return walk(model, frozenset())
 
 
 def _write_back(

@@ -14,6 +14,22 @@ from accounts.models import Blob, Change, Entry, Message
 from accounts.rows import Rows
 from protocols.wire.message import Prepared, prepare
 
+_MESSAGE = (
+    "mailbox_id",
+    "blob_id",
+    "prefix",
+    "size",
+    "internal_date",
+    "zone_minutes",
+    "envelope",
+    "bodystructure",
+    "body",
+    "headers",
+    "sent_at",
+    "prepared_version",
+)
+_ENTRY = ("folder_id", "message_id", "uid", "flags", "keywords", "modseq", "saved_at")
+
 
 @dataclass(frozen=True, slots=True)
 class Appended:
@@ -50,34 +66,27 @@ def add_entry(
     folder = rows.inbox(mailbox_id) if folder_id is None else locked_folder(rows, folder_id)
     bits = keyword_bits(folder, keywords) if keywords else 0
     size = len(prefix) + octets_size
-    message = Message(
-        mailbox_id=mailbox_id,
-        blob=blob,
-        prefix=prefix,
-        size=size,
-        internal_date=now if internal_date is None else internal_date,
-        zone_minutes=zone_minutes,
-        envelope=prepared.envelope,
-        bodystructure=prepared.bodystructure,
-        body=prepared.body,
-        headers=prepared.headers,
-        sent_at=prepared.sent_at,
-        prepared_version=prepared.version,
-    )
     uid = folder.take_uids()
     modseq = rows.changed(folder, Change.Kind.APPENDED)
-    rows.insert(message)
-    rows.insert(
-        Entry(
-            folder_id=folder.id,
-            message=message,
-            uid=uid,
-            flags=int(flags),
-            keywords=bits,
-            modseq=modseq,
-            saved_at=now,
-        )
+    message = rows.insert_values(
+        Message,
+        _MESSAGE,
+        (
+            mailbox_id,
+            blob.pk,
+            prefix,
+            size,
+            now if internal_date is None else internal_date,
+            zone_minutes,
+            prepared.envelope,
+            prepared.bodystructure,
+            prepared.body,
+            prepared.headers,
+            prepared.sent_at,
+            prepared.version,
+        ),
     )
+    rows.insert_values(Entry, _ENTRY, (folder.id, message, uid, int(flags), bits, modseq, now))
     folder.exists_count += 1
     folder.unseen_count += not flags & Flag.SEEN
     folder.octets += size

@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from django.db import connection
 
 from accounts import commit
+from accounts.key_lists import list_sql
 from accounts.mailstore.expunge import remove_entries
 from accounts.mailstore.flags import Flag, keyword_bits
 from accounts.mailstore.locked import locked_folder, mailbox_of
 from accounts.mailstore.quota import require_room
 from accounts.mailstore.refusals import NoSuchFolder
-from accounts.mailstore.uids import chunked, in_uids, is_range, list_sql
+from accounts.mailstore.uids import chunked, in_uids, is_range
 from accounts.models import Blob, Change, Entry
 from accounts.rows import FolderState, Rows
 

@@ -105,8 +105,7 @@ _COLUMNS = (
 
 
 def _info(row: tuple[Any, ...]) -> FolderInfo:
-    *counters, keywords = row
-    return FolderInfo(*counters, tuple(keywords))
+    return FolderInfo(*(*row[:-1], tuple(row[-1])))
 
 
 def list_folders(mailbox_id: int) -> list[FolderInfo]:

@@ -1,12 +1,10 @@
 """Sets of UIDs: bounded chunks for long commands, conditions for queries, sequence-sets to keep."""
 
-import json
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
 
-from django.db import connection
 from django.db.models import Q
-from django.db.models.expressions import RawSQL
+
+from accounts.key_lists import listed
 
 # No write transaction but COPY is longer than this many rows.
 CHUNK = 2000
@@ -21,13 +19,6 @@ def chunked(uids: Iterable[int], size: int = CHUNK) -> Iterator[list[int]]:
         yield ordered[start : start + size]
 
 
-def list_sql(uids: Sequence[int]) -> tuple[str, list[Any]]:
-    """A subquery that gives the UIDs, as one parameter however many they are."""
-    if connection.vendor == "postgresql":
-        return "SELECT unnest(%s::bigint[])", [list(uids)]
-    return "SELECT value FROM json_each(%s)", [json.dumps(uids)]
-
-
 def is_range(uids: Sequence[int]) -> bool:
     """True when ascending UIDs have no gap."""
     return bool(uids) and uids[-1] - uids[0] + 1 == len(uids)
@@ -39,7 +30,7 @@ def in_uids(uids: Sequence[int]) -> Q:
         return Q(uid__gte=uids[0], uid__lte=uids[-1])
     if len(uids) <= SHORT:
         return Q(uid__in=uids)
-    return Q(uid__in=RawSQL(*list_sql(uids)))  # noqa: S611 the text is a constant
+    return Q(uid__in=listed(uids))
 
 
 def sequence_set(uids: Sequence[int]) -> str:
