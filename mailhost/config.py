@@ -6,12 +6,14 @@ refused. Any secret may come from a file: `MAILHOST_SECRET_KEY_FILE`.
 
 import os
 import re
+import tomllib
 from datetime import timedelta
+from difflib import get_close_matches
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, ValidationError, model_validator
 from pydantic_settings import (
     BaseSettings,
     NoDecode,
@@ -60,6 +62,15 @@ Words = Annotated[list[str], NoDecode, BeforeValidator(_split)]
 Networks = Annotated[list[Network], NoDecode, BeforeValidator(_networks)]
 Spans = Annotated[list[timedelta], NoDecode, BeforeValidator(_spans)]
 Size = Annotated[int, BeforeValidator(_size)]
+Port = Annotated[int, Field(ge=1, le=65535)]
+
+SECRETS = ("secret_key", "database_url", "redis_url")
+# Names under our prefix that are no settings: they steer the tests and measurements.
+_NO_SETTINGS = ("CONFIG", "TEST_", "REQUIRE_PARTNERS", "PROOF_", "BENCH_")
+
+
+class ConfigError(Exception):
+    """A setting that cannot be used; one sentence a line, for the operator."""
 
 
 class Config(BaseSettings):
@@ -81,19 +92,19 @@ class Config(BaseSettings):
     redis_url: str = ""
     blobs_url: str = ""
 
-    web_port: int = 8080
-    webs_port: int = 8443
-    smtp_port: int = 2525
-    submission_port: int = 2587
-    submissions_port: int = 2465
-    imap_port: int = 2143
-    imaps_port: int = 2993
-    pop3_port: int = 2110
-    pop3s_port: int = 2995
+    web_port: Port = 8080
+    webs_port: Port = 8443
+    smtp_port: Port = 2525
+    submission_port: Port = 2587
+    submissions_port: Port = 2465
+    imap_port: Port = 2143
+    imaps_port: Port = 2993
+    pop3_port: Port = 2110
+    pop3s_port: Port = 2995
 
     dns_servers: Words = Field(default_factory=list)
     dns_trust_ad: bool = False
-    outbound_port: int = 25
+    outbound_port: Port = 25
     outbound_bind: str = ""
     outbound_allow_nets: Networks = Field(default_factory=list)
     relayhost: str = ""
@@ -122,10 +133,20 @@ class Config(BaseSettings):
     @model_validator(mode="before")
     @classmethod
     def _read_secret_files(cls, values: dict[str, Any]) -> dict[str, Any]:
-        for name in ("secret_key", "database_url", "redis_url"):
+        for name in SECRETS:
             path = os.environ.get(f"MAILHOST_{name.upper()}_FILE")
             if path and not values.get(name):
-                values[name] = Path(path).read_text().strip()
+                values[name] = _read_secret(name, Path(path))
+        return values
+
+    @model_validator(mode="before")
+    @classmethod
+    def _embedded_defaults(cls, values: dict[str, Any]) -> dict[str, Any]:
+        # On one machine, for trying out and for tests: mail programs of this machine may log in
+        # without TLS, and another instance on a loopback address may get mail.
+        if str(values.get("database_url") or "sqlite").startswith("sqlite"):
+            values.setdefault("allow_plaintext_loopback", True)
+            values.setdefault("outbound_allow_nets", "127.0.0.0/8")
         return values
 
     @property
@@ -140,3 +161,46 @@ class Config(BaseSettings):
             if self.blobs_url
             else (self.home / "blobs")
         )
+
+
+def load() -> Config:
+    """The settings of this process. Raises ConfigError, never pydantic's own."""
+    _refuse_unknown_names()
+    path = os.environ.get("MAILHOST_CONFIG")
+    if path and not os.access(path, os.R_OK):
+        raise ConfigError(f"MAILHOST_CONFIG names {path}, which cannot be read.")
+    try:
+        return Config()
+    except ValidationError as error:
+        raise ConfigError("\n".join(_sentence(dict(each)) for each in error.errors())) from None
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path} is not TOML: {error}.") from None
+
+
+def _read_secret(name: str, path: Path) -> str:
+    try:
+        return path.read_text().strip()
+    except OSError as error:
+        text = f"MAILHOST_{name.upper()}_FILE names {path}, which cannot be read: {error.strerror}."
+        raise ConfigError(text) from None
+
+
+def _refuse_unknown_names() -> None:
+    known = {f"MAILHOST_{name.upper()}" for name in Config.model_fields}
+    known |= {f"MAILHOST_{name.upper()}_FILE" for name in SECRETS}
+    for name in sorted(os.environ):
+        if not name.startswith("MAILHOST_") or name in known:
+            continue
+        if not name.removeprefix("MAILHOST_").startswith(_NO_SETTINGS):
+            near = get_close_matches(name, known, 1)
+            hint = f"; {near[0]} is one" if near else ""
+            raise ConfigError(f"{name} is no setting{hint}.")
+
+
+def _sentence(error: dict[str, Any]) -> str:
+    name = str(error["loc"][0]) if error["loc"] else ""
+    message = error["msg"].removeprefix("Value error, ")
+    if error["type"] == "extra_forbidden":
+        return f"“{name}” in {os.environ.get('MAILHOST_CONFIG')} is no setting."
+    value = "" if name in SECRETS else f" is “{error['input']}”"
+    return f"MAILHOST_{name.upper()}{value}: {message[:1].lower()}{message[1:]}."

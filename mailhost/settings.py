@@ -9,10 +9,14 @@ from urllib.parse import unquote, urlsplit
 
 from django.utils.translation import gettext_lazy as _
 
-from mailhost.config import Config
+from mailhost.config import ConfigError, load
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-MAILHOST = Config()
+try:
+    MAILHOST = load()
+except ConfigError as error:
+    # Whoever starts a process with a wrong setting gets the sentence, not a traceback.
+    raise SystemExit(str(error)) from None
 HOME = MAILHOST.home.absolute()
 
 
