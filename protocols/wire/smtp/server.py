@@ -16,7 +16,7 @@ from protocols.wire.smtp import refusals as say
 from protocols.wire.smtp.address import Address, BadAddress, parse_path
 from protocols.wire.smtp.events import Event, Hello, Login, MailFrom, MessageEnd, RcptTo
 from protocols.wire.smtp.incoming import IncomingMessage
-from protocols.wire.smtp.parameters import BadParameter, parse_parameters
+from protocols.wire.smtp.parameters import BadParameter, apply_parameters, parse_parameters
 from protocols.wire.smtp.reply import Reply
 
 # RFC 5321 §4.5.3.1.4 asks for 512 octets; extensions add to it, addresses may be in UTF-8.
@@ -45,6 +45,28 @@ class Terms:
 class ServerConversation:
     """One client. The session answers its events; all else is answered here."""
 
+    __slots__ = (
+        "_errors",
+        "_exchange",
+        "_failed_logins",
+        "_fruitless",
+        "_has_sender",
+        "_is_extended",
+        "_is_greeted",
+        "_is_logged_in",
+        "_is_over",
+        "_is_smtputf8",
+        "_is_tls",
+        "_is_tls_due",
+        "_message",
+        "_on_answer",
+        "_out",
+        "_received",
+        "_recipients",
+        "_terms",
+        "_unknown_recipients",
+    )
+
     def __init__(self, terms: Terms, *, is_tls: bool = False) -> None:
         self._terms = terms
         self._is_tls = is_tls
@@ -57,20 +79,6 @@ class ServerConversation:
         self._fruitless = 0
         self._unknown_recipients = 0
         self._failed_logins = 0
-        self._verbs: dict[bytes, Callable[[str], Event | Reply]] = {
-            b"EHLO": self._ehlo,
-            b"HELO": self._helo,
-            b"MAIL": self._mail,
-            b"RCPT": self._rcpt,
-            b"DATA": self._data,
-            b"RSET": self._rset,
-            b"NOOP": self._noop,
-            b"VRFY": self._vrfy,
-            b"HELP": self._help,
-            b"QUIT": self._quit,
-            b"STARTTLS": self._starttls,
-            b"AUTH": self._auth,
-        }
         self._forget()
 
     def _forget(self) -> None:
@@ -102,7 +110,8 @@ class ServerConversation:
 
     def receive_data(self, data: bytes) -> None:
         """Take octets as they come; b"" means the client hung up."""
-        self._received.feed(data)
+        if not self._is_over:
+            self._received.feed(data)
 
     def data_to_send(self, limit: int = 1 << 20) -> bytes:
         """At most about `limit` octets to write next; b"" when there are none."""
@@ -176,16 +185,16 @@ class ServerConversation:
         if self._exchange is not None:
             return self._continue_login(self._exchange.answer(line))
         verb, _, argument = line.partition(b" ")
-        command = self._verbs.get(verb) or self._verbs.get(verb.upper())
+        command = _VERBS.get(verb) or _VERBS.get(verb.upper())
         if command is None:
             return say.NOT_RECOGNISED
-        if len(line) > _COMMAND_LIMIT and command != self._auth:
+        if len(line) > _COMMAND_LIMIT and command is not ServerConversation._auth:
             return say.LINE_TOO_LONG
         try:
             text = argument.decode()
         except UnicodeDecodeError:
             return say.NOT_RECOGNISED
-        return command(text.strip(" ")) if text.isprintable() else say.NOT_RECOGNISED
+        return command(self, text.strip(" ")) if text.isprintable() else say.NOT_RECOGNISED
 
     # Greeting
 
@@ -245,8 +254,13 @@ class ServerConversation:
         except BadParameter as error:
             return Reply(501, "5.5.4", str(error))
         event = MailFrom(sender, 0, False, False)
-        if refusal := self._refuse_parameters(event, parameters):
-            return refusal
+        if parameters:
+            if not self._is_extended:
+                return say.PARAMETERS_NEED_EHLO
+            if refusal := apply_parameters(event, parameters, self._terms.is_submission):
+                return refusal
+            if event.size > self._terms.max_size:
+                return say.TOO_BIG
         if sender is not None and not sender.domain:
             return say.SENDER_WITHOUT_DOMAIN
         if not _may_say(sender, event.is_smtputf8):
@@ -256,27 +270,6 @@ class ServerConversation:
         self._is_smtputf8 = event.is_smtputf8
         self._on_answer = self._after_mail
         return event
-
-    def _refuse_parameters(self, event: MailFrom, parameters: dict[str, str]) -> Reply | None:
-        """Write the parameters into the event, or say what is wrong with them."""
-        if parameters and not self._is_extended:
-            return say.PARAMETERS_NEED_EHLO
-        for keyword, value in parameters.items():
-            match keyword:
-                case "SIZE" if value.isdecimal() and value.isascii() and len(value) <= 20:
-                    event.size = int(value)
-                case "BODY" if value.upper() in ("7BIT", "8BITMIME"):
-                    event.is_8bit = value.upper() == "8BITMIME"
-                case "SMTPUTF8" if not value:
-                    event.is_smtputf8 = True
-                case "AUTH" if value and self._terms.is_submission:
-                    # RFC 4954 §5: whom else the message is attributed to is not for us to trust.
-                    pass
-                case "SIZE" | "BODY" | "SMTPUTF8":
-                    return Reply(501, "5.5.4", f"Bad value of {keyword}")
-                case _:
-                    return say.PARAMETER_UNKNOWN
-        return say.TOO_BIG if event.size > self._terms.max_size else None
 
     def _after_mail(self, code: int) -> None:
         self._has_sender = code == 250
@@ -410,6 +403,22 @@ class ServerConversation:
             self._failed_logins += 1
             if self._failed_logins >= _FAILED_LOGIN_LIMIT:
                 self._say(say.TOO_MANY_ERRORS)
+
+
+_VERBS: dict[bytes, Callable[[ServerConversation, str], Event | Reply]] = {
+    b"EHLO": ServerConversation._ehlo,
+    b"HELO": ServerConversation._helo,
+    b"MAIL": ServerConversation._mail,
+    b"RCPT": ServerConversation._rcpt,
+    b"DATA": ServerConversation._data,
+    b"RSET": ServerConversation._rset,
+    b"NOOP": ServerConversation._noop,
+    b"VRFY": ServerConversation._vrfy,
+    b"HELP": ServerConversation._help,
+    b"QUIT": ServerConversation._quit,
+    b"STARTTLS": ServerConversation._starttls,
+    b"AUTH": ServerConversation._auth,
+}
 
 
 def _may_say(address: Address | None, is_smtputf8: bool) -> bool:
