@@ -8,7 +8,6 @@ limit is refused and dropped as it arrives, so that the conversation stays in st
 
 import re
 from binascii import b2a_base64
-from collections import deque
 from collections.abc import Callable
 from enum import Enum, auto
 
@@ -66,9 +65,25 @@ class _Mode(Enum):
 class ServerConversation:
     """The `Conversation` of an IMAP server; see `commands` for the events and their answers."""
 
+    __slots__ = (
+        "_asked",
+        "_bads",
+        "_buffer",
+        "_command",
+        "_is_over",
+        "_left",
+        "_line_octets",
+        "_literal_is_coming",
+        "_literal_octets",
+        "_mode",
+        "_out",
+        "_tag",
+        "_tail",
+    )
+
     def __init__(self) -> None:
         self._buffer = ReceiveBuffer()
-        self._out: deque[bytes | memoryview] = deque()
+        self._out: list[bytes | memoryview] = []
         self._mode = _Mode.COMMAND
         self._asked: Event | None = None
         self._tag = b"*"  # Of the command whose further lines are being read.
@@ -80,17 +95,6 @@ class ServerConversation:
         self._tail = b""  # The end of a line being dropped: it may announce a literal.
         self._bads = 0
         self._is_over = False
-        self._readers: dict[_Mode, Callable[[], Event | None]] = {
-            _Mode.COMMAND: self._read_command,
-            _Mode.LITERAL: self._read_literal,
-            _Mode.APPENDING: self._read_appended,
-            _Mode.APPENDED: self._read_append_end,
-            _Mode.SASL: self._read_sasl,
-            _Mode.IDLE: self._read_done,
-            _Mode.DROPPED_LITERAL: self._drop_literal,
-            _Mode.DROPPED_LINE: self._drop_line,
-            _Mode.ENDLESS: self._say_bye,
-        }
 
     @property
     def wants_data(self) -> bool:
@@ -118,7 +122,7 @@ class ServerConversation:
             return None
         while not self._is_over and self._mode is not _Mode.TLS:
             mode = self._mode
-            event = self._readers[mode]()
+            event = _READERS[mode](self)
             if event is not None:
                 if type(event) is not AppendChunk:
                     self._asked = event
@@ -155,16 +159,16 @@ class ServerConversation:
     def data_to_send(self, limit: int = 1 << 20) -> bytes:
         """At most `limit` octets to write next; b"" when there are none."""
         out = self._out
-        pieces: list[bytes | memoryview] = []
         room = limit
-        while out and room > 0:
-            piece = out.popleft()
+        for count, piece in enumerate(out):
             if len(piece) > room:
                 view = memoryview(piece)
-                out.appendleft(view[room:])
-                piece = view[:room]
-            pieces.append(piece)
+                pieces = [*out[:count], view[:room]]
+                out[: count + 1] = [view[room:]]
+                return b"".join(pieces)
             room -= len(piece)
+        pieces = out[:]
+        out.clear()
         return b"".join(pieces)
 
     def tls_started(self) -> None:
@@ -357,6 +361,19 @@ class ServerConversation:
         self._command.clear()
         self._line_octets = self._literal_octets = 0
         return command
+
+
+_READERS: dict[_Mode, Callable[[ServerConversation], Event | None]] = {
+    _Mode.COMMAND: ServerConversation._read_command,
+    _Mode.LITERAL: ServerConversation._read_literal,
+    _Mode.APPENDING: ServerConversation._read_appended,
+    _Mode.APPENDED: ServerConversation._read_append_end,
+    _Mode.SASL: ServerConversation._read_sasl,
+    _Mode.IDLE: ServerConversation._read_done,
+    _Mode.DROPPED_LITERAL: ServerConversation._drop_literal,
+    _Mode.DROPPED_LINE: ServerConversation._drop_line,
+    _Mode.ENDLESS: ServerConversation._say_bye,
+}
 
 
 class _TooLong(Exception):
