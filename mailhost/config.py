@@ -11,7 +11,7 @@ from datetime import timedelta
 from difflib import get_close_matches
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, ValidationError, model_validator
 from pydantic_settings import (
@@ -84,6 +84,8 @@ class Config(BaseSettings):
     hostname: str = "mail.example.test"
     bind: str = "127.0.0.1"
     debug: bool = False
+    log_format: Literal["auto", "json", "console"] = "auto"
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     demo: bool = True
     postmaster: str = ""
 
@@ -153,6 +155,12 @@ class Config(BaseSettings):
     def is_embedded(self) -> bool:
         """True while the database is the SQLite file under `home`."""
         return not self.database_url or self.database_url.startswith("sqlite")
+
+    @property
+    def ports(self) -> dict[str, int]:
+        """Every port this platform listens on, by the setting that names it."""
+        names = [name for name in type(self).model_fields if name.endswith("_port")]
+        return {name: getattr(self, name) for name in names if name != "outbound_port"}
 
     @property
     def blobs_directory(self) -> Path:

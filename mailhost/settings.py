@@ -131,3 +131,6 @@ STATIC_URL = "static/"
 STATIC_ROOT = HOME / "static"
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = False
+
+LOGGING_CONFIG = "mailhost.logs.configure"
+LOGGING = {"format": MAILHOST.log_format, "level": MAILHOST.log_level}

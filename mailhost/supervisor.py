@@ -1,0 +1,206 @@
+"""Run the platform's processes: start them, relay their logs, start them again, stop them.
+
+A child never outlives the supervisor: the kernel kills it when the supervisor dies, however that
+happens. A child that dies is started again, after a pause that doubles while it keeps dying.
+"""
+
+import ctypes
+import json
+import logging
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+from typing import IO
+
+FIRST_PAUSE = 0.25
+LONGEST_PAUSE = 30.0
+# Whoever ran this long was well: its next pause is short again.
+WELL_AFTER = 60.0
+LOG_SIZE = 10 << 20
+LOG_FILES = 4
+
+_PR_SET_PDEATHSIG = 1
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """What to run; `stop_seconds` is how long it may take to end after SIGTERM.
+
+    The others lean on a foundation, so it is started first and stopped last.
+    """
+
+    name: str
+    command: Sequence[str]
+    stop_seconds: float = 20.0
+    is_foundation: bool = False
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+class Child:
+    """One program and the process that runs it now."""
+
+    def __init__(self, program: Program, home: Path, workdir: Path) -> None:
+        self.program = program
+        self._home = home
+        self._workdir = workdir
+        self._log = _open_log(home / "logs" / f"{program.name}.log", program.name)
+        self._pause = FIRST_PAUSE
+        self._started_at = 0.0
+        self._start_at = 0.0
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int | None:
+        return self._process.pid if self._process else None
+
+    def start(self) -> None:
+        # Only the main thread may start children: the kernel's "parent" is the thread.
+        self._started_at = time.monotonic()
+        self._process = subprocess.Popen(  # noqa: S603
+            self.program.command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            cwd=self._workdir,
+            env={**os.environ, **self.program.environment},
+            preexec_fn=_die_with(os.getpid()),
+        )
+        assert self._process.stdout
+        name = f"log-{self.program.name}"
+        reader = threading.Thread(
+            target=self._relay, args=(self._process.stdout,), name=name, daemon=True
+        )
+        reader.start()
+
+    def look(self) -> bool:
+        """Notice a death and start again when it is time; True when the process id changed."""
+        if self._process is not None and self._process.poll() is not None:
+            self._note_death(self._process.returncode)
+            self._process = None
+            return True
+        if self._process is None and time.monotonic() >= self._start_at:
+            self.start()
+            return True
+        return False
+
+    def terminate(self) -> None:
+        if self._process is not None and self._process.poll() is None:
+            self._process.terminate()
+
+    def wait(self, seconds: float) -> None:
+        """Wait for its end; kill it when that takes longer than `seconds`."""
+        if self._process is None:
+            return
+        try:
+            self._process.wait(max(0.0, seconds))
+        except subprocess.TimeoutExpired:
+            self.say(f"did not end within {seconds:.0f} s and is killed")
+            self._process.kill()
+            self._process.wait()
+
+    def say(self, text: str) -> None:
+        self._write(f"supervisor: {self.program.name} {text}")
+
+    def _note_death(self, returncode: int) -> None:
+        now = time.monotonic()
+        if now - self._started_at >= WELL_AFTER:
+            self._pause = FIRST_PAUSE
+        self._start_at = now + self._pause
+        how = f"signal {-returncode}" if returncode < 0 else f"status {returncode}"
+        self.say(f"ended with {how}; it starts again in {self._pause:g} s")
+        self._pause = min(self._pause * 2, LONGEST_PAUSE)
+
+    def _relay(self, stream: IO[bytes]) -> None:
+        with stream:
+            for line in stream:
+                self._write(line.decode(errors="replace").rstrip("\n"))
+
+    def _write(self, line: str) -> None:
+        self._log.info("%s", line)
+
+
+class Supervisor:
+    """All children of one home."""
+
+    def __init__(self, programs: Sequence[Program], home: Path, workdir: Path) -> None:
+        self._home = home
+        ordered = sorted(programs, key=lambda program: not program.is_foundation)
+        self._children = [Child(program, home, workdir) for program in ordered]
+        self._stopping = threading.Event()
+
+    def run(self, *, is_ready: Callable[[], bool], when_ready: Callable[[], None]) -> None:
+        """Start all, stay until SIGINT or SIGTERM, then stop all."""
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, self._asked_to_stop)
+        try:
+            for child in self._children:
+                child.start()
+            self._note_children()
+            has_told = False
+            while not self._stopping.wait(0.1):
+                changed = [child for child in self._children if child.look()]
+                if changed:
+                    self._note_children()
+                if not has_told and is_ready():
+                    has_told = True
+                    when_ready()
+        finally:
+            self._stop()
+
+    def _asked_to_stop(self, number: int, frame: object) -> None:
+        if self._stopping.is_set() and number == signal.SIGINT:
+            # A second Ctrl-C: the reader does not want to wait. The kernel takes the children.
+            os._exit(130)
+        self._stopping.set()
+
+    def _stop(self) -> None:
+        for is_foundation in (False, True):
+            group = [c for c in self._children if c.program.is_foundation is is_foundation]
+            for child in group:
+                child.terminate()
+            begun = time.monotonic()
+            for child in group:
+                child.wait(child.program.stop_seconds - (time.monotonic() - begun))
+        (self._home / "run" / "children.json").unlink(missing_ok=True)
+
+    def _note_children(self) -> None:
+        path = self._home / "run" / "children.json"
+        draft = path.with_suffix(".draft")
+        pids = {child.program.name: child.pid for child in self._children if child.pid}
+        draft.write_text(json.dumps(pids))
+        draft.replace(path)
+
+
+def _die_with(parent: int) -> Callable[[], None]:
+    """What a child does between fork and exec, so that it cannot be left behind."""
+
+    def arrange() -> None:
+        _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        # The parent may have died before the kernel was told.
+        if os.getppid() != parent:
+            os._exit(1)
+
+    return arrange
+
+
+def _open_log(path: Path, name: str) -> logging.Logger:
+    """Lines go to a file that is turned over, and with the program's name to standard error."""
+    logger = logging.getLogger(f"mailhost.up.{name}")
+    logger.propagate = False
+    logger.setLevel(logging.INFO)
+    logger.handlers.clear()
+    file = RotatingFileHandler(path, maxBytes=LOG_SIZE, backupCount=LOG_FILES)
+    file.setFormatter(logging.Formatter("%(message)s"))
+    screen = logging.StreamHandler(sys.stderr)
+    screen.setFormatter(logging.Formatter(f"{name:>6} │ %(message)s"))
+    logger.addHandler(file)
+    logger.addHandler(screen)
+    return logger
