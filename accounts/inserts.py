@@ -86,8 +86,9 @@ def insert_rows(model: Model, columns: tuple[str, ...], rows: Sequence[PendingRo
 
 def _statement(model: Model, columns: tuple[str, ...], count: int) -> str:
     one = "(" + ",".join(["%s"] * len(columns)) + ")"
+    names = ",".join(f'"{name}"' for name in columns)
     return (
-        f"INSERT INTO {model._meta.db_table} ({','.join(columns)})"  # noqa: S608 our own names
+        f"INSERT INTO {model._meta.db_table} ({names})"  # noqa: S608 our own names
         f" VALUES {','.join([one] * count)} RETURNING {_key_column(model)}"
     )
 

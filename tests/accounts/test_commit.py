@@ -1,0 +1,373 @@
+"""Group commit: together, in order, each unit on its own, and exactly once."""
+
+import errno
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.db import OperationalError, connection, transaction
+
+from accounts import blobs, commit
+from accounts.blobs import OutOfSpace, Spool
+from accounts.models import Blob, Change, CommitMark, Entry, Folder, Mailbox, Message, Segment
+from accounts.rows import Rows
+from tests.accounts.mail import HELLO, content, counters_agree, delivery, inbox, make_mailbox
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+class Held:
+    """Keeps the committer busy, so that what is submitted meanwhile becomes one batch."""
+
+    def __enter__(self) -> "Held":
+        self._go = threading.Event()
+        started = threading.Event()
+
+        def wait(rows: Rows, blob: Blob | None) -> None:
+            started.set()
+            assert self._go.wait(20)
+
+        self._future = commit.submit(commit.Unit(frozenset(), wait))
+        assert started.wait(20)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._go.set()
+        self._future.result(20)
+
+
+def unit(work: Callable[[Rows], Any], *mailbox_ids: int) -> commit.Unit[Any]:
+    return commit.Unit(frozenset(mailbox_ids), lambda rows, blob: work(rows))
+
+
+def test_what_queues_during_a_commit_is_one_batch() -> None:
+    mailbox_id = make_mailbox()
+    with Held():
+        futures = [commit.submit(delivery(mailbox_id, HELLO)) for _ in range(20)]
+    assert [future.result(20).uid for future in futures] == list(range(1, 21))
+    assert CommitMark.objects.count() == 2
+    assert len({future.result().modseq for future in futures}) == 1
+    assert Change.objects.count() == 1
+    assert counters_agree(mailbox_id)
+
+
+def test_octets_are_read_back_with_the_prefix_on_top() -> None:
+    mailbox_id = make_mailbox()
+    commit.run(delivery(mailbox_id, HELLO, b"Return-Path: <>\r\n"))
+    assert content(inbox(mailbox_id)) == {1: b"Return-Path: <>\r\n" + HELLO}
+
+
+def test_a_future_is_resolved_after_the_commit() -> None:
+    mailbox_id = make_mailbox()
+    seen: list[int] = []
+    done = threading.Event()
+
+    def look(future: object) -> None:
+        seen.append(Entry.objects.count())
+        seen.append(int(connection.in_atomic_block))
+        done.set()
+
+    commit.submit(delivery(mailbox_id, HELLO)).add_done_callback(look)
+    assert done.wait(20)
+    assert seen == [1, 0]
+
+
+def test_an_exception_of_a_unit_undoes_that_unit_alone() -> None:
+    first, second = make_mailbox(), make_mailbox()
+
+    class Full(Exception):
+        pass
+
+    spoilt = delivery(first, HELLO)
+
+    def write(rows: Rows, blob: Blob | None) -> None:
+        spoilt.write(rows, blob)
+        raise Full
+
+    with Held():
+        before = commit.submit(delivery(first, HELLO))
+        bad = commit.submit(commit.Unit(frozenset((first,)), write, HELLO))
+        after = commit.submit(delivery(first, HELLO))
+        other = commit.submit(delivery(second, HELLO))
+    with pytest.raises(Full):
+        bad.result(20)
+    assert (before.result().uid, after.result().uid, other.result().uid) == (1, 2, 1)
+    assert CommitMark.objects.count() == 2
+    assert Blob.objects.count() == Message.objects.count() == 3
+    assert counters_agree(first)
+    assert counters_agree(second)
+
+
+def test_statements_of_a_failed_unit_are_undone_with_it() -> None:
+    mailbox_id = make_mailbox()
+
+    def spoil(rows: Rows) -> None:
+        rows.direct()
+        Folder.objects.filter(mailbox_id=mailbox_id).delete()
+        raise ValueError("no")
+
+    with Held():
+        before = commit.submit(delivery(mailbox_id, HELLO))
+        bad = commit.submit(unit(spoil, mailbox_id))
+        after = commit.submit(delivery(mailbox_id, HELLO))
+    assert isinstance(bad.exception(20), ValueError)
+    assert (before.result().uid, after.result().uid) == (1, 2)
+    assert CommitMark.objects.count() == 2
+
+
+def test_a_direct_unit_sees_what_came_before_it_in_the_batch() -> None:
+    mailbox_id = make_mailbox()
+
+    def count(rows: Rows) -> int:
+        rows.direct()
+        return Entry.objects.count()
+
+    with Held():
+        commit.submit(delivery(mailbox_id, HELLO))
+        counted = commit.submit(unit(count, mailbox_id))
+    assert counted.result(20) == 1
+
+
+def test_an_error_of_the_data_splits_the_batch() -> None:
+    mailbox_id = make_mailbox()
+
+    def write_nonsense(rows: Rows) -> None:
+        rows.insert(Entry(folder_id=inbox_id, message_id=10**9, uid=999, modseq=1, saved_at=0))
+
+    inbox_id = inbox(mailbox_id)
+    with Held():
+        good = [commit.submit(delivery(mailbox_id, HELLO)) for _ in range(5)]
+        bad = commit.submit(unit(write_nonsense, mailbox_id))
+        good += [commit.submit(delivery(mailbox_id, HELLO)) for _ in range(5)]
+    assert sorted(future.result(20).uid for future in good) == list(range(1, 11))
+    assert bad.exception(20) is not None
+    assert counters_agree(mailbox_id)
+    assert Entry.objects.count() == 10
+
+
+def test_a_lost_connection_before_the_commit_repeats_the_batch(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    mailbox_id = make_mailbox()
+    monkeypatch.setattr(commit, "RETRY_PAUSES", (0.0, 0.0))
+    failures = iter([True, True])
+    write = Rows.write
+
+    def lose(rows: Rows) -> None:
+        if next(failures, False):
+            raise OperationalError("server closed the connection unexpectedly")
+        write(rows)
+
+    monkeypatch.setattr(Rows, "write", lose)
+    assert commit.run(delivery(mailbox_id, HELLO)).uid == 1
+    assert Entry.objects.count() == Blob.objects.count() == 1
+
+
+def _fail_after_commit(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    """The next batch commits, but its thread hears otherwise."""
+    failures = iter([error])
+    leave = transaction.Atomic.__exit__
+
+    def exit_(self: transaction.Atomic, *args: Any) -> None:
+        leave(self, *args)
+        if self.durable and args[0] is None and (failure := next(failures, None)):
+            raise failure
+
+    monkeypatch.setattr(transaction.Atomic, "__exit__", exit_)
+
+
+def test_a_connection_lost_in_commit_is_settled_by_the_mark(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    mailbox_id = make_mailbox()
+    monkeypatch.setattr(commit, "RETRY_PAUSES", (0.0,))
+    _fail_after_commit(monkeypatch, OperationalError("lost in COMMIT"))
+    assert commit.run(delivery(mailbox_id, HELLO)).uid == 1
+    assert Entry.objects.count() == 1
+    assert counters_agree(mailbox_id)
+
+
+def test_a_repeat_that_meets_the_mark_of_a_late_commit_ends_there(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    mailbox_id = make_mailbox()
+    monkeypatch.setattr(commit, "RETRY_PAUSES", (0.0,))
+    _fail_after_commit(monkeypatch, OperationalError("lost in COMMIT"))
+    look = commit._Attempt.has_landed
+    blind = iter([True])
+
+    def has_landed(self: Any) -> bool:
+        # The first look comes too early: the commit is still on its way.
+        return False if next(blind, False) else look(self)
+
+    monkeypatch.setattr(commit._Attempt, "has_landed", has_landed)
+    assert commit.run(delivery(mailbox_id, HELLO)).uid == 1
+    assert Entry.objects.count() == 1
+
+
+def test_a_database_that_stays_away_is_a_temporary_failure(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    mailbox_id = make_mailbox()
+    monkeypatch.setattr(commit, "RETRY_PAUSES", (0.0, 0.0))
+
+    def lose(rows: Rows) -> None:
+        raise OperationalError("database is locked")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Rows, "write", lose)
+        with pytest.raises(commit.CommitUnavailable):
+            commit.run(delivery(mailbox_id, HELLO))
+    assert commit.run(delivery(mailbox_id, HELLO)).uid == 1
+
+
+def test_a_full_disk_is_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    mailbox_id = make_mailbox()
+
+    def fail(fd: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("os.fdatasync", fail)
+        with Held():
+            with_octets = commit.submit(delivery(mailbox_id, HELLO))
+            without = commit.submit(unit(lambda rows: rows.modseq(mailbox_id), mailbox_id))
+        assert isinstance(with_octets.exception(20), OutOfSpace)
+        assert without.result(20) == 1
+
+
+def test_a_failed_sync_abandons_the_segment(monkeypatch: pytest.MonkeyPatch) -> None:
+    mailbox_id = make_mailbox()
+    commit.run(delivery(mailbox_id, HELLO))
+    failures = iter([True])
+    sync = blobs.segments.os.fdatasync
+
+    def fail(fd: int) -> None:
+        if next(failures, False):
+            raise OSError(errno.EIO, "Input/output error")
+        sync(fd)
+
+    monkeypatch.setattr("os.fdatasync", fail)
+    assert commit.run(delivery(mailbox_id, HELLO)).uid == 2
+    assert Segment.objects.count() == 2
+    assert blobs.seal_abandoned() == 1
+    assert set(content(inbox(mailbox_id)).values()) == {HELLO}
+
+
+def test_a_large_spool_becomes_a_segment_of_its_own() -> None:
+    mailbox_id = make_mailbox()
+    octets = HELLO + b"x" * (2 << 20)
+    made = delivery(mailbox_id, octets)
+    spool = Spool()
+    for start in range(0, len(octets), 70_000):
+        spool.write(octets[start : start + 70_000])
+    made.octets = spool
+    path = spool.path
+    commit.run(made)
+    spool.discard()
+    assert path is not None
+    assert not path.exists()
+    assert Segment.objects.get().is_sealed
+    assert content(inbox(mailbox_id)) == {1: octets}
+
+
+def test_one_message_for_many_shares_its_octets() -> None:
+    ids = [make_mailbox() for _ in range(3)]
+    writes = [delivery(mailbox_id, HELLO).write for mailbox_id in ids]
+
+    def write(rows: Rows, blob: Blob | None) -> list[int]:
+        return [each(rows, blob).uid for each in writes]
+
+    assert commit.run(commit.Unit(frozenset(ids), write, HELLO)) == [1, 1, 1]
+    assert Blob.objects.count() == 1
+    assert all(counters_agree(mailbox_id) for mailbox_id in ids)
+
+
+def test_a_removed_mailbox_fails_its_unit() -> None:
+    mailbox_id = make_mailbox()
+    made = delivery(mailbox_id, HELLO)
+    Mailbox.objects.filter(pk=mailbox_id).delete()
+    with pytest.raises(commit.MailboxGone):
+        commit.run(made)
+
+
+def test_a_unit_from_inside_a_transaction_is_a_bug() -> None:
+    with transaction.atomic(), pytest.raises(RuntimeError, match="inside a transaction"):
+        commit.submit(unit(lambda rows: None))
+
+
+def test_listeners_hear_of_changed_folders() -> None:
+    mailbox_id = make_mailbox()
+    heard: list[tuple[int, int, int]] = []
+    told = threading.Event()
+
+    def listener(*notice: int) -> None:
+        heard.append(notice)  # type: ignore[arg-type]
+        told.set()
+
+    commit.listen(listener)
+    try:
+        appended = commit.run(delivery(mailbox_id, HELLO))
+        assert told.wait(20)
+    finally:
+        commit._listeners.remove(listener)
+    assert heard == [(mailbox_id, inbox(mailbox_id), appended.modseq)]
+
+
+def test_effects_run_after_the_commit_and_may_fail() -> None:
+    mailbox_id = make_mailbox()
+    ran = threading.Event()
+
+    def work(rows: Rows) -> None:
+        def fail() -> None:
+            raise ValueError("an effect is only a hint")
+
+        rows.after_commit(fail)
+        rows.after_commit(ran.set)
+
+    commit.run(unit(work, mailbox_id))
+    assert ran.wait(20)
+    assert commit.run(delivery(mailbox_id, HELLO)).uid == 1
+
+
+def test_shutdown_commits_what_waits_and_seals() -> None:
+    mailbox_id = make_mailbox()
+    with Held():
+        futures = [commit.submit(delivery(mailbox_id, HELLO)) for _ in range(3)]
+        threading.Thread(target=commit.shutdown).start()
+    assert [future.result(20).uid for future in futures] == [1, 2, 3]
+    commit.shutdown()
+    assert Segment.objects.get().is_sealed
+    late = commit.submit(delivery(mailbox_id, HELLO))
+    assert isinstance(late.exception(20), commit.CommitUnavailable)
+
+
+def test_the_number_of_queries_of_a_batch_does_not_grow_with_it() -> None:
+    ids = [make_mailbox() for _ in range(12)]
+    counts = []
+
+    def count(batch: list[int]) -> None:
+        queries: list[str] = []
+
+        def note(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+            queries.append(sql)
+            return execute(sql, params, many, context)
+
+        def start(rows: Rows) -> None:
+            connection.execute_wrappers.append(note)
+
+        def stop(rows: Rows) -> None:
+            rows.after_commit(connection.execute_wrappers.clear)
+
+        with Held():
+            commit.submit(unit(start))
+            futures = [commit.submit(delivery(mailbox_id, HELLO)) for mailbox_id in batch]
+            commit.submit(unit(stop))
+        for future in futures:
+            future.result(20)
+        counts.append(len(queries))
+
+    count(ids[:2])
+    count(ids)
+    assert counts[0] == counts[1] <= 10
