@@ -9,6 +9,7 @@ from protocols.wire.message.arrival import add_missing_fields, ranges_to_strip, 
 from protocols.wire.message.charset import decode_text
 from protocols.wire.message.date import Moment, parse_date
 from protocols.wire.message.decode import decode_header, decode_params, decode_transfer
+from protocols.wire.message.downgrade import to_7bit
 from protocols.wire.message.header import (
     Field,
     begins_with_field,
@@ -63,6 +64,7 @@ __all__ = [
     "section",
     "split_header",
     "strip_fields",
+    "to_7bit",
     "unfold",
     "walk",
 ]

@@ -59,18 +59,23 @@ def find_codec(charset: bytes) -> str | None:
 
 
 def decode_text(octets: bytes, charset: bytes | None = None) -> str:
-    """Text in any case: never raises, wrong octets become U+FFFD."""
+    """Text in any case: never raises, wrong octets become U+FFFD, and so does NUL."""
     codec = find_codec(charset) if charset else None
-    if codec is not None and codec != "ascii":
-        try:
-            return octets.decode(codec)
-        except UnicodeError:
-            pass
-    try:
-        return octets.decode()
-    except UnicodeDecodeError:
-        pass
-    if codec is not None and codec != "ascii":
+    text = _decode(octets, None if codec == "ascii" else codec)
+    if codec == "utf_7":
+        # It can spell halves of surrogate pairs, which are no text.
+        text = text.encode("utf-8", "replace").decode()
+    return text.replace("\0", "\ufffd")
+
+
+def _decode(octets: bytes, codec: str | None) -> str:
+    for candidate in (codec, "utf_8"):
+        if candidate is not None:
+            try:
+                return octets.decode(candidate)
+            except UnicodeError:
+                continue
+    if codec is not None:
         # A text cut short or slightly damaged is still best read as what it claims to be.
         text = octets.decode(codec, "replace")
         if text.count("\ufffd") <= 1 + len(text) // 50:

@@ -95,7 +95,7 @@ def iter_fields(block: bytes) -> Iterator[Field]:
         raw = block[start:end]
         name, colon, value = raw.partition(b":")
         name = name.rstrip(b" \t")
-        if colon and _NAME.fullmatch(name):
+        if colon and _NAME.fullmatch(name) and not value.startswith(b"//"):
             yield Field(name.lower(), start, end, _without_line_end(value))
         start = end
 

@@ -25,7 +25,8 @@ Fields: TypeAlias = dict[bytes, bytes]
 
 PART_LIMIT = 1000
 DEPTH_LIMIT = 50
-BOUNDARY_LIMIT = 1000
+# RFC 2046 §5.1.1 allows 70; a delimiter must at least fit on a line of mail.
+BOUNDARY_LIMIT = 900
 # Fields looked at in the header of the message, of attached messages, and of parts.
 FIELD_LIMIT = 20_000
 _ATTACHED_FIELD_LIMIT = 1000
