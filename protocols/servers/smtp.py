@@ -1,0 +1,265 @@
+"""SMTP sessions: mail from other hosts (MX) and from our own users (submission).
+
+Recipients are asked of the directory, octets are spooled, and the end of a message goes to
+`delivery`. Policy and storage are theirs; order and syntax were the conversation's.
+"""
+
+from concurrent.futures import Future
+from typing import Any
+
+from django.conf import settings
+
+from accounts import directory, login
+from accounts.blobs import OutOfSpace, Spool
+from accounts.blobs.spool import IN_MEMORY
+from accounts.directory import Route
+from accounts.login import Identity
+from delivery import inbound, submission
+from delivery.acceptance import NO_SPACE
+from delivery.envelope import Envelope, Recipient, Source
+from protocols.servers.session import Shell
+from protocols.wire.sasl import Credentials
+from protocols.wire.smtp.events import (
+    Event,
+    Hello,
+    Login,
+    MailFrom,
+    MessageChunk,
+    MessageEnd,
+    RcptTo,
+)
+from protocols.wire.smtp.reply import Reply
+from protocols.wire.smtp.server import ServerConversation, Terms
+
+# RFC 5321 §4.5.3.2.7: at least five minutes.
+IDLE_TIMEOUT = 300.0
+
+SENDER_OK = Reply(250, "2.1.0", "Ok")
+RECIPIENT_OK = Reply(250, "2.1.5", "Ok")
+NO_RELAY = Reply(550, "5.7.1", "Relaying is not allowed")
+FAILED = Reply(451, "4.3.0", "Temporary failure, try again later")
+
+NOT_YOUR_ADDRESS = Reply(553, "5.7.1", "This sender address is not yours")
+LOGIN_GONE = Reply(421, "4.7.0", "Your login is no longer valid")
+LOGGED_IN = Reply(235, "2.7.0", "Authentication successful")
+LOGIN_REFUSED = {
+    "credentials": Reply(535, "5.7.8", "Authentication credentials invalid"),
+    "throttled": Reply(454, "4.7.0", "Too many failed logins, try again later"),
+    # RFC 5248 §2.4.
+    "suspended": Reply(525, "5.7.13", "This mailbox is suspended"),
+    "temporary": Reply(454, "4.7.0", "Temporary authentication failure"),
+}
+
+
+class MxSession:
+    """One client on port 25: takes mail for our addresses and relays for nobody."""
+
+    __slots__ = ("_envelope", "_has_failed", "_hello", "_route", "_shell", "_source", "_spool")
+
+    idle_timeout = IDLE_TIMEOUT
+    is_authenticated = False
+
+    def __init__(self, shell: Shell) -> None:
+        self._shell = shell
+        self._hello: Hello | None = None
+        self._source: Source | None = None
+        self._envelope: Envelope[Route] | None = None
+        self._route: Route | None = None
+        self._spool: Spool | None = None
+        self._has_failed = False
+
+    def greeting(self) -> Reply:
+        return Reply(220, "", f"{settings.MAILHOST.hostname} ESMTP Mailhost")
+
+    def timed_out(self) -> Reply:
+        return Reply(421, "4.4.2", f"{settings.MAILHOST.hostname} closing the connection")
+
+    def failed(self, event: Event) -> Reply:
+        if isinstance(event, MessageEnd):
+            self._drop_spool()
+        return FAILED
+
+    def closed(self) -> None:
+        self._drop_spool()
+
+    def is_quick(self, event: Event) -> bool:
+        match event:
+            case RcptTo(recipient):
+                self._route = directory.cached(recipient.local, recipient.domain)
+                return self._route is not None
+            case MessageChunk(octets):
+                return self._spool_size + len(octets) <= IN_MEMORY
+            case MessageEnd(refusal=refusal):
+                return refusal is not None and self._spool_size <= IN_MEMORY
+            case _:
+                return not isinstance(event, Login)
+
+    def handle(self, event: Event) -> Reply | Future[Reply] | None:
+        match event:
+            case RcptTo(recipient):
+                route = self._route or directory.resolve(recipient)
+                self._route = None
+                return self._take_recipient(str(recipient), route)
+            case MailFrom():
+                return self._take_sender(event)
+            case MessageEnd():
+                return self._finish(event)
+            case MessageChunk(octets):
+                self._write(octets)
+                return None
+            case Hello(keywords=keywords):
+                self._hello, self._source = event, None
+                hostname = settings.MAILHOST.hostname
+                return Reply(250, "", (hostname, *keywords) if event.is_extended else hostname)
+            case Login(credentials):
+                return self._log_in(credentials)
+
+    def _take_sender(self, event: MailFrom) -> Reply:
+        return self._open_envelope(event)
+
+    def _open_envelope(self, event: MailFrom) -> Reply:
+        self._drop_spool()
+        return_path = str(event.sender) if event.sender else ""
+        self._envelope = Envelope(return_path, self._tell_source(), event.is_smtputf8)
+        return SENDER_OK
+
+    def _tell_source(self) -> Source:
+        if self._source is None:
+            assert self._hello is not None
+            shell = self._shell
+            self._source = Source(
+                helo=self._hello.name,
+                address=shell.peer.address,
+                is_extended=self._hello.is_extended,
+                tls=shell.tls_description,
+                is_authenticated=self.is_authenticated,
+                is_loopback=shell.peer.is_loopback,
+            )
+        return self._source
+
+    def _take_recipient(self, address: str, route: Route) -> Reply:
+        match route.kind:
+            case "refuse":
+                return Reply(route.reply_code, route.enhanced, route.text)
+            case "remote" if not self._may_relay:
+                return NO_RELAY
+        assert self._envelope is not None
+        self._envelope.recipients.append(Recipient(address, route))
+        return RECIPIENT_OK
+
+    @property
+    def _may_relay(self) -> bool:
+        return False
+
+    def _finish(self, event: MessageEnd) -> Reply | Future[Reply]:
+        if event.refusal is not None:
+            self._drop_spool()
+            return event.refusal
+        if event.octets or self._spool is None:
+            self._write(event.octets)
+        if self._has_failed:
+            self._drop_spool()
+            return NO_SPACE
+        spool, self._spool = self._spool, None
+        assert spool is not None
+        assert self._envelope is not None
+        return self._accept(self._envelope, spool)
+
+    def _accept(self, envelope: Envelope[Route], spool: Spool) -> Future[Reply]:
+        return inbound.accept(envelope, spool)
+
+    def _log_in(self, credentials: Credentials) -> Reply | Future[Reply]:
+        raise AssertionError("AUTH is not offered here")
+
+    @property
+    def _spool_size(self) -> int:
+        return self._spool.size if self._spool else 0
+
+    def _write(self, octets: bytes) -> None:
+        """Spool octets; a full disk is told at the end of the message."""
+        if self._has_failed:
+            return
+        if self._spool is None:
+            self._spool = Spool()
+        try:
+            self._spool.write(octets)
+        except OutOfSpace:
+            self._spool.discard()
+            self._has_failed = True
+
+    def _drop_spool(self) -> None:
+        spool, self._spool = self._spool, None
+        self._has_failed = False
+        if spool is not None:
+            spool.discard()
+
+
+class SubmissionSession(MxSession):
+    """One of our users: logs in, sends as somebody they are, to anybody."""
+
+    __slots__ = ("_identity",)
+
+    is_authenticated = True
+
+    def __init__(self, shell: Shell) -> None:
+        super().__init__(shell)
+        self._identity: Identity | None = None
+
+    def is_quick(self, event: Event) -> bool:
+        # The login is looked at again for each message: one row, so never on the reactor thread.
+        return not isinstance(event, MailFrom) and super().is_quick(event)
+
+    @property
+    def _may_relay(self) -> bool:
+        return True
+
+    def _log_in(self, credentials: Credentials) -> Reply | Future[Reply]:
+        if not credentials.acts_as_itself:
+            return LOGIN_REFUSED["credentials"]
+        answer: Future[Reply] = Future()
+
+        def settle(done: Future[login.Login]) -> None:
+            match done.result():
+                case Identity() as identity:
+                    self._identity = identity
+                    answer.set_result(LOGGED_IN)
+                case login.Refused(reason):
+                    answer.set_result(LOGIN_REFUSED[reason])
+
+        login.check(
+            credentials.username,
+            credentials.password,
+            service="submission",
+            peer=self._shell.peer.address,
+        ).add_done_callback(settle)
+        return answer
+
+    def _take_sender(self, event: MailFrom) -> Reply:
+        identity = self._identity
+        assert identity is not None
+        if not login.still_valid(identity):
+            return LOGIN_GONE
+        if event.sender is not None and not submission.may_send_as(identity, event.sender):
+            return NOT_YOUR_ADDRESS
+        return self._open_envelope(event)
+
+    def _accept(self, envelope: Envelope[Route], spool: Spool) -> Future[Reply]:
+        assert self._identity is not None
+        return submission.accept(self._identity, envelope, spool)
+
+
+def make_mx(shell: Shell) -> tuple[ServerConversation, MxSession]:
+    """A connection on the MX listener."""
+    terms = Terms(max_size=settings.MAILHOST.max_message_size)
+    return ServerConversation(terms, is_tls=shell.is_tls), MxSession(shell)
+
+
+def make_submission(shell: Shell) -> tuple[ServerConversation, SubmissionSession]:
+    """A connection on a submission listener, with TLS from the start or later."""
+    config: Any = settings.MAILHOST
+    terms = Terms(
+        max_size=config.max_message_size,
+        is_submission=True,
+        allows_clear_login=config.allow_plaintext_loopback and shell.peer.is_loopback,
+    )
+    return ServerConversation(terms, is_tls=shell.is_tls), SubmissionSession(shell)
