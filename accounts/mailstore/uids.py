@@ -12,8 +12,9 @@ CHUNK = 2000
 SHORT = 50
 
 
-def chunked(uids: Iterable[int], size: int = CHUNK) -> Iterator[list[int]]:
-    """The UIDs ascending and each once, in lists of at most `size`."""
+def chunked(uids: Iterable[int], size: int | None = None) -> Iterator[list[int]]:
+    """The UIDs ascending and each once, in lists of at most `size` (None: CHUNK)."""
+    size = size or CHUNK
     ordered = sorted(set(uids))
     for start in range(0, len(ordered), size):
         yield ordered[start : start + size]
