@@ -32,6 +32,7 @@ _COLUMNS = (
     "message__blob__segment_id",
     "message__blob__offset",
     "message__blob__length",
+    "message__blob_id",
     "message__size",
     "message__is_smtputf8",
     "message__queued_at",
@@ -137,5 +138,5 @@ def _load(ids: Collection[int]) -> list[Claim]:
 
 
 def _claim(row: tuple[Any, ...]) -> Claim:
-    values = (*row[:10], bytes(row[10]), Place(*row[11:14]), *row[14:])
+    values = (*row[:10], bytes(row[10]), Place(*row[11:15]), *row[15:])
     return Claim(*values)

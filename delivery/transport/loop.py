@@ -64,7 +64,10 @@ class _Lane:
 
 
 class Loop:
-    """Starts its thread at once. `carry` and `stop` may be called from any thread."""
+    """Starts its thread at once. `carry` and `stop` may be called from any thread.
+
+    After a stop, `carry` reports its parcels as untried, in the caller's thread.
+    """
 
     def __init__(self, setting: Setting, report: Report, random: Random) -> None:
         self._setting = setting
@@ -72,19 +75,27 @@ class Loop:
         self._random = random
         self._lanes: dict[str, _Lane] = {}
         self._is_stopping = False
+        # Between `carry` and the end of the loop: nothing is handed to a loop that is gone.
+        self._gate = threading.Lock()
+        self._is_closed = False
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name="transport", daemon=True)
         self._thread.start()
 
     def carry(self, destination: str, parcels: Sequence[Parcel]) -> None:
         """Take parcels for one destination; their outcomes go to `report`, in the loop's thread."""
-        self._loop.call_soon_threadsafe(self._accept, destination, list(parcels))
+        with self._gate:
+            if not self._is_closed:
+                self._loop.call_soon_threadsafe(self._accept, destination, list(parcels))
+                return
+        self._settle_all(parcels, UNTRIED)
 
     def stop(self, patience: float) -> None:
         """Report what waits as untried, let what is under way end for `patience` seconds."""
-        if self._thread.is_alive():
-            self._loop.call_soon_threadsafe(self._begin_stop, patience)
-            self._thread.join(patience + 10)
+        with self._gate:
+            if not self._is_closed:
+                self._loop.call_soon_threadsafe(self._begin_stop, patience)
+        self._thread.join(patience + 10)
 
     # In the loop's thread
 
@@ -237,6 +248,8 @@ class Loop:
             self._settle(parcel, [outcome] * len(parcel.recipients))
 
     def _begin_stop(self, patience: float) -> None:
+        if self._is_stopping:
+            return
         self._is_stopping = True
         carriers: list[asyncio.Task[None]] = []
         for lane in list(self._lanes.values()):
@@ -258,7 +271,9 @@ class Loop:
             await asyncio.gather(*late, return_exceptions=True)
         for lane in self._lanes.values():
             self._settle_all(lane.waiting, UNTRIED)
-        # Closing connections flush in the background.
+        with self._gate:
+            self._is_closed = True
+        # What was handed over before that is heard once more, and connections flush.
         await asyncio.sleep(0)
         self._loop.stop()
 

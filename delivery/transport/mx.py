@@ -6,6 +6,7 @@ unless allowed; a relay host replaces all of it.
 """
 
 import asyncio
+import socket
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
@@ -38,14 +39,16 @@ class Hop:
 class Routing:
     """What of the configuration decides routes.
 
-    `own_endpoints` are (address, port) pairs our own MX listens on. `relay` is `host`,
-    `host:port`, `[host]` or `[host]:port`; in brackets it is not looked up as MX.
+    Our own MX listens on `own_port` of `own_address`; an unspecified address (0.0.0.0) means every
+    one this machine has. `relay` is `host`, `host:port`, `[host]` or `[host]:port`; in brackets
+    it is not looked up as MX.
     """
 
     hostname: str
     port: int = SMTP_PORT
     allowed_networks: tuple[IPv4Network | IPv6Network, ...] = ()
-    own_endpoints: frozenset[tuple[str, int]] = frozenset()
+    own_address: str = ""
+    own_port: int = 0
     relay: str = ""
     source_address: str = ""
 
@@ -56,6 +59,14 @@ class Routing:
     @property
     def uses_v6(self) -> bool:
         return not self.source_address or ":" in self.source_address
+
+    def is_ourselves(self, hop: Hop) -> bool:
+        """Whether our own MX would answer there."""
+        if hop.port != self.own_port or not self.own_address:
+            return False
+        if ip_address(self.own_address).is_unspecified:
+            return _is_of_this_machine(hop.address)
+        return hop.address == self.own_address
 
     def may_connect(self, address: Address) -> bool:
         """Whether mail may go there: public addresses, and the networks that are named."""
@@ -123,7 +134,7 @@ async def _host_hops(
             for address in _spread(answers[host].records, random)
         ]
         # RFC 5321 §5.1: ourselves and everything of the same or a lower preference is left out.
-        if any(_is_ourselves(hop, routing) for hop in hops) or routing.hostname.lower() in group:
+        if any(routing.is_ourselves(hop) for hop in hops) or routing.hostname.lower() in group:
             if is_best:
                 return failed("5.4.6", f"Mail for {destination} loops back to this host")
             break
@@ -152,7 +163,7 @@ def _literal_hops(literal: str, routing: Routing) -> tuple[Hop, ...] | Outcome:
     except ValueError:
         return failed("5.1.2", f"{literal} is no address that mail can be sent to")
     hop = Hop(literal, str(address), routing.port)
-    if _is_ourselves(hop, routing):
+    if routing.is_ourselves(hop):
         return failed("5.4.6", f"Mail for {literal} loops back to this host")
     if not routing.may_connect(address):
         return failed("5.4.4", f"{literal} is a private address")
@@ -209,8 +220,15 @@ def _spread(addresses: Sequence[str], random: Random) -> list[str]:
     return mixed
 
 
-def _is_ourselves(hop: Hop, routing: Routing) -> bool:
-    return (hop.address, hop.port) in routing.own_endpoints
+def _is_of_this_machine(address: str) -> bool:
+    """Only an address of this machine can be bound to."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
+            probe.bind((address, 0))
+    except OSError:
+        return False
+    return True
 
 
 def _try_later(name: str, answer: Answer) -> Outcome:
