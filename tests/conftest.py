@@ -1,15 +1,39 @@
-"""What every test stands on: a home of its own, and the database under test.
+"""What every test stands on: a database that threads share, and a clean slate between tests.
 
-`MAILHOST_DATABASE_URL` chooses PostgreSQL for a run; SQLite in the test home otherwise.
+`tests.partners.platform` has chosen the database before Django read its settings.
 """
 
-import os
-import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
-_home = Path(tempfile.mkdtemp(prefix="mailhost-test-"))
-os.environ["MAILHOST_HOME"] = str(_home)
-os.environ.setdefault("MAILHOST_SECRET_KEY", "test key, of no use to anybody")
-os.environ.setdefault("MAILHOST_HOSTNAME", "mx.example.test")
-os.environ.setdefault("MAILHOST_OUTBOUND_ALLOW_NETS", "127.0.0.0/8")
-os.environ.setdefault("MAILHOST_ALLOW_PLAINTEXT_LOOPBACK", "1")
+import pytest
+from django.conf import settings
+from django.test import TransactionTestCase
+from hypothesis import settings as hypothesis_settings
+
+from tests import clean_slate
+
+# Examples are a run's own: nothing is kept between runs, and a slow machine is no failure.
+hypothesis_settings.register_profile("mailhost", database=None, deadline=None)
+hypothesis_settings.load_profile("mailhost")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    database = settings.DATABASES["default"]
+    if database["ENGINE"].endswith("sqlite3"):
+        # In memory each thread would see a database of its own.
+        home = Path(settings.MAILHOST.home)
+        home.mkdir(parents=True, exist_ok=True)
+        database["TEST"]["NAME"] = str(home / "test.sqlite3")
+        # No test pulls the plug; `tests/proof` does, on a database of its own.
+        options = database["OPTIONS"]
+        options["init_command"] = options["init_command"].replace("FULL", "OFF")
+    TransactionTestCase._fixture_teardown = lambda self: clean_slate.wipe()
+
+
+@pytest.fixture(autouse=True)
+def _fresh_memory() -> Iterator[None]:
+    """What one test made the process remember is no news to the next."""
+    clean_slate.forget()
+    yield
+    clean_slate.forget()

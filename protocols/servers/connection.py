@@ -20,11 +20,11 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from protocols.servers.runtime import Runtime
-from protocols.servers.session import Make, Peer, Session, Shell
+from protocols.servers.session import After, Later, Make, Peer, Session, Shell
 from protocols.servers.slices import Slice, Slices
 from protocols.wire.conversation import Conversation
 
-__all__ = ["Connection", "Peer", "Session", "Shell"]
+__all__ = ["After", "Connection", "Later", "Peer", "Session", "Shell"]
 
 log = structlog.get_logger()
 
@@ -39,6 +39,7 @@ STALL_TIMEOUT = 60.0
 LINGER = 2.0
 
 Wake = Callable[[], Iterable[Any] | None]
+_DEFERRED = (Future, After, Later)
 
 
 @implementer(IPushProducer, IHalfCloseableProtocol, IHandshakeListener)
@@ -258,45 +259,65 @@ class Connection(TwistedProtocol):
         self._pump()
 
     def _serve(self, event: Any) -> None:
-        assert self._session is not None
-        try:
-            if not self._session.is_quick(event):
-                self._is_busy = True
-                self._runtime.pool.submit(partial(self._work, self._session, event))
-                return
-            answer = self._session.handle(event)
-        except Exception:  # noqa: BLE001 (`_failure` logs it)
-            answer = self._failure(self._session, event)
-        self._take(event, answer)
-
-    def _take(self, event: Any, answer: Any) -> None:
-        """Give an answer to the conversation, or wait until it is there."""
+        session = self._session
+        assert session is not None
         assert self._conversation is not None
-        assert self._session is not None
-        if answer is None:
-            return
-        if isinstance(answer, Future):
-            self._is_busy = True
-            answer.add_done_callback(partial(self._resolve, self._session, event))
-        elif isinstance(answer, Iterator):
-            self._is_busy = True
-            fail = partial(self._failure, self._session, event)
-            self._continue(Slices(answer, fail))
-        else:
-            self._conversation.send(answer)
-
-    def _work(self, session: Session[Any, Any, Any], event: Any) -> None:
-        """Handle an event; runs in the pool."""
         try:
+            if not session.is_quick(event):
+                self._is_busy = True
+                self._runtime.pool.submit(
+                    partial(self._work, session, event, partial(session.handle, event))
+                )
+                return
             answer = session.handle(event)
         except Exception:  # noqa: BLE001 (`_failure` logs it)
             answer = self._failure(session, event)
-        if isinstance(answer, Future):
-            answer.add_done_callback(partial(self._resolve, session, event))
-        elif isinstance(answer, Iterator):
+        if isinstance(answer, Iterator):
+            self._is_busy = True
+            self._continue(Slices(answer, partial(self._failure, session, event)))
+        elif isinstance(answer, _DEFERRED):
+            self._is_busy = True
+            self._await(session, event, answer)
+        elif answer is not None:
+            self._conversation.send(answer)
+
+    def _work(self, session: Session[Any, Any, Any], event: Any, work: Callable[[], Any]) -> None:
+        """Handle an event, or go on with one; runs in the pool."""
+        try:
+            answer = work()
+        except Exception:  # noqa: BLE001 (`_failure` logs it)
+            answer = self._failure(session, event)
+        if isinstance(answer, Iterator):
             self._pull(Slices(answer, partial(self._failure, session, event)))
+        elif isinstance(answer, _DEFERRED):
+            self._await(session, event, answer)
         else:
             self._runtime.way_back.post(self._answered, answer)
+
+    def _await(
+        self, session: Session[Any, Any, Any], event: Any, answer: "Future[Any] | After | Later"
+    ) -> None:
+        """Have an answer brought when it is there; in any thread."""
+        match answer:
+            case After(future, then):
+                future.add_done_callback(partial(self._go_on, session, event, then))
+            case Later(reply, seconds):
+                self._runtime.way_back.post(self._hold_back, reply, seconds)
+            case Future():
+                answer.add_done_callback(partial(self._resolve, session, event))
+
+    def _go_on(
+        self,
+        session: Session[Any, Any, Any],
+        event: Any,
+        then: Callable[[Any], Any],
+        done: Future[Any],
+    ) -> None:
+        """Send the rest of the work to the pool; runs in whatever thread has set the Future."""
+        self._runtime.pool.submit(partial(self._work, session, event, lambda: then(done.result())))
+
+    def _hold_back(self, reply: Any, seconds: float) -> None:
+        self._runtime.reactor.callLater(seconds, self._answered, reply)
 
     def _resolve(self, session: Session[Any, Any, Any], event: Any, done: Future[Any]) -> None:
         """Take a Future's answer back; runs in whatever thread has set it."""

@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass
 from ipaddress import ip_address
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeAlias, TypeVar
 
 from protocols.wire.conversation import Conversation
 
+T = TypeVar("T")
 EventT = TypeVar("EventT", contravariant=True)
 ReplyT = TypeVar("ReplyT", covariant=True)
 PushT = TypeVar("PushT", covariant=True)
@@ -33,6 +34,22 @@ class Peer:
         if mapped is not None:
             parsed = mapped
         return cls(str(parsed), port, parsed.is_loopback)
+
+
+@dataclass(frozen=True, slots=True)
+class After:
+    """An answer that takes a Future and then more work: `then(result)` runs in the session pool."""
+
+    future: Future[Any]
+    then: Callable[[Any], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Later:
+    """A reply held back, so that guessing takes time; no thread waits."""
+
+    reply: Any
+    seconds: float
 
 
 class Shell(Protocol):
@@ -68,6 +85,9 @@ class Shell(Protocol):
         ...
 
 
+Answer: TypeAlias = T | Future[Any] | Iterator[Any] | After | Later | None
+
+
 class Session(Protocol[EventT, ReplyT, PushT]):
     """Events to replies. No two methods that may touch the database ever run at the same time."""
 
@@ -80,12 +100,12 @@ class Session(Protocol[EventT, ReplyT, PushT]):
         """True when `handle` needs no database, disk or hashing: it runs on the reactor thread."""
         ...
 
-    def handle(self, event: EventT) -> ReplyT | Future[Any] | Iterator[Any] | None:
+    def handle(self, event: EventT) -> Answer[ReplyT]:
         """Answer an event.
 
         None: it needs no answer. A Future is answered when it is done, and no thread waits for it.
-        An iterator is read a slice at a time and paused while the peer does not read: its last item
-        is the reply, those before it are pushed.
+        After and Later say so themselves. An iterator is read a slice at a time and paused while
+        the peer does not read: its last item is the reply, those before it are pushed.
         """
         ...
 

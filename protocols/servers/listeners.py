@@ -1,0 +1,142 @@
+"""Every listener: its name, where its port is set, whether TLS comes first, who talks there.
+
+One table; a new protocol is one entry. Sessions are imported when first needed, so that a process
+loads only what it serves.
+"""
+
+import errno
+import os
+import socket
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+from twisted.internet.interfaces import IAddress
+from twisted.internet.protocol import Factory
+from twisted.internet.protocol import Protocol as TwistedProtocol
+
+from protocols.servers.connection import Connection
+from protocols.servers.runtime import Runtime
+from protocols.servers.session import Make, Peer
+
+BACKLOG = 1024
+# Seconds of silence before the kernel asks whether the peer is still there.
+KEEPALIVE_IDLE = 300
+
+
+class CannotListen(Exception):
+    """A port cannot be had; the text is one line for the operator."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """`make` is "module:function" and gives a connection its conversation and session."""
+
+    name: str
+    service: str
+    port_setting: str
+    make: str
+    refusal: bytes = b""
+    implicit_tls: bool = False
+
+
+_SMTP_FULL = b"421 4.7.0 Too many connections, try again later\r\n"
+_IMAP_FULL = b"* BYE [UNAVAILABLE] Too many connections, try again later\r\n"
+_POP3_FULL = b"-ERR [SYS/TEMP] Too many connections, try again later\r\n"
+_MX = "protocols.servers.smtp:make_mx"
+_SUBMISSION = "protocols.servers.smtp:make_submission"
+_IMAP = "protocols.servers.imap:make_imap"
+_POP3 = "protocols.servers.pop3:make_pop3"
+
+LISTENERS = (
+    Listener("mx", "mx", "smtp_port", _MX, _SMTP_FULL),
+    Listener("submission", "submission", "submission_port", _SUBMISSION, _SMTP_FULL),
+    Listener("submissions", "submission", "submissions_port", _SUBMISSION, implicit_tls=True),
+    Listener("imap", "imap", "imap_port", _IMAP, _IMAP_FULL),
+    Listener("imaps", "imap", "imaps_port", _IMAP, implicit_tls=True),
+    Listener("pop3", "pop3", "pop3_port", _POP3, _POP3_FULL),
+    Listener("pop3s", "pop3", "pop3s_port", _POP3, implicit_tls=True),
+)
+SERVICES = ("mx", "submission", "imap", "pop3")
+
+
+def make_of(service: str) -> Make:
+    """What gives a connection of this service its conversation and session."""
+    listener = next(each for each in LISTENERS if each.name == service)
+    module, _colon, name = listener.make.partition(":")
+    make: Make = getattr(import_module(module), name)
+    return make
+
+
+def open_socket(address: str, port: int, *, shared: bool = False) -> socket.socket:
+    """A listening socket; `shared` lets other processes of ours listen there too.
+
+    Raises CannotListen.
+    """
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if shared:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        # Accepted sockets inherit these, which saves system calls for each of them.
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        if hasattr(socket, "TCP_KEEPIDLE"):
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, KEEPALIVE_IDLE)
+        sock.bind((address, port))
+        sock.listen(BACKLOG)
+        sock.setblocking(False)
+    except OSError as error:
+        sock.close()
+        raise CannotListen(f"cannot listen on {address}:{port}: {_reason(error)}") from error
+    return sock
+
+
+def _reason(error: OSError) -> str:
+    match error.errno:
+        case errno.EADDRINUSE:
+            return "the port is in use"
+        case errno.EACCES:
+            return "this user may not use the port"
+        case errno.EADDRNOTAVAIL:
+            return "this machine does not have the address"
+    return os.strerror(error.errno or 0).lower()
+
+
+class Door(Factory):
+    """Lets the peers of one listener in while there is room."""
+
+    noisy = False
+
+    def __init__(self, runtime: Runtime, listener: Listener) -> None:
+        self._runtime = runtime
+        self._listener = listener
+        self._make = make_of(listener.name)
+
+    def buildProtocol(self, addr: IAddress | None) -> TwistedProtocol:
+        address: Any = addr
+        peer = Peer.at(address.host, address.port)
+        if not self._runtime.may_enter(peer):
+            return Refusal(self._listener.refusal)
+        return Connection(self._runtime, self._make, peer, implicit_tls=self._listener.implicit_tls)
+
+
+class Refusal(TwistedProtocol):
+    """Says why and closes; before implicit TLS there is nothing that could be said."""
+
+    transport: Any
+
+    def __init__(self, words: bytes) -> None:
+        self._words = words
+
+    def connectionMade(self) -> None:
+        self.transport.write(self._words)
+        self.transport.loseConnection()
+
+
+def listen(runtime: Runtime, sock: socket.socket, listener: Listener) -> Any:
+    """Accept on an open socket; returns Twisted's port."""
+    port = runtime.reactor.adoptStreamPort(sock.fileno(), sock.family, Door(runtime, listener))
+    sock.close()
+    return port

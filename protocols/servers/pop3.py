@@ -1,0 +1,235 @@
+"""A POP3 session: what each command of `protocols.wire.pop3` does to a maildrop.
+
+Three rules (RFC 1939): numbers are fixed at the login; DELE only marks, and what is marked goes at
+QUIT alone; a connection that is lost in any other way removes nothing.
+"""
+
+from collections.abc import Iterator
+
+from django.conf import settings
+
+from accounts import login
+from accounts.login import Identity, Refused
+from accounts.maildrop import InUse, Maildrop, MessageGone
+from protocols.servers.session import After, Answer, Later, Shell
+from protocols.wire import sasl
+from protocols.wire.pop3 import commands
+from protocols.wire.pop3.commands import Command, Login
+from protocols.wire.pop3.replies import Err, Listing, Message, MessageEnd, Ok, Piece, Push, Reply
+from protocols.wire.pop3.server import ServerConversation
+from protocols.wire.pop3.top import TopCutter
+
+# RFC 1939 §3: at least ten minutes.
+IDLE_TIMEOUT = 600.0
+# Larger messages are read and sent in pieces of this many octets.
+PIECE = 256 * 1024
+# Longer lists are made in the session pool.
+QUICK_LIST = 500
+FAILED_LOGINS = 3
+FAILURE_DELAY = 1.0
+
+CAPABILITIES = ("TOP", "UIDL", "RESP-CODES", "AUTH-RESP-CODE", "PIPELINING", "EXPIRE NEVER")
+
+_GONE = Err("There is no such message")
+_TAKEN = Err("Another session has the mailbox", "IN-USE")
+_CLEAR = Err("Start TLS first: passwords are not taken in clear text", "AUTH")
+_REFUSALS: dict[str, Err] = {
+    "credentials": Err("Wrong name or password", "AUTH"),
+    "throttled": Err("Too many failed logins, wait a while", "AUTH"),
+    "suspended": Err("This mailbox is suspended", "SYS/PERM"),
+    "temporary": Err("Logins do not work just now, try again later", "SYS/TEMP"),
+}
+
+
+def make_pop3(shell: Shell) -> tuple[ServerConversation, "Pop3Session"]:
+    """What one connection to the POP3 listener talks to."""
+    return ServerConversation(), Pop3Session(shell)
+
+
+class Pop3Session:
+    """One client; `_maildrop` is there from the login on."""
+
+    __slots__ = ("_deleted", "_failed_logins", "_maildrop", "_shell")
+
+    idle_timeout = IDLE_TIMEOUT
+
+    def __init__(self, shell: Shell) -> None:
+        self._shell = shell
+        self._maildrop: Maildrop | None = None
+        self._deleted: set[int] = set()
+        self._failed_logins = 0
+
+    def greeting(self) -> Push:
+        return Ok(f"{settings.MAILHOST.hostname} POP3 ready")
+
+    def timed_out(self) -> None:
+        """RFC 1939 §3: an idle connection is closed without a word, and nothing is removed."""
+
+    def failed(self, event: Command) -> Reply:
+        return Err("Something went wrong here, try again later", "SYS/TEMP")
+
+    def closed(self) -> None:
+        if self._maildrop is not None:
+            self._maildrop.close()
+
+    def is_quick(self, event: Command) -> bool:
+        drop = self._maildrop
+        if drop is None:
+            return not isinstance(event, Login)
+        if drop.is_renewal_due:
+            return False
+        match event:
+            case commands.Quit() | commands.Top():
+                return False
+            case commands.Retrieve(number):
+                return drop.has_ready(number) or not self._is_there(drop, number)
+            case commands.Status() | commands.ListSizes() | commands.ListUids():
+                return len(drop) <= QUICK_LIST
+        return True
+
+    def handle(self, event: Command) -> Answer[Reply]:
+        drop = self._maildrop
+        if drop is None:
+            return self._before_login(event)
+        if drop.is_renewal_due:
+            try:
+                drop.renew()
+            except InUse:
+                return Err("Another session has taken the mailbox over", "IN-USE", ends=True)
+        return self._after_login(event, drop)
+
+    # Before the login.
+
+    def _before_login(self, event: Command) -> Answer[Reply]:
+        match event:
+            case Login(username, password):
+                peer = self._shell.peer.address
+                checked = login.check(username, password, service="pop3", peer=peer)
+                return After(checked, self._logged_in)
+            case commands.User() | commands.Auth():
+                return Ok("Now the password") if self._may_log_in() else _CLEAR
+            case commands.Apop():
+                return Err("APOP needs passwords stored in clear text; we keep none")
+            case commands.StartTls():
+                return Err("TLS is on") if self._shell.is_tls else Ok("Begin TLS")
+            case commands.Capabilities():
+                return self._capabilities()
+        return Ok("Goodbye")
+
+    def _may_log_in(self) -> bool:
+        is_near = self._shell.peer.is_loopback and settings.MAILHOST.allow_plaintext_loopback
+        return self._shell.is_tls or is_near
+
+    def _logged_in(self, outcome: login.Login) -> Reply | Later:
+        match outcome:
+            case Identity(mailbox_id=mailbox_id):
+                try:
+                    self._maildrop = Maildrop(mailbox_id)
+                except InUse:
+                    return _TAKEN
+                return Ok(f"{len(self._maildrop)} messages")
+            case Refused(reason):
+                refusal = _REFUSALS[reason]
+        self._failed_logins += 1
+        if self._failed_logins >= FAILED_LOGINS:
+            refusal = Err(refusal.text, refusal.code, ends=True)
+        return Later(refusal, FAILURE_DELAY * self._failed_logins)
+
+    def _capabilities(self) -> Reply:
+        lines = list(CAPABILITIES)
+        if self._may_log_in():
+            lines += ["USER", f"SASL {' '.join(sasl.MECHANISMS)}"]
+        if not self._shell.is_tls and self._maildrop is None:
+            lines.append("STLS")
+        return Listing("This is what works here", _lines(lines))
+
+    # After the login.
+
+    def _after_login(self, event: Command, drop: Maildrop) -> Answer[Reply]:
+        match event:
+            case commands.Status():
+                sizes = [drop.sizes[number - 1] for number in self._numbers(drop)]
+                return Ok(f"{len(sizes)} {sum(sizes)}")
+            case commands.ListSizes(None):
+                return self._list(drop, [str(size) for size in drop.sizes])
+            case commands.ListUids(None):
+                return self._list(drop, [f"{drop.uidvalidity}.{uid}" for uid in drop.uids])
+            case commands.Reset():
+                self._deleted.clear()
+                return Ok(f"{len(drop)} messages")
+            case commands.Capabilities():
+                return self._capabilities()
+            case commands.Noop():
+                return Ok()
+            case commands.Quit():
+                return self._quit(drop)
+            case (
+                commands.ListSizes(int(number))
+                | commands.ListUids(int(number))
+                | commands.Delete(number)
+                | commands.Retrieve(number)
+                | commands.Top(number)
+            ):
+                return self._about(event, number, drop) if self._is_there(drop, number) else _GONE
+        raise AssertionError(f"{event!r} does not come after the login")
+
+    def _about(self, event: Command, number: int, drop: Maildrop) -> Answer[Reply]:
+        """What is done to one message, which is there."""
+        match event:
+            case commands.ListSizes():
+                return Ok(f"{number} {drop.sizes[number - 1]}")
+            case commands.ListUids():
+                return Ok(f"{number} {drop.uidvalidity}.{drop.uids[number - 1]}")
+            case commands.Delete():
+                self._deleted.add(number)
+                return Ok("It goes at QUIT")
+            case commands.Top(lines=lines):
+                return _pieces(drop, number, TopCutter(lines))
+        size = drop.sizes[number - 1]
+        if size > PIECE:
+            return _pieces(drop, number, None)
+        try:
+            return Message(f"{size} octets", drop.read_whole(number))
+        except MessageGone:
+            return _GONE
+
+    def _is_there(self, drop: Maildrop, number: int) -> bool:
+        return number <= len(drop) and number not in self._deleted
+
+    def _numbers(self, drop: Maildrop) -> Iterator[int]:
+        return (n for n in range(1, len(drop) + 1) if n not in self._deleted)
+
+    def _list(self, drop: Maildrop, words: list[str]) -> Reply:
+        numbers = list(self._numbers(drop))
+        lines = _lines([f"{number} {words[number - 1]}" for number in numbers])
+        return Listing(f"{len(numbers)} messages", lines)
+
+    def _quit(self, drop: Maildrop) -> Reply:
+        """The UPDATE state (RFC 1939 §6)."""
+        try:
+            if self._deleted:
+                drop.remove(self._deleted)
+        except InUse:
+            return Err("Another session has taken the mailbox over; nothing was removed", "IN-USE")
+        return Ok(f"{len(self._deleted)} messages removed, goodbye")
+
+
+def _pieces(drop: Maildrop, number: int, cutter: TopCutter | None) -> Iterator[Reply | Push]:
+    """A message piece by piece; all of it without a cutter."""
+    try:
+        row = drop.open_message(number)
+    except MessageGone:
+        yield _GONE
+        return
+    size = drop.sizes[number - 1]
+    yield Ok("Top of the message" if cutter else f"{size} octets")
+    for start in range(0, size, PIECE):
+        octets = drop.read_piece(row, start, PIECE)
+        yield Piece(cutter.cut(octets) if cutter else octets)
+        if cutter is not None and cutter.is_done:
+            break
+    yield MessageEnd()
+
+
+def _lines(lines: list[str]) -> bytes:
+    return "".join(f"{line}\r\n" for line in lines).encode("ascii")

@@ -1,0 +1,26 @@
+"""Dot stuffing (RFC 1939 §3): what goes out must never look like the end.
+
+Rule of the file: whole-buffer operations only, never a loop over lines.
+"""
+
+
+class DotStuffer:
+    """Doubles the dot that begins a line, over octets that come in pieces cut anywhere."""
+
+    __slots__ = ("_tail",)
+
+    def __init__(self) -> None:
+        # A message begins at the beginning of a line.
+        self._tail = b"\r\n"
+
+    def stuff(self, octets: bytes) -> bytes:
+        """The octets as they go over the wire."""
+        # With what went before in front, one replace() finds a line that begins here as well.
+        joined = self._tail + octets
+        stuffed = joined.replace(b"\r\n.", b"\r\n..")[len(self._tail) :]
+        self._tail = joined[-2:]
+        return stuffed
+
+    def end(self) -> bytes:
+        """The closing dot, on a line of its own."""
+        return b".\r\n" if self._tail == b"\r\n" else b"\r\n.\r\n"

@@ -1,0 +1,219 @@
+"""The server's side of a POP3 conversation: its three states, and nothing of what lies behind.
+
+`ALLOWED` says which command belongs to which state (RFC 1939 §4–6). A refusal that needs no
+knowledge of mail (grammar, wrong state, lines too long) is given here; everything else is an event
+for the session. The OK to Login enters TRANSACTION, the reply to Quit ends the conversation.
+"""
+
+from collections import deque
+from enum import Enum
+
+from protocols.wire import sasl
+from protocols.wire.conversation import READ_AHEAD, ConversationError
+from protocols.wire.pop3 import commands
+from protocols.wire.pop3.commands import BadCommand, Command, Login
+from protocols.wire.pop3.dots import DotStuffer
+from protocols.wire.pop3.replies import Err, Listing, Message, MessageEnd, Ok, Piece, Push, Reply
+from protocols.wire.receive_buffer import LineTooLong, ReceiveBuffer
+
+# RFC 2449 §4: command lines have at most 255 octets, their CRLF included.
+LINE_LIMIT = 255
+# Mistakes in a row: nobody who means well makes so many.
+MISTAKES = 20
+
+
+class State(Enum):
+    AUTHORIZATION = 1
+    TRANSACTION = 2
+
+
+_ANYWHERE: frozenset[type] = frozenset({commands.Capabilities, commands.Quit})
+ALLOWED: dict[State, frozenset[type]] = {
+    State.AUTHORIZATION: _ANYWHERE
+    | {commands.User, commands.Pass, commands.Auth, commands.Apop, commands.StartTls},
+    State.TRANSACTION: _ANYWHERE
+    | {
+        commands.Status,
+        commands.ListSizes,
+        commands.ListUids,
+        commands.Retrieve,
+        commands.Top,
+        commands.Delete,
+        commands.Reset,
+        commands.Noop,
+    },
+}
+
+
+class ServerConversation:
+    """Octets to commands and replies to octets; see `protocols.wire.conversation`."""
+
+    __slots__ = (
+        "_asked",
+        "_dots",
+        "_exchange",
+        "_input",
+        "_mistakes",
+        "_output",
+        "_ready",
+        "_username",
+        "is_over",
+        "state",
+        "wants_tls",
+    )
+
+    def __init__(self) -> None:
+        self.state = State.AUTHORIZATION
+        self.is_over = False
+        self.wants_tls = False
+        self._input = ReceiveBuffer()
+        self._output: deque[bytes] = deque()
+        self._ready: Command | None = None  # understood, not yet given out
+        self._asked: Command | None = None  # given out, not yet answered
+        self._username: str | None = None  # from a USER that was answered +OK
+        self._exchange: sasl.Exchange | None = None
+        self._dots: DotStuffer | None = None  # while a message is being said in pieces
+        self._mistakes = 0
+
+    @property
+    def wants_data(self) -> bool:
+        return len(self._input) < READ_AHEAD
+
+    def receive_data(self, data: bytes) -> None:
+        self._input.feed(data)
+
+    def next_event(self) -> Command | None:
+        while self._asked is None and not self.is_over and not self.wants_tls:
+            if self._ready is not None:
+                self._asked, self._ready = self._ready, None
+                return self._asked
+            if not self._read_line():
+                break
+        return None
+
+    def send(self, reply: Reply) -> None:
+        asked, self._asked = self._asked, None
+        if asked is None:
+            raise ConversationError("a reply to nothing")
+        match asked, reply:
+            case commands.Auth(mechanism, initial), Ok():
+                # Not said: it lets the exchange begin, and only its end is answered.
+                self._exchange = sasl.begin(mechanism)
+                assert self._exchange is not None
+                self._proceed(self._exchange.start(initial))
+                return
+            case commands.User(name), Ok():
+                self._username = name
+            case Login(), Ok():
+                self.state = State.TRANSACTION
+            case commands.StartTls(), Ok():
+                self.wants_tls = True
+            case commands.Quit(), _:
+                self.is_over = True
+        self._mistakes = 0
+        self._say(reply)
+
+    def push(self, response: Push) -> None:
+        self._say(response)
+
+    def data_to_send(self, limit: int = 1 << 20) -> bytes:
+        if not self._output:
+            return b""
+        taken = [self._output.popleft()]
+        size = len(taken[0])
+        while self._output and size + len(self._output[0]) <= limit:
+            taken.append(self._output.popleft())
+            size += len(taken[-1])
+        if size > limit:
+            taken, rest = [taken[0][:limit]], taken[0][limit:]
+            self._output.appendleft(rest)
+        return b"".join(taken)
+
+    def tls_started(self) -> None:
+        """RFC 2595 §4: what was said in clear text, or came after STLS, counts for nothing."""
+        self._input.clear()
+        self._username = None
+        self.wants_tls = False
+
+    def _read_line(self) -> bool:
+        """Understand the next line, or refuse it; False when none is complete."""
+        limit = sasl.LINE_LIMIT if self._exchange else LINE_LIMIT
+        try:
+            line = self._input.take_line(limit, accept_bare_lf=True)
+            if line is None:
+                return False
+            if self._exchange is not None:
+                self._proceed(self._exchange.answer(line))
+            else:
+                self._ready = self._understand(line)
+        except LineTooLong:
+            self._exchange = None
+            self._refuse("That line is too long")
+        except BadCommand as mistake:
+            self._refuse(str(mistake))
+        return True
+
+    def _understand(self, line: bytes) -> Command:
+        command = commands.parse(line)
+        if type(command) not in ALLOWED[self.state]:
+            state = "after" if self.state is State.AUTHORIZATION else "before"
+            raise BadCommand(f"That is said {state} the login")
+        if isinstance(command, commands.Auth) and sasl.begin(command.mechanism) is None:
+            raise BadCommand("That mechanism is not known here")
+        if isinstance(command, commands.Pass):
+            # RFC 1939 §7: PASS comes right after a USER that was accepted.
+            name, self._username = self._username, None
+            if name is None:
+                raise BadCommand("USER comes first")
+            return Login(name, command.password)
+        self._username = None
+        return command
+
+    def _proceed(self, step: sasl.Step) -> None:
+        match step:
+            case sasl.Challenge(text):
+                self._output.append(b"+ %b\r\n" % text)
+                return
+            case sasl.Credentials() if step.acts_as_itself:
+                self._ready = Login(step.username, step.password)
+            case sasl.Credentials():
+                self._say(Err("One mailbox does not open another", "AUTH"))
+            case sasl.Cancelled():
+                self._say(Err("Cancelled"))
+            case sasl.Malformed():
+                self._refuse("That is not what the mechanism wants")
+        self._exchange = None
+
+    def _refuse(self, text: str) -> None:
+        self._mistakes += 1
+        if self._mistakes < MISTAKES:
+            self._say(Err(text))
+        else:
+            self._say(Err("Too many mistakes", ends=True))
+
+    def _say(self, reply: Reply | Piece) -> None:
+        match reply:
+            case Ok(text):
+                self._output.append(_status(b"+OK", text))
+            case Err() if self._dots is not None:
+                # In the middle of a message nothing else can be said: an honest end is to hang up.
+                self.is_over = True
+            case Err(text, code, ends):
+                self._output.append(_status(b"-ERR", f"[{code}] {text}" if code else text))
+                self.is_over = self.is_over or ends
+            case Listing(text, lines):
+                self._output += (_status(b"+OK", text), lines, b".\r\n")
+            case Message(text, octets):
+                dots = DotStuffer()
+                self._output += (_status(b"+OK", text), dots.stuff(octets), dots.end())
+            case Piece(octets):
+                self._dots = self._dots or DotStuffer()
+                self._output.append(self._dots.stuff(octets))
+            case MessageEnd():
+                dots, self._dots = self._dots or DotStuffer(), None
+                self._output.append(dots.end())
+
+
+def _status(word: bytes, text: str) -> bytes:
+    # RFC 1939 §3: a first line has at most 512 octets; RFC 6856 §2 allows UTF-8 only when asked.
+    return word + (b" " + text.encode("ascii", "replace")[:500] if text else b"") + b"\r\n"
