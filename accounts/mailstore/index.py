@@ -1,0 +1,200 @@
+"""Keep pictures of folders: what the process knows of UIDs and flags, refreshed cheaply.
+
+`picture` always answers with the state of the database: one small query where nothing changed,
+else only the rows above the known MODSEQ; the first load of a large folder starts from a snapshot.
+
+Invariants: a row read later than the counters is kept all the same (else a lower UID could turn up
+after a higher one and sequence numbers would lie); Vanished rows are read after entries, so an
+entry that went in between is gone from the picture too.
+"""
+
+import threading
+from collections import OrderedDict
+
+from accounts import commit, effects
+from accounts.mailstore.picture import (
+    Counters,
+    Picture,
+    Row,
+    advanced,
+    empty,
+    from_octets,
+    to_octets,
+    uid_runs,
+)
+from accounts.models import Entry, Folder, FolderSnapshot, Vanished
+from accounts.rows import FolderGone, Rows
+
+CACHE_OCTETS = 64 << 20
+# Reading this many rows to make a picture is worth a snapshot for the next process.
+SNAPSHOT_AFTER = 2_000
+
+
+class _Shelf:
+    """The process's pictures, least recently used first out, and one lock a folder for loading."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self._octets = 0
+        self._pictures: OrderedDict[int, Picture] = OrderedDict()
+        self._loading: dict[int, threading.Lock] = {}
+        self._lock = threading.Lock()
+
+    def get(self, folder_id: int) -> Picture | None:
+        with self._lock:
+            found = self._pictures.get(folder_id)
+            if found is not None:
+                self._pictures.move_to_end(folder_id)
+            return found
+
+    def put(self, picture: Picture) -> None:
+        with self._lock:
+            self._drop(picture.folder_id)
+            self._pictures[picture.folder_id] = picture
+            self._octets += picture.octets
+            while self._octets > self.limit and len(self._pictures) > 1:
+                self._drop(next(iter(self._pictures)))
+
+    def drop(self, folder_id: int) -> None:
+        with self._lock:
+            self._drop(folder_id)
+            self._loading.pop(folder_id, None)
+
+    def clear(self) -> None:
+        with self._lock:
+            self._pictures.clear()
+            self._loading.clear()
+            self._octets = 0
+
+    def loading(self, folder_id: int) -> threading.Lock:
+        with self._lock:
+            return self._loading.setdefault(folder_id, threading.Lock())
+
+    def _drop(self, folder_id: int) -> None:
+        old = self._pictures.pop(folder_id, None)
+        if old is not None:
+            self._octets -= old.octets
+            self._loading.pop(folder_id, None)
+
+
+_shelf = _Shelf(CACHE_OCTETS)
+
+
+def picture(folder_id: int) -> Picture:
+    """The folder as the database has it now. Raises FolderGone."""
+    counters = _read_counters(folder_id)
+    known = _shelf.get(folder_id)
+    if known is not None and _is_current(known, counters):
+        return known
+    # One thread reads the rows, the others wait for its picture.
+    with _shelf.loading(folder_id):
+        known = _shelf.get(folder_id)
+        if known is not None and known.highest_modseq > counters.highest_modseq:
+            return known
+        fresh = _refreshed(folder_id, known, counters)
+        if fresh is not known:
+            _shelf.put(fresh)
+        return fresh
+
+
+def forget() -> None:
+    """Drop every picture of this process (after a restore, and between tests)."""
+    _shelf.clear()
+
+
+def _read_counters(folder_id: int) -> Counters:
+    row = (
+        Folder.objects.filter(pk=folder_id)
+        .values_list(
+            "mailbox_id",
+            "uidvalidity",
+            "uidnext",
+            "highest_modseq",
+            "recent_from_uid",
+            "exists_count",
+            "keywords",
+            "is_selectable",
+        )
+        .first()
+    )
+    # A name that only holds other folders has lost its messages without a Vanished row.
+    if row is None or not row[-1]:
+        _shelf.drop(folder_id)
+        raise FolderGone(f"folder {folder_id}")
+    return Counters(*row[:-1])
+
+
+def _is_current(known: Picture, counters: Counters) -> bool:
+    return (
+        known.highest_modseq == counters.highest_modseq
+        and known.uidvalidity == counters.uidvalidity
+        and known.recent_from_uid == counters.recent_from_uid
+        and known.uidnext == counters.uidnext
+        and len(known.keyword_names) == len(counters.keywords)
+    )
+
+
+def _refreshed(folder_id: int, known: Picture | None, counters: Counters) -> Picture:
+    rows_read = 0
+    current = known
+    if current is None or current.uidvalidity != counters.uidvalidity:
+        current = _from_snapshot(folder_id, counters) or empty(folder_id, counters)
+        known = None
+    # Twice at most in practice: a second turn only where a commit fell between two reads.
+    while not _is_current(current, counters):
+        rows = _read_entries(folder_id, current.highest_modseq)
+        gone = _read_vanished(folder_id, current.highest_modseq)
+        rows_read += len(rows)
+        current = advanced(current, counters, rows, gone)
+        if max((row[3] for row in rows), default=0) <= counters.highest_modseq:
+            break
+        counters = _read_counters(folder_id)
+    if known is None and len(current) != counters.exists_count:
+        # A snapshot that does not add up (restored database, pruned history) is not trusted.
+        counters = _read_counters(folder_id)
+        rows = _read_entries(folder_id, 0)
+        rows_read += len(rows)
+        current = advanced(empty(folder_id, counters), counters, rows, [])
+    if known is None and rows_read >= SNAPSHOT_AFTER:
+        _save_soon(current)
+    return current
+
+
+def _from_snapshot(folder_id: int, counters: Counters) -> Picture | None:
+    octets = (
+        FolderSnapshot.objects.filter(folder_id=folder_id).values_list("arrays", flat=True).first()
+    )
+    return None if octets is None else from_octets(folder_id, bytes(octets), counters)
+
+
+def _read_entries(folder_id: int, after_modseq: int) -> list[Row]:
+    entries = Entry.objects.filter(folder_id=folder_id)
+    if after_modseq:
+        entries = entries.filter(modseq__gt=after_modseq)
+    return list(entries.order_by("uid").values_list("uid", "flags", "keywords", "modseq"))
+
+
+def _read_vanished(folder_id: int, after_modseq: int) -> list[range]:
+    if not after_modseq:
+        return []
+    texts = Vanished.objects.filter(folder_id=folder_id, modseq__gt=after_modseq)
+    return [run for text in texts.values_list("uids", flat=True) for run in uid_runs(text)]
+
+
+def _save_soon(current: Picture) -> None:
+    effects.soon(f"snapshot:{current.folder_id}", lambda: save_snapshot(current))
+
+
+def save_snapshot(current: Picture) -> None:
+    """Keep `current` for the next process that opens the folder. A cache: losing it is harmless."""
+    arrays = to_octets(current)
+
+    def write(rows: Rows, blob: object) -> None:
+        rows.direct()
+        if Folder.objects.filter(pk=current.folder_id).exists():
+            FolderSnapshot.objects.update_or_create(
+                folder_id=current.folder_id,
+                defaults={"modseq": current.highest_modseq, "arrays": arrays},
+            )
+
+    commit.submit(commit.Unit(frozenset((current.mailbox_id,)), write))

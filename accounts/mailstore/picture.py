@@ -1,0 +1,245 @@
+"""A folder at one moment: UID, flags, keywords and MODSEQ of every entry, as arrays.
+
+A Picture is never changed once made, so all sessions of a process share it without locks. Pure:
+rows come in as tuples, nothing here may ask the database.
+
+Invariants: entries are in UID order; the four arrays are of one length; a journal step names every
+UID that differs between the two MODSEQs it joins.
+"""
+
+import sys
+from array import array
+from bisect import bisect_left
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from struct import Struct
+from typing import Any
+
+# About 22 octets an entry, and as many again and more for what upper rooms keep in `memo`.
+OCTETS_PER_ENTRY = 80
+JOURNAL_STEPS = 16
+JOURNAL_UIDS = 2_000
+
+Row = tuple[int, int, int, int]
+"""(UID, flags, keywords, MODSEQ), as an Entry has them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Counters:
+    """What the Folder row says of its entries."""
+
+    mailbox_id: int
+    uidvalidity: int
+    uidnext: int
+    highest_modseq: int
+    recent_from_uid: int
+    exists_count: int
+    keywords: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """The UIDs that came, changed or went after `after_modseq`, up to the next step."""
+
+    after_modseq: int
+    uids: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Picture:
+    """One folder at one MODSEQ. Bit n of a `keywords` item stands for `keyword_names[n]`."""
+
+    folder_id: int
+    mailbox_id: int
+    uidvalidity: int
+    uidnext: int
+    highest_modseq: int
+    recent_from_uid: int
+    keyword_names: tuple[str, ...]
+    uids: "array[int]"
+    flags: "array[int]"
+    keywords: "array[int]"
+    modseqs: "array[int]"
+    journal: tuple[Step, ...] = ()
+    # What upper rooms derive from this picture and want to keep as long as it lives.
+    memo: dict[object, Any] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.uids)
+
+    @property
+    def octets(self) -> int:
+        """An estimate of the memory this picture holds."""
+        return 1_000 + OCTETS_PER_ENTRY * len(self.uids)
+
+    def position(self, uid: int) -> int:
+        """The place of `uid` (from 0), or -1 when it is not in the folder."""
+        at = bisect_left(self.uids, uid)
+        return at if at < len(self.uids) and self.uids[at] == uid else -1
+
+    def changed_since(self, modseq: int) -> frozenset[int] | None:
+        """UIDs that came, changed or went after `modseq`; None when only a scan can tell."""
+        if modseq == self.highest_modseq:
+            return frozenset()
+        uids: set[int] = set()
+        for step in reversed(self.journal):
+            uids.update(step.uids)
+            if step.after_modseq <= modseq:
+                return frozenset(uids)
+        return None
+
+
+def empty(folder_id: int, counters: Counters) -> Picture:
+    return Picture(
+        folder_id=folder_id,
+        mailbox_id=counters.mailbox_id,
+        uidvalidity=counters.uidvalidity,
+        uidnext=1,
+        highest_modseq=0,
+        recent_from_uid=counters.recent_from_uid,
+        keyword_names=(),
+        uids=array("I"),
+        flags=array("H"),
+        keywords=array("Q"),
+        modseqs=array("Q"),
+    )
+
+
+def uid_runs(text: str) -> Iterable[range]:
+    """The runs of a stored UID set such as `3:5,9`."""
+    for part in text.split(","):
+        if part:
+            first, _, last = part.partition(":")
+            yield range(int(first), int(last or first) + 1)
+
+
+def advanced(
+    old: Picture, counters: Counters, rows: Sequence[Row], gone: Sequence[range]
+) -> Picture:
+    """`old` with newer rows laid over it and vanished UIDs taken out."""
+    if rows and not old.uids:
+        columns = list(zip(*rows, strict=True))
+        uids, flags = array("I", columns[0]), array("H", columns[1])
+        keywords, modseqs = array("Q", columns[2]), array("Q", columns[3])
+    elif rows or gone:
+        uids, flags, keywords, modseqs = old.uids[:], old.flags[:], old.keywords[:], old.modseqs[:]
+        _overlay(uids, flags, keywords, modseqs, rows)
+    else:
+        uids, flags, keywords, modseqs = old.uids, old.flags, old.keywords, old.modseqs
+    removed = _remove(uids, gone, (uids, flags, keywords, modseqs)) if gone else []
+    return replace(
+        old,
+        uidnext=counters.uidnext,
+        highest_modseq=counters.highest_modseq,
+        recent_from_uid=counters.recent_from_uid,
+        keyword_names=tuple(counters.keywords),
+        uids=uids,
+        flags=flags,
+        keywords=keywords,
+        modseqs=modseqs,
+        journal=_longer_journal(old, rows, removed),
+        memo={},
+    )
+
+
+def _overlay(
+    uids: "array[int]",
+    flags: "array[int]",
+    keywords: "array[int]",
+    modseqs: "array[int]",
+    rows: Sequence[Row],
+) -> None:
+    at = -1
+    for uid, flag_bits, keyword_bits, modseq in rows:
+        at += 1
+        # Changes come in runs more often than not: look next door before searching.
+        if not (at < len(uids) and uids[at] == uid):
+            at = bisect_left(uids, uid)
+        if at == len(uids):
+            uids.append(uid)
+            flags.append(flag_bits)
+            keywords.append(keyword_bits)
+            modseqs.append(modseq)
+        elif uids[at] == uid:
+            flags[at], keywords[at], modseqs[at] = flag_bits, keyword_bits, modseq
+        else:
+            uids.insert(at, uid)
+            flags.insert(at, flag_bits)
+            keywords.insert(at, keyword_bits)
+            modseqs.insert(at, modseq)
+
+
+def _remove(uids: "array[int]", gone: Sequence[range], arrays: Sequence["array[int]"]) -> list[int]:
+    """Cut the UIDs of `gone` out of every array; the UIDs that were there."""
+    cuts = sorted(
+        (low, high)
+        for run in gone
+        if (low := bisect_left(uids, run.start)) < (high := bisect_left(uids, run.stop))
+    )
+    removed = [uid for low, high in cuts for uid in uids[low:high]]
+    if len(cuts) <= 64:
+        for low, high in reversed(cuts):
+            for column in arrays:
+                del column[low:high]
+        return removed
+    # Many small cuts: copying what stays once is linear, cutting one by one is not.
+    for column in arrays:
+        kept = array(column.typecode)
+        start = 0
+        for low, high in cuts:
+            kept += column[start:low]
+            start = high
+        kept += column[start:]
+        column[:] = kept
+    return removed
+
+
+def _longer_journal(old: Picture, rows: Sequence[Row], removed: Sequence[int]) -> tuple[Step, ...]:
+    if not old.highest_modseq or len(rows) + len(removed) > JOURNAL_UIDS:
+        return ()
+    step = Step(old.highest_modseq, (*(row[0] for row in rows), *removed))
+    return (*old.journal[-JOURNAL_STEPS + 1 :], step)
+
+
+_HEADER = Struct("<BBQIQ")
+_VERSION = 1
+_ORDER = 1 if sys.byteorder == "little" else 2
+
+
+def to_octets(picture: Picture) -> bytes:
+    """The arrays in one piece, for a snapshot."""
+    header = _HEADER.pack(
+        _VERSION, _ORDER, picture.uidvalidity, len(picture), picture.highest_modseq
+    )
+    columns = (picture.uids, picture.flags, picture.keywords, picture.modseqs)
+    return b"".join([header, *(column.tobytes() for column in columns)])
+
+
+def from_octets(folder_id: int, octets: bytes, counters: Counters) -> Picture | None:
+    """What `to_octets` kept, or None where it does not fit this folder or this machine."""
+    view = memoryview(octets)
+    if len(view) < _HEADER.size:
+        return None
+    version, order, uidvalidity, count, modseq = _HEADER.unpack_from(view)
+    arrays = [array(typecode) for typecode in "IHQQ"]
+    expected = _HEADER.size + count * sum(column.itemsize for column in arrays)
+    if (
+        (version, order, uidvalidity) != (_VERSION, _ORDER, counters.uidvalidity)
+        or modseq > counters.highest_modseq
+        or len(view) != expected
+    ):
+        return None
+    start = _HEADER.size
+    for column in arrays:
+        end = start + count * column.itemsize
+        column.frombytes(view[start:end])
+        start = end
+    uids, flags, keywords, modseqs = arrays
+    return replace(
+        empty(folder_id, counters),
+        highest_modseq=modseq,
+        uids=uids,
+        flags=flags,
+        keywords=keywords,
+        modseqs=modseqs,
+    )

@@ -1,0 +1,90 @@
+"""Whether a message's words contain a string, as SEARCH means it (RFC 3501 §6.4.4).
+
+Pure. Words are compared decoded, in compatibility form and case-folded, so "CAFÉ" finds "café" in
+any charset and encoding. Decoding is slow, so a message that cannot hold the string in any reading
+is told by its raw octets first.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterable
+
+from protocols.wire.message import decode_header, decoded_header, decoded_text, iter_fields
+
+# Characters of decoded text looked through in one message.
+TEXT_LIMIT = 8 << 20
+
+# What makes octets read otherwise than they stand: encodings, encoded words, HTML's entities and
+# tags, and charsets that are no superset of ASCII.
+_DISGUISE = re.compile(
+    rb"quoted-printable|base64|uuencode|html|=\?|\*\d*\*?=|iso-2022|utf-?7|utf-?16|utf-?32|ucs"
+    rb"|hz-gb|ebcdic|ibm|cp\d|charset=[\"']?x-"
+)
+
+
+def fold(text: str) -> str:
+    """The form in which words are compared."""
+    if text.isascii():
+        return text.lower()
+    folded = unicodedata.normalize("NFKC", text).casefold()
+    return unicodedata.normalize("NFKC", folded)
+
+
+class Needle:
+    """A string that is looked for."""
+
+    __slots__ = ("_text", "_word")
+
+    def __init__(self, text: str) -> None:
+        self._text = fold(text)
+        # Lines may be folded at white space, so raw octets are only asked for one word of it.
+        words = self._text.split() if self._text.isascii() else []
+        self._word = max(words, key=len, default="").encode()
+
+    def is_in(self, text: str) -> bool:
+        """Whether decoded text contains it."""
+        return self._text in fold(text)
+
+    def is_in_field(self, name: bytes, headers: bytes) -> bool:
+        """Whether a field of that (lower-case) name contains it; an empty string is in any."""
+        if not self._text:
+            return any(field.name == name for field in iter_fields(headers))
+        # In a header only encoded words, and the escapes of ISO-2022, read otherwise than they stand.
+        if (
+            self._word
+            and self._word not in headers.lower()
+            and headers.isascii()
+            and b"=?" not in headers
+            and b"\x1b" not in headers
+        ):
+            return False
+        return any(
+            field.name == name and self.is_in(decode_header(field.value))
+            for field in iter_fields(headers)
+        )
+
+    def is_in_body(self, octets: bytes) -> bool:
+        """Whether the text of the body contains it."""
+        if self._is_surely_not_in(octets.lower()):
+            return False
+        return self._is_in_any(decoded_text(octets, TEXT_LIMIT))
+
+    def is_in_message(self, octets: bytes) -> bool:
+        """Whether the header or the text of the body contains it."""
+        if self._is_surely_not_in(octets.lower()):
+            return False
+        return self._is_in_any(decoded_header(octets)) or self._is_in_any(
+            decoded_text(octets, TEXT_LIMIT)
+        )
+
+    def _is_in_any(self, texts: Iterable[str]) -> bool:
+        return any(self.is_in(text) for text in texts)
+
+    def _is_surely_not_in(self, lower: bytes) -> bool:
+        # Other letters fold into ASCII too (the Kelvin sign is a "k"), hence the last condition.
+        return (
+            bool(self._word)
+            and self._word not in lower
+            and lower.isascii()
+            and _DISGUISE.search(lower) is None
+        )

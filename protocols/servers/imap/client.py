@@ -1,0 +1,144 @@
+"""One client of the server: its state, as data that the groups of commands act on."""
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from enum import Enum
+
+from accounts.blobs import Spool
+from accounts.login import Identity
+from accounts.mailstore import index
+from accounts.rows import FolderGone
+from protocols.servers.imap import recent, rendering
+from protocols.servers.imap.folder_view import NO_BITS, FlagBits, FolderView
+from protocols.servers.imap.sections import Structures
+from protocols.servers.session import Shell
+from protocols.wire.imap.commands import Append
+from protocols.wire.sasl import Exchange
+
+
+class State(Enum):
+    """RFC 3501 §3."""
+
+    NOT_AUTHENTICATED = "not authenticated"
+    AUTHENTICATED = "authenticated"
+    SELECTED = "selected"
+    LOGOUT = "logout"
+
+
+@dataclass(slots=True)
+class Appending:
+    """An APPEND whose message is coming in."""
+
+    command: Append
+    folder_id: int
+    spool: Spool
+    has_failed: bool = False
+    has_nul: bool = False
+
+
+class Client:
+    """What the server knows of one connection."""
+
+    __slots__ = (
+        "appending",
+        "exchange",
+        "failures",
+        "folder_id",
+        "identity",
+        "is_leaving",
+        "shell",
+        "stop_watching",
+        "structures",
+        "took_recent",
+        "view",
+    )
+
+    def __init__(self, shell: Shell) -> None:
+        self.shell = shell
+        self.identity: Identity | None = None
+        self.folder_id = 0
+        self.view: FolderView | None = None
+        self.exchange: Exchange | None = None
+        self.appending: Appending | None = None
+        # Set while the client idles.
+        self.stop_watching: Callable[[], None] | None = None
+        self.structures = Structures()
+        self.failures = 0
+        self.is_leaving = False
+        self.took_recent = False
+
+    @property
+    def state(self) -> State:
+        """Where in the life of an IMAP connection this client is."""
+        if self.is_leaving:
+            return State.LOGOUT
+        if self.identity is None:
+            return State.NOT_AUTHENTICATED
+        return State.AUTHENTICATED if self.view is None else State.SELECTED
+
+    @property
+    def mailbox_id(self) -> int:
+        """The mailbox that is logged in."""
+        assert self.identity is not None
+        return self.identity.mailbox_id
+
+    @property
+    def selected(self) -> FolderView:
+        """The selected folder's view; only in selected state."""
+        assert self.view is not None
+        return self.view
+
+    def news(
+        self,
+        *,
+        may_expunge: bool,
+        known: Mapping[int, FlagBits] = NO_BITS,
+        untold: Collection[int] = (),
+    ) -> bytes:
+        """Take the view to the folder's present state; the lines that tell the client of it.
+
+        `known` and `untold` as in `FolderView.refresh`.
+        Raises FolderGone when the selected folder was deleted.
+        """
+        view = self.view
+        if view is None:
+            return b""
+        picture = index.picture(self.folder_id)
+        if picture.uidvalidity != view.told.uidvalidity:
+            raise FolderGone(f"folder {self.folder_id} was made anew")
+        if picture.uidnext != view.told.uidnext:
+            if view.is_read_only:
+                view.own(_newer(recent.look(picture), view.told.uidnext))
+            else:
+                arrivals = recent.take(picture)
+                view.own(arrivals)
+                self.took_recent |= bool(arrivals)
+        news = view.refresh(picture, may_expunge=may_expunge, known=known, untold=untold)
+        return rendering.news_lines(news, view)
+
+    def leave_folder(self) -> None:
+        """Back to authenticated state."""
+        self.stop_idling()
+        folder_id, took_recent = self.folder_id, self.took_recent
+        self.view = None
+        self.folder_id = 0
+        self.structures = Structures()
+        self.took_recent = False
+        if took_recent:
+            recent.write_down(folder_id)
+
+    def stop_idling(self) -> None:
+        """End the subscription of IDLE, if there is one."""
+        stop, self.stop_watching = self.stop_watching, None
+        if stop is not None:
+            stop()
+
+    def drop_append(self) -> None:
+        """Forget an APPEND that will not be finished."""
+        appending, self.appending = self.appending, None
+        if appending is not None:
+            appending.spool.discard()
+
+
+def _newer(uids: range, start: int) -> range:
+    return range(max(uids.start, start), uids.stop)

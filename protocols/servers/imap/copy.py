@@ -1,0 +1,68 @@
+"""COPY and MOVE between folders of a mailbox (RFC 3501 §6.4.7, RFC 6851, RFC 4315)."""
+
+from collections.abc import Iterator
+
+from accounts.mailstore import copy, folders
+from accounts.mailstore.copy import Copied
+from accounts.mailstore.refusals import StoreRefusal
+from protocols.servers.imap.answers import bad, no, ok, refused
+from protocols.servers.imap.client import Client
+from protocols.wire.imap import commands, responses
+from protocols.wire.imap.responses import Push, Reply
+
+MOVE_CHUNK = 2_000
+
+
+def copy_or_move(client: Client, command: commands.Copy | commands.Move) -> Iterator[Push | Reply]:
+    """Both with message numbers or UIDs. A COPY is done whole or not at all."""
+    view = client.selected
+    yield client.news(may_expunge=False)
+    spans = view.select(command.sequence_set, is_uid=command.is_uid)
+    if spans is None:
+        yield bad(command.tag, "No such message.")
+        return
+    is_move = isinstance(command, commands.Move)
+    if is_move and view.is_read_only:
+        yield no(command.tag, "The folder is open for reading only.", code=b"CANNOT")
+        return
+    uids = [view.uids[place] for span in spans for place in range(*span)]
+    there = [uid for uid in uids if view.told.position(uid) >= 0]
+    if len(there) < len(uids) and not command.is_uid:
+        # RFC 2180 §4.4: another session expunged some; the client has not heard of it yet.
+        news = client.news(may_expunge=True)
+        text = "Some of the messages are gone."
+        yield no(command.tag, text, code=b"EXPUNGEISSUED", untagged=news)
+        return
+    try:
+        target = folders.find_folder(client.mailbox_id, command.name)
+        if is_move:
+            yield from _move(client, command.tag, there, target.id)
+        else:
+            yield _copy(client, command.tag, there, target.id)
+    except StoreRefusal as error:
+        refusal = refused(command.tag, error, try_create=True)
+        assert refusal is not None
+        yield refusal
+
+
+def _copy(client: Client, tag: bytes, uids: list[int], target_id: int) -> Reply:
+    code = b""
+    if uids:
+        code = _code(copy.copy_uids(client.folder_id, uids, target_id))
+    return ok(tag, "Done.", code=code, untagged=client.news(may_expunge=True))
+
+
+def _move(client: Client, tag: bytes, uids: list[int], target_id: int) -> Iterator[Push | Reply]:
+    for start in range(0, len(uids), MOVE_CHUNK):
+        moved = copy.move_uids(client.folder_id, uids[start : start + MOVE_CHUNK], target_id)
+        if code := _code(moved):
+            # RFC 6851 §4.3: before the EXPUNGEs, so that the client knows where they went.
+            yield responses.untagged("OK", "Moved.", code)
+        yield client.news(may_expunge=True)
+    yield ok(tag, "Done.", untagged=client.news(may_expunge=True))
+
+
+def _code(copied: Copied) -> bytes:
+    if not copied.sources:
+        return b""
+    return responses.copy_uid(copied.uidvalidity, copied.sources, copied.targets)

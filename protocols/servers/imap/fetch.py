@@ -1,0 +1,173 @@
+"""FETCH: in chunks that yield, each its own short query (RFC 3501 §6.4.5).
+
+Nothing of the database is open while the client is slow: a chunk is rendered whole before it is
+handed out. Messages that another session expunged meanwhile are left out (RFC 2180 §4.1.3).
+"""
+
+from collections.abc import Generator, Iterator, Sequence
+
+import structlog
+
+from accounts.blobs import BlobMissing
+from accounts.mailstore import fetch as store
+from accounts.mailstore import flags
+from accounts.mailstore.fetch import FetchRow
+from accounts.mailstore.flags import Flag
+from protocols.servers.imap import rendering
+from protocols.servers.imap.answers import bad, no, ok
+from protocols.servers.imap.client import Client
+from protocols.servers.imap.fetch_lines import Plan, beginning, lines, nstring
+from protocols.servers.imap.folder_view import Chunk, FolderView
+from protocols.servers.imap.sections import section_octets, section_range
+from protocols.wire.imap import commands
+from protocols.wire.imap.responses import Bye, Push, Reply
+
+log = structlog.get_logger()
+
+CHUNK = 500
+# Octets of messages in memory for one slice of an answer; a larger message is streamed.
+SLICE_OCTETS = 1 << 20
+PIECE_OCTETS = 1 << 18
+
+
+def fetch(client: Client, command: commands.Fetch) -> Iterator[Push | Reply]:
+    """FETCH and UID FETCH."""
+    view = client.selected
+    yield client.news(may_expunge=command.is_uid)
+    spans = view.select(command.sequence_set, is_uid=command.is_uid)
+    if spans is None:
+        yield bad(command.tag, "No such message.")
+        return
+    plan = Plan(command.items, is_read_only=view.is_read_only)
+    is_complete = True
+    for chunk in view.chunks(spans, CHUNK):
+        is_complete &= not chunk.has_ghosts
+        if not chunk:
+            continue
+        if plan.columns or plan.sets_seen:
+            is_complete &= yield from _fetch_rows(client, plan, chunk)
+        else:
+            yield _remembered_lines(view, plan, chunk)
+    if is_complete or command.is_uid:
+        yield ok(command.tag, "Done.")
+    else:
+        yield no(command.tag, "Some of the messages are gone.", code=b"EXPUNGEISSUED")
+
+
+def _remembered_lines(view: FolderView, plan: Plan, chunk: Chunk) -> bytes:
+    """UID and FLAGS of a chunk, kept with the picture where all clients are told the same."""
+    places = chunk.places
+    runs = view.recent_runs()
+    has_recent = bool(runs) and view.told.uids[places[-1]] >= runs[0].start
+    if not (view.is_current and isinstance(places, range)) or places.start % CHUNK or has_recent:
+        return lines(view, plan.items, chunk.numbers, places)
+    memo = view.told.memo
+    key = (plan.items, places.start, places.stop)
+    known: bytes | None = memo.get(key)
+    if known is None:
+        known = memo[key] = lines(view, plan.items, chunk.numbers, places)
+    return known
+
+
+def _fetch_rows(client: Client, plan: Plan, chunk: Chunk) -> Generator[Push, None, bool]:
+    """The lines of a chunk; the value tells whether every message was there."""
+    view = client.selected
+    uids = list(rendering.pick(view.told.uids, chunk.places))
+    rows = store.fetch(client.folder_id, uids, columns=plan.columns)
+    numbers: Sequence[int] = chunk.numbers
+    places: Sequence[int] = chunk.places
+    is_complete = len(rows) == len(uids)
+    if not is_complete:
+        there = {row.uid for row in rows}
+        kept = [at for at, uid in enumerate(uids) if uid in there]
+        numbers = [numbers[at] for at in kept]
+        places = [places[at] for at in kept]
+    if not plan.sections and not plan.sets_seen:
+        yield lines(view, plan.items, numbers, places, rows)
+        return is_complete
+    for start, stop in _groups(rows):
+        yield from _fetch_group(client, plan, numbers[start:stop], rows[start:stop])
+    return is_complete
+
+
+def _groups(rows: Sequence[FetchRow]) -> Iterator[tuple[int, int]]:
+    """Runs of rows whose messages are at most SLICE_OCTETS together; a larger one stands alone."""
+    start = total = 0
+    for at, row in enumerate(rows):
+        size = row.size or 0
+        if at > start and total + size > SLICE_OCTETS:
+            yield start, at
+            start, total = at, 0
+        total += size
+    if start < len(rows):
+        yield start, len(rows)
+
+
+def _fetch_group(
+    client: Client, plan: Plan, numbers: Sequence[int], rows: Sequence[FetchRow]
+) -> Iterator[Push]:
+    view = client.selected
+    is_large = len(rows) == 1 and (rows[0].size or 0) > SLICE_OCTETS
+    octets = store.octets_many(rows) if plan.sections and not is_large else []
+    if plan.sets_seen:
+        items = plan.items_with(flags=(yield from _set_seen(client, rows)))
+    else:
+        items = plan.items
+    places = [view.told.position(row.uid) for row in rows]
+    if -1 in places:
+        # Expunged this instant: the octets are there, but the flags are not.
+        kept = [at for at, place in enumerate(places) if place >= 0]
+        numbers, rows = [numbers[at] for at in kept], [rows[at] for at in kept]
+        octets = [octets[at] for at in kept] if octets else []
+        places = [places[at] for at in kept]
+    if is_large and rows:
+        yield beginning(view, items, numbers[0], places[0], rows[0])
+        yield from _large_sections(client, plan, rows[0], is_first=len(items) == len(plan.sections))
+        return
+    bodies = {
+        section: [
+            section_octets(section, each, row.uid, client.structures)
+            for row, each in zip(rows, octets, strict=True)
+        ]
+        for section in plan.sections
+    }
+    yield lines(view, items, numbers, places, rows, bodies)
+
+
+def _set_seen(client: Client, rows: Sequence[FetchRow]) -> Generator[Push, None, bool]:
+    """Set \\Seen where it is not; the value tells whether anything changed."""
+    told = client.selected.told
+    unseen = []
+    for row in rows:
+        place = told.position(row.uid)
+        if place >= 0 and not told.flags[place] & Flag.SEEN:
+            unseen.append(row.uid)
+    if unseen:
+        flags.store_flags(client.folder_id, unseen, flags.StoreMode.ADD, Flag.SEEN)
+        yield client.news(may_expunge=False, untold=unseen)
+    return bool(unseen)
+
+
+def _large_sections(client: Client, plan: Plan, row: FetchRow, *, is_first: bool) -> Iterator[Push]:
+    """The sections of a large message, in pieces, and the end of its FETCH response."""
+    try:
+        for section in plan.sections:
+            found = section_range(section, row, client.structures)
+            label = section.label if is_first else b" " + section.label
+            is_first = False
+            if not isinstance(found, tuple):
+                yield label + b" " + nstring(found)
+                continue
+            start, end = found
+            yield label + b" {%d}\r\n" % (end - start)
+            while start < end:
+                piece = store.octets(row, start, min(PIECE_OCTETS, end - start))
+                if not piece:
+                    raise BlobMissing(f"message {row.uid} ends at octet {start}")
+                yield piece
+                start += len(piece)
+        yield b")\r\n"
+    except Exception:
+        # A literal that was announced cannot be taken back: only hanging up is honest.
+        log.exception("fetch_broken", folder=client.folder_id, uid=row.uid)
+        yield Bye("The message cannot be read.", b"SERVERBUG")

@@ -1,0 +1,135 @@
+"""What a FETCH needs, and its answer's lines: columns of octets joined by one template.
+
+Pure but for what the rows say. Items come in the client's order.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from accounts.mailstore.fetch import Columns, FetchRow
+from protocols.servers.imap import rendering
+from protocols.servers.imap.dates import internal_dates
+from protocols.servers.imap.folder_view import FolderView
+from protocols.servers.imap.sections import is_in_list_view, list_view_fields
+from protocols.wire.imap.fetch_items import Attribute, BodySection, FetchItem
+
+Bodies = Mapping[BodySection, Sequence[bytes | None]]
+"""For each section the octets of every row; None: there is no such part."""
+
+Columnwise = list[Sequence[object]]
+
+NO_BODIES: Bodies = {}
+
+_SOURCES = {
+    Attribute.INTERNALDATE: Columns.DATES,
+    Attribute.SIZE: Columns.SIZE,
+    Attribute.ENVELOPE: Columns.ENVELOPE,
+    Attribute.BODY: Columns.BODY,
+    Attribute.BODYSTRUCTURE: Columns.BODYSTRUCTURE,
+}
+
+
+class Plan:
+    """What a FETCH needs: columns of the store, octets (`sections`), and whether it sets \\Seen."""
+
+    __slots__ = ("columns", "items", "sections", "sets_seen", "tells_flags")
+
+    def __init__(self, items: Sequence[FetchItem], *, is_read_only: bool) -> None:
+        self.items = tuple(items)
+        bodies = [item for item in items if isinstance(item, BodySection)]
+        self.sections = tuple(item for item in bodies if not is_in_list_view(item))
+        self.sets_seen = not is_read_only and any(not item.is_peek for item in bodies)
+        self.tells_flags = Attribute.FLAGS in self.items
+        self.columns = Columns(0)
+        for item in items:
+            if isinstance(item, Attribute):
+                self.columns |= _SOURCES.get(item, Columns(0))
+        if len(self.sections) < len(bodies):
+            self.columns |= Columns.HEADERS
+        if self.sections:
+            self.columns |= Columns.OCTETS | Columns.SIZE
+
+    def items_with(self, *, flags: bool) -> tuple[FetchItem, ...]:
+        """The items, and FLAGS where it is to be told unasked."""
+        return (*self.items, Attribute.FLAGS) if flags and not self.tells_flags else self.items
+
+
+def lines(
+    view: FolderView,
+    items: Sequence[FetchItem],
+    numbers: Sequence[int],
+    places: Sequence[int],
+    rows: Sequence[FetchRow] = (),
+    bodies: Bodies = NO_BODIES,
+) -> bytes:
+    """The FETCH responses for some messages. `rows` pair with `numbers` and `places`."""
+    return rendering.lines(*_template(view, items, numbers, places, rows, bodies, b")\r\n"))
+
+
+def beginning(
+    view: FolderView, items: Sequence[FetchItem], number: int, place: int, row: FetchRow
+) -> bytes:
+    """A FETCH response without its sections and its end: they are streamed."""
+    short = [item for item in items if isinstance(item, Attribute) or is_in_list_view(item)]
+    return rendering.lines(*_template(view, short, [number], [place], [row], NO_BODIES, b""))
+
+
+def _template(
+    view: FolderView,
+    items: Sequence[FetchItem],
+    numbers: Sequence[int],
+    places: Sequence[int],
+    rows: Sequence[FetchRow],
+    bodies: Bodies,
+    end: bytes,
+) -> tuple[bytes, Columnwise]:
+    pieces: list[bytes] = []
+    columns: Columnwise = [numbers]
+    for item in items:
+        if isinstance(item, Attribute):
+            number_or_text = b" %d" if item in (Attribute.UID, Attribute.SIZE) else b" %b"
+            pieces.append(item.value + number_or_text)
+            columns.append(_values(view, item, places, rows))
+        else:
+            octets = bodies.get(item)
+            if octets is None:
+                octets = list_view_fields(item, [row.headers or b"" for row in rows])
+            _add_strings(item.label, octets, pieces, columns)
+    return b"* %d FETCH (" + b" ".join(pieces) + end, columns
+
+
+def _values(
+    view: FolderView, item: Attribute, places: Sequence[int], rows: Sequence[FetchRow]
+) -> Sequence[object]:
+    match item:
+        case Attribute.UID:
+            return rendering.pick(view.told.uids, places)
+        case Attribute.FLAGS:
+            return [b"(%b)" % text for text in rendering.flag_texts(view, places)]
+        case Attribute.INTERNALDATE:
+            return internal_dates((row.internal_date or 0, row.zone_minutes or 0) for row in rows)
+        case Attribute.SIZE:
+            return [row.size for row in rows]
+        case Attribute.ENVELOPE:
+            return [row.envelope for row in rows]
+        case Attribute.BODY:
+            return [row.body for row in rows]
+        case Attribute.BODYSTRUCTURE:
+            return [row.bodystructure for row in rows]
+
+
+def _add_strings(
+    label: bytes, octets: Sequence[bytes | None], pieces: list[bytes], columns: Columnwise
+) -> None:
+    # A client chooses part of the label: it must not reach the template as one.
+    label = label.replace(b"%", b"%%")
+    if None in octets:
+        pieces.append(label + b" %b")
+        columns.append([nstring(each) for each in octets])
+    else:
+        pieces.append(label + b" {%d}\r\n%b")
+        columns += [[len(each or b"") for each in octets], octets]
+
+
+def nstring(octets: bytes | None) -> bytes:
+    """A literal, or NIL where there is no such part."""
+    return b"NIL" if octets is None else b"{%d}\r\n%b" % (len(octets), octets)

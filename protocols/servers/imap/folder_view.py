@@ -1,0 +1,276 @@
+"""What one client believes about its selected folder, and what it must still be told.
+
+Pure: pictures of the folder come in, values to be said come out. A client numbers messages by the
+order it was told of them, so a message that another session expunged keeps its number (it is a
+*ghost*) until EXPUNGE may be said, which is never while a FETCH, STORE or SEARCH by number runs
+(RFC 3501 §7.4.1).
+
+Invariants: without ghosts the client's numbering is the picture's UID array itself, shared and not
+copied; with ghosts it is that array with the ghosts still in place. Numbers only shrink by EXPUNGE
+and only grow at the end.
+"""
+
+from array import array
+from bisect import bisect_left, bisect_right
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from accounts.mailstore.picture import Picture
+from protocols.wire.imap.sequence_set import SequenceSet
+
+Span = tuple[int, int]
+"""Places from the first (counted from 0) up to but not including the second."""
+
+FlagBits = tuple[int, int]
+"""Flags and keywords, as bits of a picture."""
+
+NO_BITS: Mapping[int, FlagBits] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """A message whose flags the client does not know."""
+
+    number: int
+    uid: int
+    flags: int
+    keywords: int
+    is_recent: bool
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """What to tell a client, in this order. None: nothing new there."""
+
+    expunged: Sequence[int] = ()
+    exists: int | None = None
+    recent: int | None = None
+    keyword_names: tuple[str, ...] | None = None
+    changed: Sequence[Changed] = ()
+
+
+NO_NEWS = News()
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Some messages in order: the numbers a client knows them by, their places in the picture."""
+
+    numbers: Sequence[int]
+    places: Sequence[int]
+    has_ghosts: bool = False
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+
+class FolderView:
+    """The client's side of a selected folder."""
+
+    __slots__ = ("_ghosts", "_recent", "_recent_told", "is_read_only", "told", "uids")
+
+    def __init__(self, picture: Picture, *, is_read_only: bool, recent: range) -> None:
+        """`recent` are the UIDs that this session is the first to see."""
+        self.told = picture
+        self.uids: array[int] = picture.uids
+        self.is_read_only = is_read_only
+        self._ghosts: frozenset[int] = frozenset()
+        self._recent: list[range] = [recent] if recent else []
+        self._recent_told = self.recent_count
+
+    @property
+    def is_current(self) -> bool:
+        """True while the client's numbering is the picture's."""
+        return self.uids is self.told.uids
+
+    @property
+    def recent_count(self) -> int:
+        """How many messages are \\Recent to this session."""
+        return sum(
+            bisect_left(self.uids, run.stop) - bisect_left(self.uids, run.start)
+            for run in self._recent
+        )
+
+    @property
+    def first_unseen(self) -> int | None:
+        """The number of the first message without \\Seen."""
+        for place, flags in enumerate(self.told.flags):
+            if not flags & 1:
+                return self.number(self.told.uids[place])
+        return None
+
+    def is_recent(self, uid: int) -> bool:
+        """Whether the message is \\Recent to this session."""
+        return any(uid in run for run in self._recent)
+
+    def recent_runs(self) -> Sequence[range]:
+        """The UIDs that are \\Recent to this session."""
+        return self._recent
+
+    def number(self, uid: int) -> int | None:
+        """The client's number of a message, None when it knows no such message."""
+        place = bisect_left(self.uids, uid)
+        return place + 1 if place < len(self.uids) and self.uids[place] == uid else None
+
+    # --- what is new
+
+    def own(self, uids: range) -> None:
+        """This session is the first to see these messages."""
+        if not uids:
+            return
+        if self._recent and self._recent[-1].stop == uids.start:
+            self._recent[-1] = range(self._recent[-1].start, uids.stop)
+        else:
+            self._recent.append(uids)
+
+    def refresh(
+        self,
+        picture: Picture,
+        *,
+        may_expunge: bool,
+        known: Mapping[int, FlagBits] = NO_BITS,
+        untold: Collection[int] = (),
+    ) -> News:
+        """Take the client to `picture`; what it must be told on the way there.
+
+        `known` holds flags that the client knows already, having set them: they are not told
+        again unless something else became of them. Flags of the UIDs in `untold` are left out.
+        """
+        if picture is self.told and not (self._ghosts and may_expunge):
+            return NO_NEWS
+        before = self.told
+        candidates = self._candidates(picture)
+        expunged = self._renumber(picture, candidates, may_expunge)
+        self.told = picture
+        recent = self.recent_count
+        news = News(
+            expunged=expunged,
+            exists=len(self.uids) if picture.uidnext != before.uidnext else None,
+            recent=recent if recent != self._recent_told else None,
+            keyword_names=(
+                picture.keyword_names if picture.keyword_names != before.keyword_names else None
+            ),
+            changed=self._changed(before, candidates.difference(untold), known),
+        )
+        self._recent_told = recent
+        return news
+
+    def _candidates(self, picture: Picture) -> frozenset[int]:
+        """UIDs that may differ between the picture told last and this one."""
+        modseq = self.told.highest_modseq
+        candidates = picture.changed_since(modseq)
+        if candidates is not None:
+            return candidates
+        changed = [
+            uid for uid, at in zip(picture.uids, picture.modseqs, strict=True) if at > modseq
+        ]
+        return frozenset(self.told.uids).difference(picture.uids).union(changed)
+
+    def _renumber(
+        self, picture: Picture, candidates: frozenset[int], may_expunge: bool
+    ) -> Sequence[int]:
+        gone = {uid for uid in candidates if picture.position(uid) < 0 and self.number(uid)}
+        gone |= self._ghosts
+        if may_expunge or not gone:
+            # Highest first, so that no EXPUNGE shifts a number that is still to be said.
+            numbers = sorted((bisect_left(self.uids, uid) + 1 for uid in gone), reverse=True)
+            self.uids = picture.uids
+            self._ghosts = frozenset()
+            return numbers
+        last = self.uids[-1] if self.uids else 0
+        self.uids = self.uids + picture.uids[bisect_right(picture.uids, last) :]
+        self._ghosts = frozenset(gone)
+        return ()
+
+    def _changed(
+        self, before: Picture, candidates: frozenset[int], known: Mapping[int, FlagBits]
+    ) -> list[Changed]:
+        changed = []
+        for uid in sorted(candidates):
+            at = self.told.position(uid)
+            was = before.position(uid)
+            if at < 0 or was < 0:
+                continue
+            bits = self.told.flags[at], self.told.keywords[at]
+            if bits == known.get(uid, (before.flags[was], before.keywords[was])):
+                continue
+            number = self.number(uid)
+            assert number is not None
+            changed.append(Changed(number, uid, *bits, self.is_recent(uid)))
+        return changed
+
+    # --- what a command names
+
+    def select(self, numbers: SequenceSet, *, is_uid: bool) -> list[Span] | None:
+        """The spans of the client's numbering that a set names, ascending.
+
+        None: it names a number that does not exist, for which the answer is BAD (RFC 3501 §9,
+        `seq-number`). A UID that does not exist is passed over (§6.4.8).
+        """
+        count = len(self.uids)
+        if not is_uid:
+            if numbers.highest > count or (numbers.has_star and not count):
+                return None
+            return [(low - 1, high) for low, high in numbers.resolve(count)]
+        if not count:
+            return []
+        spans = (
+            (bisect_left(self.uids, low), bisect_right(self.uids, high))
+            for low, high in numbers.resolve(self.uids[-1])
+        )
+        return [span for span in spans if span[0] < span[1]]
+
+    def chunks(self, spans: Sequence[Span], size: int) -> Iterator[Chunk]:
+        """The messages of `spans`, at most `size` at a time, without ghosts.
+
+        Each chunk is made when it is asked for, against the picture of that moment, so a command
+        may `refresh` between two of them as long as it says no EXPUNGE.
+        """
+        for places in _pieces(spans, size):
+            if self.is_current:
+                yield Chunk(_one_more(places), places)
+            else:
+                yield self._chunk_among_ghosts(places)
+
+    def _chunk_among_ghosts(self, client_places: Sequence[int]) -> Chunk:
+        numbers: list[int] = []
+        places: list[int] = []
+        for place in client_places:
+            at = self.told.position(self.uids[place])
+            if at >= 0:
+                numbers.append(place + 1)
+                places.append(at)
+        return Chunk(numbers, places, has_ghosts=len(numbers) < len(client_places))
+
+
+def _pieces(spans: Sequence[Span], size: int) -> Iterator[Sequence[int]]:
+    """The places of `spans` in order, at most `size` at a time.
+
+    Pieces of a large span end at multiples of `size`, so that what is made for one can be kept.
+    """
+    gathered: list[int] = []
+    for start, stop in spans:
+        while not gathered and stop - start >= size:
+            end = start - start % size + size
+            yield range(start, end)
+            start = end
+        while start < stop:
+            end = min(stop, start + size - len(gathered))
+            gathered.extend(range(start, end))
+            start = end
+            if len(gathered) == size:
+                yield _as_range(gathered)
+                gathered = []
+    if gathered:
+        yield _as_range(gathered)
+
+
+def _as_range(places: list[int]) -> Sequence[int]:
+    is_run = places[-1] - places[0] + 1 == len(places)
+    return range(places[0], places[-1] + 1) if is_run else places
+
+
+def _one_more(places: Sequence[int]) -> Sequence[int]:
+    if isinstance(places, range):
+        return range(places.start + 1, places.stop + 1)
+    return [place + 1 for place in places]

@@ -1,0 +1,170 @@
+"""Authenticated state: SELECT, EXAMINE, and the commands on folders (RFC 3501 §6.3)."""
+
+from accounts import login
+from accounts.mailstore import folders, index
+from accounts.mailstore.folders import FolderInfo
+from accounts.mailstore.refusals import NoSuchFolder
+from accounts.rows import FolderGone
+from protocols.servers.imap import recent, rendering
+from protocols.servers.imap.answers import bad, no, ok
+from protocols.servers.imap.client import Client
+from protocols.servers.imap.folder_view import FolderView
+from protocols.servers.imap.listing import Listed, listed
+from protocols.wire.imap import commands, responses
+from protocols.wire.imap.responses import Bye, Tagged
+
+# RFC 6154 §2: what a client may ask for; \All and \Flagged are views, which we do not have.
+SPECIAL_USES = {
+    use.upper(): use for use in ("\\Archive", "\\Drafts", "\\Junk", "\\Sent", "\\Trash")
+}
+
+
+def select(client: Client, command: commands.Select) -> Tagged:
+    """SELECT and EXAMINE (RFC 3501 §6.3.1, §6.3.2). One that fails leaves nothing selected."""
+    client.leave_folder()
+    assert client.identity is not None
+    if not login.still_valid(client.identity):
+        client.is_leaving = True
+        farewell = Bye("The login is no longer valid.").to_bytes()
+        return Tagged(command.tag, "NO", "Log in again.", b"", farewell, closes=True)
+    folder = folders.find_folder(client.mailbox_id, command.name)
+    if not folder.is_selectable:
+        return no(command.tag, "The folder holds only other folders.", code=b"CANNOT")
+    try:
+        picture = index.picture(folder.id)
+        if command.is_read_only:
+            uids = recent.look(picture)
+        else:
+            uids = recent.take(picture)
+            if uids:
+                # In the database too, so that no other process shows them as \Recent.
+                first = folders.take_recent(folder.id)
+                uids = range(max(uids.start, first), uids.stop)
+    except FolderGone:
+        raise NoSuchFolder("There is no such folder.") from None
+    client.folder_id = folder.id
+    client.view = FolderView(picture, is_read_only=command.is_read_only, recent=uids)
+    text, code = ("Examined.", b"READ-ONLY") if command.is_read_only else ("Done.", b"READ-WRITE")
+    return ok(command.tag, text, code=code, untagged=_opening(client.view))
+
+
+def _opening(view: FolderView) -> bytes:
+    picture = view.told
+    lines = [
+        rendering.flags_known(view),
+        responses.exists(len(picture)),
+        responses.recent(view.recent_count),
+    ]
+    unseen = view.first_unseen
+    if unseen is not None:
+        lines.append(responses.untagged("OK", "First unseen.", b"UNSEEN %d" % unseen))
+    lines += [
+        responses.untagged("OK", "UIDs valid.", b"UIDVALIDITY %d" % picture.uidvalidity),
+        responses.untagged("OK", "Predicted next UID.", b"UIDNEXT %d" % picture.uidnext),
+    ]
+    return b"".join(lines)
+
+
+def status(client: Client, command: commands.Status) -> Tagged:
+    """RFC 3501 §6.3.10."""
+    folder = folders.find_folder(client.mailbox_id, command.name)
+    if not folder.is_selectable:
+        return no(command.tag, "The folder holds only other folders.", code=b"CANNOT")
+    items = [(item, _status_value(folder, item)) for item in command.items]
+    untagged = client.news(may_expunge=True) + responses.status(folder.name, items)
+    return ok(command.tag, "Done.", untagged=untagged)
+
+
+def _status_value(folder: FolderInfo, item: commands.StatusItem) -> int:
+    match item:
+        case "MESSAGES":
+            return folder.exists
+        case "UIDNEXT":
+            return folder.uidnext
+        case "UIDVALIDITY":
+            return folder.uidvalidity
+        case "UNSEEN":
+            return folder.unseen
+        case "RECENT":
+            if folder.recent_from_uid == folder.uidnext:
+                return 0
+            picture = index.picture(folder.id)
+            uids = recent.look(picture)
+            return sum(1 for uid in reversed(picture.uids) if uid in uids)
+
+
+def create(client: Client, command: commands.Create) -> Tagged:
+    """CREATE (RFC 3501 §6.3.3), with a special use where one is asked for (RFC 6154 §3)."""
+    if len(command.special_use) > 1:
+        return no(command.tag, "A folder has one special use.", code=b"USEATTR")
+    use = ""
+    for asked in command.special_use:
+        use = SPECIAL_USES.get(asked.upper(), "")
+        if not use:
+            return no(command.tag, "There is no such special use.", code=b"USEATTR")
+        if any(folder.special_use == use for folder in folders.list_folders(client.mailbox_id)):
+            return no(command.tag, "Another folder has that special use.", code=b"USEATTR")
+    folders.create_folder(client.mailbox_id, command.name, use)
+    return _done(client, command.tag)
+
+
+def delete(client: Client, command: commands.Delete) -> Tagged:
+    """RFC 3501 §6.3.4."""
+    folder = folders.find_folder(client.mailbox_id, command.name)
+    if folder.id == client.folder_id:
+        client.leave_folder()
+    folders.delete_folder(client.mailbox_id, command.name)
+    return _done(client, command.tag)
+
+
+def rename(client: Client, command: commands.Rename) -> Tagged:
+    """RFC 3501 §6.3.5."""
+    folders.rename_folder(client.mailbox_id, command.old, command.new)
+    return _done(client, command.tag)
+
+
+def subscribe(client: Client, command: commands.Subscribe) -> Tagged:
+    """RFC 3501 §6.3.6."""
+    folders.subscribe(client.mailbox_id, command.name)
+    return _done(client, command.tag)
+
+
+def unsubscribe(client: Client, command: commands.Unsubscribe) -> Tagged:
+    """RFC 3501 §6.3.7."""
+    folders.unsubscribe(client.mailbox_id, command.name)
+    return _done(client, command.tag)
+
+
+def list_folders(client: Client, command: commands.List) -> Tagged:
+    """LIST and LSUB (RFC 3501 §6.3.8, §6.3.9, RFC 5258)."""
+    if command.patterns == ("",) and not command.is_extended:
+        return ok(command.tag, "Done.", untagged=responses.delimiter_only())
+    if "RECURSIVEMATCH" in command.select_options and not command.select_options & {
+        "SUBSCRIBED",
+        "SPECIAL-USE",
+    }:
+        # RFC 5258 §3.1: it only widens another selection.
+        return bad(command.tag, "RECURSIVEMATCH needs another selection option.")
+    mailbox_id = client.mailbox_id
+    needs_subscriptions = command.is_lsub or "SUBSCRIBED" in (
+        command.select_options | command.return_options
+    )
+    subscribed = folders.list_subscriptions(mailbox_id) if needs_subscriptions else ()
+    rows = listed(command, folders.list_folders(mailbox_id), subscribed)
+    return ok(
+        command.tag,
+        "Done.",
+        untagged=b"".join([_line(row, is_lsub=command.is_lsub) for row in rows])
+        + client.news(may_expunge=True),
+    )
+
+
+def _line(row: Listed, *, is_lsub: bool) -> bytes:
+    line = responses.listed(row.name, row.attributes, is_lsub=is_lsub)
+    if row.has_subscribed_below:
+        return line.removesuffix(b"\r\n") + b' ("CHILDINFO" ("SUBSCRIBED"))\r\n'
+    return line
+
+
+def _done(client: Client, tag: bytes) -> Tagged:
+    return ok(tag, "Done.", untagged=client.news(may_expunge=True))

@@ -1,0 +1,159 @@
+"""Which folders LIST and LSUB name, and with which attributes (RFC 3501 §6.3.8, RFC 5258).
+
+Pure. A pattern is matched in time linear in the name, whatever its wildcards: all its positions
+are the bits of one integer.
+"""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from accounts.mailstore.folders import FolderInfo
+from accounts.mailstore.names import SEPARATOR, canonical, parents
+from protocols.wire.imap import commands
+
+INBOX = "INBOX"
+
+
+class Pattern:
+    """A folder pattern: `*` matches anything, `%` anything but a hierarchy separator."""
+
+    __slots__ = ("_anything", "_end", "_level", "_literals", "_wild")
+
+    def __init__(self, pattern: str) -> None:
+        tokens: list[str] = []
+        for char in pattern:
+            # "%*" and "**" mean "*": then no two wildcards stand side by side.
+            if char in "*%" and tokens and tokens[-1] in "*%":
+                tokens[-1] = "*" if "*" in (char, tokens[-1]) else "%"
+            else:
+                tokens.append(char)
+        self._literals: dict[str, int] = {}
+        self._anything = self._level = 0
+        for place, token in enumerate(tokens):
+            match token:
+                case "*":
+                    self._anything |= 1 << place
+                case "%":
+                    self._level |= 1 << place
+                case _:
+                    self._literals[token] = self._literals.get(token, 0) | 1 << place
+        self._wild = self._anything | self._level
+        self._end = 1 << len(tokens)
+
+    def matches(self, name: str) -> bool:
+        """Whether the whole name fits."""
+        places = self._skip(1)
+        for char in name:
+            stay = places & (self._anything if char == SEPARATOR else self._wild)
+            places = self._skip(stay | (places & self._literals.get(char, 0)) << 1)
+            if not places:
+                return False
+        return bool(places & self._end)
+
+    def _skip(self, places: int) -> int:
+        """A wildcard may stand for nothing."""
+        return places | (places & self._wild) << 1
+
+
+class Patterns:
+    """Several patterns behind one reference; INBOX fits in any case (RFC 3501 §5.1)."""
+
+    def __init__(self, reference: str, patterns: Iterable[str]) -> None:
+        texts = [canonical(reference + pattern) for pattern in patterns]
+        self._patterns = [Pattern(text) for text in texts]
+        self._for_inbox = [Pattern(text.upper()) for text in texts]
+
+    def match(self, name: str) -> bool:
+        """Whether one of them fits the name."""
+        patterns = self._for_inbox if name == INBOX else self._patterns
+        return any(pattern.matches(name) for pattern in patterns)
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """One line of an answer. `has_subscribed_below` is CHILDINFO (RFC 5258 §4)."""
+
+    name: str
+    attributes: tuple[str, ...]
+    has_subscribed_below: bool = False
+
+
+def listed(
+    command: commands.List, folders: Collection[FolderInfo], subscribed: Collection[str]
+) -> Iterator[Listed]:
+    """The lines that answer LIST or LSUB, INBOX first, then by name."""
+    tree = _Tree(folders, subscribed)
+    patterns = Patterns(command.reference, command.patterns)
+    if command.is_lsub:
+        chosen = _subscribed(tree, patterns)
+    elif "SUBSCRIBED" in command.select_options:
+        chosen = _selected_subscribed(command, tree, patterns)
+    else:
+        chosen = _existing(command, tree, patterns)
+    return iter(sorted(chosen, key=lambda item: (item.name != INBOX, item.name)))
+
+
+class _Tree:
+    """The folders of a mailbox by name, and which names have others below them."""
+
+    def __init__(self, folders: Collection[FolderInfo], subscribed: Collection[str]) -> None:
+        self.folders: Mapping[str, FolderInfo] = {folder.name: folder for folder in folders}
+        self.subscribed = frozenset(subscribed)
+        self._with_children = {above for name in self.folders for above in parents(name)}
+        self.above_subscribed = {above for name in subscribed for above in parents(name)}
+
+    def attributes(self, name: str) -> list[str]:
+        folder = self.folders.get(name)
+        if folder is None:
+            return ["\\NonExistent"]
+        attributes = ["\\HasChildren" if name in self._with_children else "\\HasNoChildren"]
+        if not folder.is_selectable:
+            attributes.insert(0, "\\Noselect")
+        if folder.special_use:
+            attributes.append(folder.special_use)
+        return attributes
+
+
+def _existing(command: commands.List, tree: _Tree, patterns: Patterns) -> Iterator[Listed]:
+    for name, folder in tree.folders.items():
+        if "SPECIAL-USE" in command.select_options and not folder.special_use:
+            continue
+        if patterns.match(name):
+            attributes = tree.attributes(name)
+            if "SUBSCRIBED" in command.return_options and name in tree.subscribed:
+                attributes.append("\\Subscribed")
+            yield Listed(name, tuple(attributes))
+
+
+def _selected_subscribed(
+    command: commands.List, tree: _Tree, patterns: Patterns
+) -> Iterator[Listed]:
+    names = set(tree.subscribed)
+    is_recursive = "RECURSIVEMATCH" in command.select_options
+    if is_recursive:
+        names |= tree.above_subscribed
+    for name in names:
+        folder = tree.folders.get(name)
+        is_special = folder is not None and bool(folder.special_use)
+        if "SPECIAL-USE" in command.select_options and not is_special:
+            continue
+        if patterns.match(name):
+            attributes = tree.attributes(name)
+            if name in tree.subscribed:
+                attributes.append("\\Subscribed")
+            is_above = is_recursive and name in tree.above_subscribed
+            yield Listed(name, tuple(attributes), has_subscribed_below=is_above)
+
+
+def _subscribed(tree: _Tree, patterns: Patterns) -> Iterator[Listed]:
+    above = set()
+    for name in tree.subscribed:
+        if patterns.match(name):
+            attributes = tree.attributes(name) if name in tree.folders else ["\\Noselect"]
+            yield Listed(name, tuple(attributes))
+        else:
+            above.update(parents(name))
+    # RFC 3501 §6.3.9: "%" shows that something is subscribed further down.
+    for name in above - tree.subscribed:
+        if patterns.match(name):
+            yield Listed(name, ("\\Noselect",))

@@ -1,0 +1,132 @@
+"""Not authenticated state: STARTTLS, LOGIN and AUTHENTICATE (RFC 3501 §6.2), and capabilities."""
+
+from binascii import a2b_base64, b2a_base64
+from concurrent.futures import Future
+
+from django.conf import settings
+
+from accounts import login
+from accounts.login import Identity, Login, Refused
+from protocols.servers.imap.answers import bad, no, ok, then
+from protocols.servers.imap.client import Client, State
+from protocols.wire import sasl
+from protocols.wire.imap import commands
+from protocols.wire.imap.responses import Bye, Continuation, Reply, Tagged
+
+# Wrong passwords on one connection before it is closed; the throttle counts across connections.
+MAX_FAILURES = 5
+
+ALWAYS = ("IMAP4rev1", "LITERAL+", "SASL-IR", "ID", "ENABLE")
+AFTER_LOGIN = (
+    *("IDLE", "NAMESPACE", "UIDPLUS", "UNSELECT", "CHILDREN", "MOVE", "SPECIAL-USE"),
+    *("CREATE-SPECIAL-USE", "LIST-EXTENDED", "ESEARCH", "WITHIN"),
+)
+
+Answer = Reply | Future[Tagged]
+
+
+def capabilities(client: Client) -> tuple[str, ...]:
+    """What works for this client now; the list differs before and after login."""
+    if client.state is not State.NOT_AUTHENTICATED:
+        return (*ALWAYS, *AFTER_LOGIN)
+    before = () if client.shell.is_tls else ("STARTTLS",)
+    if may_log_in(client):
+        return (*ALWAYS, *before, *(f"AUTH={name}" for name in sasl.MECHANISMS))
+    return (*ALWAYS, *before, "LOGINDISABLED")
+
+
+def capability_code(client: Client) -> bytes:
+    """The same as a response code, which saves clients a question."""
+    return " ".join(("CAPABILITY", *capabilities(client))).encode()
+
+
+def may_log_in(client: Client) -> bool:
+    """Whether passwords may cross this connection (RFC 3501 §11.1)."""
+    if client.shell.is_tls:
+        return True
+    return client.shell.peer.is_loopback and settings.MAILHOST.allow_plaintext_loopback
+
+
+def start_tls(client: Client, command: commands.StartTls) -> Tagged:
+    """RFC 3501 §6.2.1."""
+    if client.shell.is_tls:
+        return bad(command.tag, "TLS is active already.")
+    return ok(command.tag, "Begin TLS negotiation now.")
+
+
+def log_in(client: Client, command: commands.Login) -> Answer:
+    """RFC 3501 §6.2.3."""
+    if not may_log_in(client):
+        return _privacy_required(command.tag)
+    return _check(client, command.tag, command.username, command.password)
+
+
+def authenticate(client: Client, command: commands.Authenticate) -> Answer:
+    """RFC 3501 §6.2.2 with the initial response of RFC 4959."""
+    if not may_log_in(client):
+        return _privacy_required(command.tag)
+    exchange = sasl.begin(command.mechanism)
+    if exchange is None:
+        return no(command.tag, "There is no such mechanism.", code=b"CANNOT")
+    client.exchange = exchange
+    initial = None if command.initial is None else _line(command.initial)
+    return _step(client, command.tag, exchange.start(initial))
+
+
+def answer_challenge(client: Client, response: commands.SaslResponse) -> Answer:
+    """The client's next line in an AUTHENTICATE."""
+    exchange = client.exchange
+    if exchange is None or response.data is None:
+        client.exchange = None
+        return bad(response.tag, "Authentication is cancelled.")
+    return _step(client, response.tag, exchange.answer(_line(response.data)))
+
+
+def _line(octets: bytes) -> bytes:
+    """Octets as the base64 line that `wire.sasl` reads."""
+    return b2a_base64(octets, newline=False) or b"="
+
+
+def _step(client: Client, tag: bytes, step: sasl.Step) -> Answer:
+    match step:
+        case sasl.Challenge(text=text):
+            return Continuation(a2b_base64(text))
+        case sasl.Credentials() as credentials:
+            client.exchange = None
+            if not credentials.acts_as_itself:
+                return no(tag, "Nobody may act as another.", code=b"AUTHORIZATIONFAILED")
+            return _check(client, tag, credentials.username, credentials.password)
+        case _:
+            client.exchange = None
+            return bad(tag, "That is no answer to the challenge.")
+
+
+def _check(client: Client, tag: bytes, username: str, password: str) -> Answer:
+    future = login.check(username, password, service="imap", peer=client.shell.peer.address)
+    return then(future, lambda done: _conclude(client, tag, done.result()))
+
+
+def _conclude(client: Client, tag: bytes, outcome: Login) -> Tagged:
+    match outcome:
+        case Identity():
+            client.identity = outcome
+            client.failures = 0
+            return ok(tag, "Logged in.", code=capability_code(client))
+        case Refused(reason="credentials"):
+            client.failures += 1
+            if client.failures >= MAX_FAILURES:
+                client.is_leaving = True
+                farewell = Bye("Too many failed logins.").to_bytes()
+                text = "The name or the password is wrong."
+                return Tagged(tag, "NO", text, b"AUTHENTICATIONFAILED", farewell, closes=True)
+            return no(tag, "The name or the password is wrong.", code=b"AUTHENTICATIONFAILED")
+        case Refused(reason="suspended"):
+            return no(tag, "This mailbox is suspended.", code=b"CONTACTADMIN")
+        case Refused(reason="throttled"):
+            return no(tag, "Too many failed logins; wait a while.", code=b"UNAVAILABLE")
+        case _:
+            return no(tag, "Logins cannot be checked just now.", code=b"UNAVAILABLE")
+
+
+def _privacy_required(tag: bytes) -> Tagged:
+    return no(tag, "Start TLS first.", code=b"PRIVACYREQUIRED")

@@ -1,0 +1,44 @@
+"""Who is the first to see a message: \\Recent is shown by one session only (RFC 3501 §2.3.2).
+
+What a SELECT finds is taken in the database, so that no other process shows it too. What arrives
+while sessions are selected is taken here, in this process (between simultaneous sessions the RFC
+leaves it open who shows it), and written down when the session leaves the folder.
+"""
+
+import threading
+
+from accounts.mailstore import folders
+from accounts.mailstore.picture import Picture
+from accounts.mailstore.refusals import NoSuchFolder
+
+_lock = threading.Lock()
+# By folder: sessions of this process have shown all UIDs below.
+_shown: dict[int, int] = {}
+_CAPACITY = 100_000
+
+
+def take(picture: Picture) -> range:
+    """The UIDs of the picture that no session has shown as \\Recent; they are the caller's now."""
+    with _lock:
+        start = max(_shown.get(picture.folder_id, 1), picture.recent_from_uid)
+        if start < picture.uidnext:
+            if len(_shown) >= _CAPACITY:
+                # Forgetting shows \Recent once more at worst.
+                _shown.clear()
+            _shown[picture.folder_id] = picture.uidnext
+    return range(start, max(start, picture.uidnext))
+
+
+def look(picture: Picture) -> range:
+    """The same without taking them, for EXAMINE (RFC 3501 §6.3.2)."""
+    with _lock:
+        start = max(_shown.get(picture.folder_id, 1), picture.recent_from_uid)
+    return range(start, max(start, picture.uidnext))
+
+
+def write_down(folder_id: int) -> None:
+    """Keep in the database that what there is has been shown."""
+    try:
+        folders.take_recent(folder_id)
+    except NoSuchFolder:
+        return
