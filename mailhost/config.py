@@ -113,6 +113,9 @@ class Config(BaseSettings):
     retry_schedule: Spans = Field(default_factory=list)
     max_message_size: Size = 100 << 20
     proxy_networks: Networks = Field(default_factory=list)
+    metrics_networks: Networks = Field(
+        default_factory=lambda: [ip_network("127.0.0.0/8"), ip_network("::1/128")]
+    )
     allow_plaintext_loopback: bool = False
 
     tls_cert: Path | None = None

@@ -1,0 +1,68 @@
+"""Log in to the web: the owner of a mailbox with the mailbox's password, an admin with the own.
+
+Both stand behind the throttle of `accounts.login`.
+"""
+
+from typing import Any
+
+from django.contrib.auth.backends import ModelBackend
+from django.http import HttpRequest
+
+from accounts import login
+from accounts.models import User
+
+HASH_SECONDS = 60.0
+
+
+class MailboxBackend(ModelBackend):
+    """The User of a mailbox has no password of its own."""
+
+    def authenticate(
+        self,
+        request: HttpRequest | None,
+        username: str | None = None,
+        password: str | None = None,
+        **kwargs: Any,
+    ) -> User | None:
+        if not username or password is None or "@" not in username or _is_admin(username):
+            return None
+        answer = login.check(username, password, service="web", peer=_peer(request))
+        match answer.result(HASH_SECONDS):
+            case login.Identity(mailbox_id=mailbox_id):
+                user = User.objects.filter(mailbox=mailbox_id).first()
+                return user if self.user_can_authenticate(user) else None
+            case _:
+                return None
+
+
+class AdminBackend(ModelBackend):
+    """A User without a mailbox."""
+
+    def authenticate(
+        self,
+        request: HttpRequest | None,
+        username: str | None = None,
+        password: str | None = None,
+        **kwargs: Any,
+    ) -> User | None:
+        if not username or password is None:
+            return None
+        throttle, peer = login.throttle(), _peer(request)
+        if not _is_admin(username) or throttle.must_wait(username, peer):
+            return None
+        user = super().authenticate(request, username, password, **kwargs)
+        if user is None:
+            throttle.failed(username, peer)
+            return None
+        throttle.succeeded(username, peer)
+        return user if isinstance(user, User) else None
+
+
+def _is_admin(username: str) -> bool:
+    """Whether the name is a User's with a password of its own; unknown plain names count too."""
+    mailbox_ids = User.objects.filter(username=username).values_list("mailbox", flat=True)
+    return None in mailbox_ids or (not mailbox_ids and "@" not in username)
+
+
+def _peer(request: HttpRequest | None) -> str:
+    return str(request.META.get("REMOTE_ADDR", "")) if request is not None else ""
