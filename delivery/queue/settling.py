@@ -45,6 +45,11 @@ class Settlement:
             case _:
                 return State.FAILED
 
+    @property
+    def is_failure(self) -> bool:
+        """Whether the recipient will never get the message."""
+        return self.state is State.FAILED
+
 
 def settle(settlements: Sequence[Settlement], now: datetime) -> frozenset[int]:
     """Settle a batch in one commit; returns the recipients (by id) that were not stale."""
