@@ -78,6 +78,6 @@ def _decode(octets: bytes, codec: str | None) -> str:
     if codec is not None:
         # A text cut short or slightly damaged is still best read as what it claims to be.
         text = octets.decode(codec, "replace")
-        if text.count("\ufffd") <= 1 + len(text) // 50:
+        if text.count("\ufffd") <= len(text) // 50:
             return text
     return octets.decode("cp1252", "replace")

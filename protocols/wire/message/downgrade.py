@@ -1,7 +1,7 @@
 """Turn 8-bit mail into 7-bit MIME for a peer that takes nothing else (RFC 6152 §3).
 
 Rules: the result is pure ASCII in lines of at most LINE_LIMIT octets, and decodes to the same
-contents in the same structure. Parts that are fit to travel keep every octet; each other leaf is
+contents in the same structure. Bodies that are fit to travel keep every octet; each other leaf is
 encoded anew (text as quoted-printable, the rest as base64). Doing it twice changes nothing more.
 """
 
@@ -52,7 +52,7 @@ def _part(octets: bytes, part: Part) -> list[bytes]:
         return [_header(octets, part, b"7bit", None), *_message(octets, part.message)]
     body = octets[part.body_start : part.body_end]
     if _is_fit(body):
-        return [_header(octets, part, None, None), body]
+        return [_header(octets, part, b"7bit", None), body]
     match part.encoding.lower():
         case b"quoted-printable":
             return [_header(octets, part, None, None), _mend_quoted_printable(body)]

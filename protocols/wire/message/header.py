@@ -26,11 +26,12 @@ _HEADER_END = re.compile(rb"\n(?:(\r?\n)|(?!" + _FIELD + rb"|[ \t]|\Z))")
 _NAME = re.compile(rb"[!-9;-~]++")
 _RECEIVED = re.compile(rb"(?:\A|\n)received[ \t]*+:", re.IGNORECASE)
 # Names that tell a header without its closing empty line from a text such as "Note: buy milk".
-_FAMILIAR = re.compile(
-    rb"(?:\A|\n)(?:from|to|cc|bcc|subject|date|sender|reply-to|message-id|in-reply-to|references"
-    rb"|received|return-path|mime-version|content-[a-z-]+|x-[!-9;-~]+|list-[a-z]+)[ \t]*+:",
-    re.IGNORECASE,
+_FAMILIAR_NAME = (
+    rb"(?:from|to|cc|bcc|subject|date|sender|reply-to|message-id|in-reply-to|references|received"
+    rb"|return-path|mime-version|content-[a-z-]++|x-[!-9;-~]++|list-[a-z]++)[ \t]*+:"
 )
+_FAMILIAR_FIRST = re.compile(_FAMILIAR_NAME, re.IGNORECASE)
+_FAMILIAR_LATER = re.compile(rb"\n" + _FAMILIAR_NAME, re.IGNORECASE)
 
 # Cuts a header block into fields: a line feed that no folding white space follows.
 BETWEEN_FIELDS = re.compile(rb"\n(?![ \t])")
@@ -77,7 +78,10 @@ def split_header(octets: Buffer, start: int = 0, end: int | None = None) -> int:
             break
         at = after_stray.end()
     # No empty line closed it: a header only if a name in it is one that mail really uses.
-    return body if _FAMILIAR.search(octets, start, min(body, start + HEADER_LIMIT)) else start
+    limit = min(body, start + HEADER_LIMIT)
+    if _FAMILIAR_FIRST.match(octets, start, limit) or _FAMILIAR_LATER.search(octets, start, limit):
+        return body
+    return start
 
 
 def begins_with_field(octets: Buffer) -> bool:

@@ -1,0 +1,99 @@
+"""Where headers end and which fields stand in them."""
+
+import pytest
+
+from protocols.wire.message import (
+    begins_with_field,
+    count_received,
+    header_fields,
+    iter_fields,
+    split_header,
+    unfold,
+)
+
+
+@pytest.mark.parametrize(
+    ("octets", "body"),
+    [
+        (b"Subject: x\r\n\r\nbody", b"body"),
+        (b"Subject: x\n\nbody", b"body"),
+        (b"Subject: x\r\n\nbody", b"body"),
+        (b"Subject: x\r\n folded\r\n\r\nbody", b"body"),
+        (b"Subject: x\r\n \r\nbody: folded by white space only\r\n\r\nbody", b"body"),
+        (b"\r\nbody", b"body"),
+        (b"\nbody", b"body"),
+        (b"", b""),
+        (b"Subject: only a header\r\n", b""),
+        (b"Subject: only a header", b""),
+        (b"Hello Bob,\r\n\r\nno header", b"Hello Bob,\r\n\r\nno header"),
+        (b"Subject : obsolete\r\n\r\nbody", b"body"),
+        (b"Subject: typed\r\nby hand\r\nand more\r\n", b"by hand\r\nand more\r\n"),
+        (b"X-A: one\r\nstray\r\nX-B: two\r\n\r\nbody", b"body"),
+        (b"Note: milk\r\nand bread\r\n", b"Note: milk\r\nand bread\r\n"),
+        (b"Note: a field for all we know\r\n\r\nbody", b"body"),
+        (b"https://example.test/ is a page\r\n\r\nx", b"https://example.test/ is a page\r\n\r\nx"),
+        (b"From me Mon Nov 23 2026\r\nSubject: x\r\n\r\nbody", b"body"),
+        (b"From me to you\r\nhello\r\n", b"From me to you\r\nhello\r\n"),
+        (b" Subject: x\r\n\r\nbody", b" Subject: x\r\n\r\nbody"),
+    ],
+)
+def test_body_begins_where_the_header_ends(octets, body):
+    assert octets[split_header(octets) :] == body
+    assert octets[split_header(memoryview(octets)) :] == body
+
+
+@pytest.mark.parametrize(
+    ("octets", "answer"),
+    [
+        (b"Subject: x\r\n\r\n", True),
+        (b"X-Anything: x\r\n\r\n", True),
+        (b"hello\r\n", False),
+        (b"\r\nhello\r\n", False),
+        (b"", False),
+        (b"Hola:\r\nTe escribo.\r\n", False),
+        (b"\xc3\xb1: x\r\n\r\n", False),
+    ],
+)
+def test_begins_with_field(octets, answer):
+    assert begins_with_field(octets) is answer
+
+
+def test_fields_keep_their_octets():
+    block = b"A: one\r\n two\r\nnot a field\r\nb :three\nC:\r\n\r\n"
+    fields = list(iter_fields(block))
+    assert [(f.name, f.value) for f in fields] == [
+        (b"a", b" one\r\n two"),
+        (b"b", b"three"),
+        (b"c", b""),
+    ]
+    assert block[fields[0].start : fields[0].end] == b"A: one\r\n two\r\n"
+    assert block[fields[1].start : fields[1].end] == b"b :three\n"
+
+
+def test_unfold():
+    assert unfold(b" a\r\n b\n\tc\rd \r\n") == b"a b\tc d"
+
+
+HEADER = b"From: a\r\nSubject: s\r\n t\r\nto: b\r\nTO: c\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("names", "exclude", "answer"),
+    [
+        ([b"TO"], False, b"to: b\r\nTO: c\r\n\r\n"),
+        ([b"subject", b"From"], False, b"From: a\r\nSubject: s\r\n t\r\n\r\n"),
+        ([b"Absent"], False, b"\r\n"),
+        ([b"To", b"from"], True, b"Subject: s\r\n t\r\n\r\n"),
+    ],
+)
+def test_header_fields(names, exclude, answer):
+    assert header_fields(HEADER, names, exclude=exclude) == answer
+
+
+def test_header_fields_closes_a_field_without_line_end():
+    assert header_fields(b"Subject: x", [b"subject"]) == b"Subject: x\r\n\r\n"
+
+
+def test_count_received():
+    header = b"Received: a\r\nreceived : b\nX-Received: c\r\nSubject: received: d\r\n\r\n"
+    assert count_received(header) == 2
