@@ -9,6 +9,7 @@ from urllib.parse import unquote, urlsplit
 
 from django.utils.translation import gettext_lazy as _
 
+from mailhost.admin_theme import UNFOLD as UNFOLD
 from mailhost.config import ConfigError, load
 
 BASE_DIR = Path(__file__).resolve().parent.parent

@@ -5,6 +5,8 @@ for itself and for what shares its home. What is ready is believed for two secon
 stranger who asks often costs nothing.
 """
 
+import contextlib
+import json
 import os
 import socket
 import threading
@@ -69,12 +71,22 @@ def _is_supervised() -> bool:
 
 
 def _silent_ports() -> list[str]:
-    if not _is_supervised():
-        return []
     bind = settings.MAILHOST.bind
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(bind, bind)  # noqa: S104
-    ports = settings.MAILHOST.ports.items()
-    return [name.removesuffix("_port") for name, port in ports if not _accepts(host, port)]
+    if _is_supervised():
+        expected = {n.removesuffix("_port"): p for n, p in settings.MAILHOST.ports.items()}
+    else:
+        expected = _announced()
+    return [name for name, port in expected.items() if not _accepts(host, port)]
+
+
+def _announced() -> dict[str, int]:
+    """The ports that servers with this home have said they accept on (`server-PID.ready`)."""
+    ports: dict[str, int] = {}
+    for path in _run().glob("server-*.ready"):
+        with contextlib.suppress(OSError, ValueError, KeyError):
+            ports.update(json.loads(path.read_text())["ports"])
+    return ports
 
 
 def _accepts(host: str, port: int) -> bool:

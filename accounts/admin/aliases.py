@@ -1,0 +1,128 @@
+"""Aliases in the admin, with where they lead."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+from unfold.admin import TabularInline
+from unfold.contrib.filters.admin import AutocompleteSelectFilter
+from unfold.decorators import display
+
+from accounts import directory
+from accounts.admin.pages import Page, apply, as_form_error
+from accounts.directory import DirectoryError
+from accounts.directory.names import check_address, check_local_part
+from accounts.models import Alias, AliasTarget, Mailbox
+
+SHOWN_TARGETS = 3
+
+
+class AliasForm(forms.ModelForm):  # type: ignore[type-arg]
+    class Meta:
+        model = Alias
+        fields = ["domain", "local_part", "is_enabled"]
+
+    def clean_local_part(self) -> str:
+        local_part = self.cleaned_data["local_part"].strip()
+        if local_part in ("", "*"):
+            return ""
+        try:
+            return check_local_part(local_part)
+        except DirectoryError as error:
+            raise as_form_error(error) from None
+
+    def clean(self) -> dict[str, Any] | None:
+        fields = super().clean() or self.cleaned_data
+        domain, local_part = fields.get("domain"), fields.get("local_part")
+        taken = Mailbox.objects.filter(domain=domain, local_part=local_part)
+        if domain and local_part and taken.exists():
+            raise forms.ValidationError(_("A mailbox has this address; an alias cannot."))
+        if domain and domain.alias_of_id:
+            raise forms.ValidationError(_("This domain stands for another; add the alias there."))
+        return fields
+
+
+class TargetForm(forms.ModelForm):  # type: ignore[type-arg]
+    class Meta:
+        model = AliasTarget
+        fields = ["mailbox", "forward_to"]
+
+    def clean_forward_to(self) -> str:
+        address: str = self.cleaned_data["forward_to"].strip()
+        if not address:
+            return ""
+        try:
+            _local_part, domain = check_address(address)
+        except DirectoryError as error:
+            raise as_form_error(error) from None
+        return f"{address.rpartition('@')[0]}@{domain}"
+
+    def clean(self) -> dict[str, Any] | None:
+        fields = super().clean() or self.cleaned_data
+        if not self.errors and bool(fields.get("mailbox")) == bool(fields.get("forward_to")):
+            raise forms.ValidationError(_("Choose a mailbox or write another address, not both."))
+        return fields
+
+
+class _TargetInline(TabularInline):
+    model = AliasTarget
+    form = TargetForm
+    autocomplete_fields = ["mailbox"]
+    extra = 0
+    min_num = 1
+    validate_min = True
+    per_page = 50
+
+
+@admin.register(Alias)
+class AliasAdmin(Page):
+    form = AliasForm
+    list_display = ["address", "leads_to", "state", "created_at"]
+    list_select_related = ["domain"]
+    list_filter = ["is_enabled", ("domain", AutocompleteSelectFilter)]
+    search_fields = ["local_part", "domain__name", "targets__forward_to"]
+    autocomplete_fields = ["domain"]
+    inlines = [_TargetInline]
+    actions = ["enable", "disable"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Alias]:
+        rows: QuerySet[Alias] = super().get_queryset(request)
+        return rows.prefetch_related("targets__mailbox__domain")
+
+    @display(description=_("address"), ordering="local_part")
+    def address(self, alias: Alias) -> str:
+        return alias.address
+
+    @display(description=_("leads to"))
+    def leads_to(self, alias: Alias) -> str:
+        targets = [str(target) for target in alias.targets.all()]
+        rest = len(targets) - SHOWN_TARGETS
+        return ", ".join(targets[:SHOWN_TARGETS]) + (f" +{rest}" if rest > 0 else "")
+
+    @display(description=_("state"), label={_("disabled"): "danger", _("enabled"): "info"})
+    def state(self, alias: Alias) -> Any:
+        return _("enabled") if alias.is_enabled else _("disabled")
+
+    @admin.action(description=_("Enable"), permissions=["change"])
+    def enable(self, request: HttpRequest, rows: QuerySet[Alias]) -> None:
+        apply(request, rows, directory.enable_alias, "enabled")
+
+    @admin.action(description=_("Disable"), permissions=["change"])
+    def disable(self, request: HttpRequest, rows: QuerySet[Alias]) -> None:
+        apply(
+            request, rows, lambda each: directory.enable_alias(each, is_enabled=False), "disabled"
+        )
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        super().save_related(request, form, formsets, change)
+        directory.touch()
+
+    def delete_model(self, request: HttpRequest, obj: Any) -> None:
+        directory.remove_alias(obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Alias]) -> None:
+        super().delete_queryset(request, queryset)
+        directory.touch()

@@ -1,0 +1,137 @@
+"""Domains in the admin."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+from unfold.contrib.filters.admin import AutocompleteSelectFilter
+from unfold.decorators import display
+
+from accounts import directory
+from accounts.admin.pages import LookOnlyInline, Page, apply, as_form_error
+from accounts.directory import DirectoryError
+from accounts.directory.domains import check_alias_of
+from accounts.directory.names import check_domain
+from accounts.models import Alias, DkimKey, Domain, Mailbox
+
+
+class DomainForm(forms.ModelForm):  # type: ignore[type-arg]
+    class Meta:
+        model = Domain
+        fields = ["name", "tenant", "alias_of", "plus_separator"]
+
+    def clean_name(self) -> str:
+        try:
+            return check_domain(self.cleaned_data["name"])
+        except DirectoryError as error:
+            raise as_form_error(error) from None
+
+    def clean_alias_of(self) -> Domain | None:
+        alias_of: Domain | None = self.cleaned_data["alias_of"]
+        if alias_of is None:
+            return None
+        if self.instance.pk and (
+            self.instance.mailboxes.exists() or self.instance.alias_domains.exists()
+        ):
+            raise forms.ValidationError(
+                _("A domain with mailboxes or alias domains of its own cannot stand for another.")
+            )
+        try:
+            check_alias_of(self.cleaned_data.get("name", self.instance.name), alias_of)
+        except DirectoryError as error:
+            raise as_form_error(error) from None
+        return alias_of
+
+
+class _MailboxInline(LookOnlyInline):
+    model = Mailbox
+    fields = ["local_part", "name", "is_suspended", "created_at"]
+    readonly_fields = fields
+    per_page = 20
+    tab = True
+
+
+class _AliasInline(LookOnlyInline):
+    model = Alias
+    fields = ["local_part", "is_enabled", "created_at"]
+    readonly_fields = fields
+    per_page = 20
+    tab = True
+
+
+class _KeyInline(LookOnlyInline):
+    model = DkimKey
+    fields = ["selector", "algorithm", "is_active", "created_at"]
+    readonly_fields = fields
+    tab = True
+
+
+def _count(model: Any, condition: Q) -> Coalesce:
+    """How many rows of `model` a domain has, without multiplying rows in a join."""
+    rows = model.objects.filter(condition, domain=OuterRef("pk")).order_by().values("domain")
+    return Coalesce(Subquery(rows.annotate(n=Count("pk")).values("n")), 0)
+
+
+@admin.register(Domain)
+class DomainAdmin(Page):
+    form = DomainForm
+    list_display = ["name", "tenant", "mailboxes_held", "aliases_held", "alias_of", "state"]
+    list_select_related = ["tenant", "alias_of"]
+    list_filter = ["is_suspended", ("tenant", AutocompleteSelectFilter)]
+    search_fields = ["name", "tenant__name"]
+    autocomplete_fields = ["tenant", "alias_of"]
+    fields = ["name", "tenant", "alias_of", "plus_separator", "is_suspended"]
+    readonly_fields = ["is_suspended"]
+    inlines = [_MailboxInline, _AliasInline, _KeyInline]
+    actions = ["suspend", "resume"]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        # Addresses in clients and in DNS lead to the name: another name is another domain.
+        return [*self.readonly_fields, "name"] if obj else list(self.readonly_fields)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Domain]:
+        rows: QuerySet[Domain] = super().get_queryset(request)
+        return rows.annotate(
+            mailbox_count=_count(Mailbox, Q(removed_at=None)), alias_count=_count(Alias, Q())
+        )
+
+    @display(description=_("mailboxes"), ordering="mailbox_count")
+    def mailboxes_held(self, domain: Domain) -> int:
+        return int(getattr(domain, "mailbox_count", 0))
+
+    @display(description=_("aliases"), ordering="alias_count")
+    def aliases_held(self, domain: Domain) -> int:
+        return int(getattr(domain, "alias_count", 0))
+
+    @display(description=_("state"), label={_("suspended"): "danger", _("active"): "info"})
+    def state(self, domain: Domain) -> Any:
+        return _("suspended") if domain.is_suspended else _("active")
+
+    @admin.action(description=_("Suspend: no mail, no logins"), permissions=["change"])
+    def suspend(self, request: HttpRequest, rows: QuerySet[Domain]) -> None:
+        apply(request, rows, directory.suspend_domain, "suspended")
+
+    @admin.action(description=_("Resume"), permissions=["change"])
+    def resume(self, request: HttpRequest, rows: QuerySet[Domain]) -> None:
+        apply(
+            request,
+            rows,
+            lambda each: directory.suspend_domain(each, is_suspended=False),
+            "resumed",
+        )
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        directory.touch()
+
+    def delete_model(self, request: HttpRequest, obj: Any) -> None:
+        super().delete_model(request, obj)
+        directory.touch()
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Domain]) -> None:
+        super().delete_queryset(request, queryset)
+        directory.touch()

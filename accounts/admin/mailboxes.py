@@ -1,0 +1,233 @@
+"""Mailboxes in the admin. Secrets can be set here, never read: no page shows a hash."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+from unfold.contrib.filters.admin import AutocompleteSelectFilter
+from unfold.decorators import display
+from unfold.widgets import UnfoldAdminPasswordWidget
+
+from accounts import directory
+from accounts.admin.pages import (
+    LookOnlyInline,
+    Page,
+    SizeField,
+    apply,
+    as_form_error,
+    size_in_words,
+    unlimited_or_size,
+)
+from accounts.directory import DirectoryError
+from accounts.directory.mailboxes import check_password_form
+from accounts.models import AliasTarget, Credential, Folder, Mailbox
+
+NEARLY_FULL = 0.8
+
+
+class MailboxForm(forms.ModelForm):  # type: ignore[type-arg]
+    quota_bytes = SizeField(
+        label=_("Quota"), required=False, help_text=_("500M, 5G; 0 means unlimited.")
+    )
+    password = forms.CharField(
+        label=_("New password"),
+        required=False,
+        strip=False,
+        widget=UnfoldAdminPasswordWidget(attrs={"autocomplete": "new-password"}),
+        help_text=_("Left empty, the password stays. A new one ends every open session."),
+    )
+
+    class Meta:
+        model = Mailbox
+        fields = ["domain", "local_part", "name", "quota_bytes"]
+
+    def clean_password(self) -> str:
+        password: str = self.cleaned_data["password"]
+        try:
+            if password or not self.instance.pk:
+                check_password_form(password)
+        except DirectoryError as error:
+            raise as_form_error(error) from None
+        return password
+
+    def _post_clean(self) -> None:
+        super()._post_clean()  # type: ignore[misc]
+        if self.errors or self.instance.pk:
+            return
+        # Made here and not in `save_model`, where a refusal could no longer be shown in the form.
+        # A page that fails after this is rolled back with it: the admin saves in one transaction.
+        fields = self.cleaned_data
+        try:
+            made = directory.create_mailbox(
+                f"{fields['local_part']}@{fields['domain'].name}",
+                fields["password"],
+                quota_bytes=fields["quota_bytes"],
+                name=fields["name"],
+            )
+        except DirectoryError as error:
+            self.add_error(None, as_form_error(error))
+        else:
+            self.instance = made
+
+
+class _CredentialInline(LookOnlyInline):
+    model = Credential
+    fields = ["kind", "label", "created_at", "last_used_at"]
+    readonly_fields = fields
+    show_change_link = False
+    tab = True
+
+
+class _FolderInline(LookOnlyInline):
+    model = Folder
+    fields = ["name", "special_use", "exists_count", "unseen_count"]
+    readonly_fields = fields
+    tab = True
+
+
+class _AliasTargetInline(LookOnlyInline):
+    model = AliasTarget
+    verbose_name_plural = _("Aliases that lead here")
+    fields = ["alias"]
+    readonly_fields = fields
+    show_change_link = False
+    tab = True
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[AliasTarget]:
+        rows: QuerySet[AliasTarget] = super().get_queryset(request)
+        return rows.select_related("alias__domain", "mailbox__domain")
+
+
+class StateFilter(admin.SimpleListFilter):
+    title = _("state")
+    parameter_name = "state"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [("suspended", _("suspended")), ("removed", _("removed")), ("full", _("full"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Mailbox]) -> QuerySet[Mailbox]:
+        match self.value():
+            case "suspended":
+                return queryset.filter(is_suspended=True)
+            case "removed":
+                return queryset.filter(removed_at__isnull=False)
+            case "full":
+                return queryset.filter(full_since__isnull=False)
+        return queryset
+
+
+@admin.register(Mailbox)
+class MailboxAdmin(Page):
+    form = MailboxForm
+    list_display = ["address", "name", "used_of_quota", "state", "created_at"]
+    list_select_related = ["domain"]
+    list_filter = [StateFilter, ("domain", AutocompleteSelectFilter)]
+    search_fields = ["local_part", "name", "domain__name"]
+    search_help_text = _("Address, or part of it, or the owner's name")
+    autocomplete_fields = ["domain"]
+    inlines = [_FolderInline, _AliasTargetInline, _CredentialInline]
+    actions = ["suspend", "resume", "restore", "purge"]
+    readonly_fields = ["used", "full_since", "state"]
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
+        written = [("local_part", "domain"), "name", "quota_bytes", "password"]
+        return [*written, ("used", "full_since", "state")] if obj else written
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        # `manage.py` and the directory rename; here an address is what links lead to.
+        return ["local_part", "domain", *self.readonly_fields] if obj else []
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        local_part, at, domain = search_term.strip().partition("@")
+        if at and " " not in search_term.strip():
+            found = queryset.filter(
+                local_part__startswith=local_part.lower(), domain__name__startswith=domain.lower()
+            )
+            return found, False
+        found, has_duplicates = super().get_search_results(request, queryset, search_term)
+        return found, bool(has_duplicates)
+
+    @display(description=_("address"), ordering="local_part")
+    def address(self, mailbox: Mailbox) -> str:
+        return mailbox.address
+
+    @display(description=_("used"))
+    def used(self, mailbox: Mailbox) -> str:
+        return size_in_words(mailbox.used_bytes)
+
+    @display(
+        description=_("used"),
+        ordering="used_bytes",
+        label={"full": "danger", "nearly": "warning", "fine": "info"},
+    )
+    def used_of_quota(self, mailbox: Mailbox) -> tuple[str, str]:
+        words = f"{size_in_words(mailbox.used_bytes)} / {unlimited_or_size(mailbox.quota_bytes)}"
+        if not mailbox.quota_bytes or mailbox.used_bytes < NEARLY_FULL * mailbox.quota_bytes:
+            return "fine", words
+        return ("full" if mailbox.used_bytes >= mailbox.quota_bytes else "nearly"), words
+
+    @display(
+        description=_("state"),
+        label={_("removed"): "danger", _("suspended"): "warning", _("active"): "info"},
+    )
+    def state(self, mailbox: Mailbox) -> Any:
+        if mailbox.removed_at is not None:
+            return _("removed")
+        return _("suspended") if mailbox.is_suspended else _("active")
+
+    @admin.action(description=_("Suspend: no mail, no logins"), permissions=["change"])
+    def suspend(self, request: HttpRequest, rows: QuerySet[Mailbox]) -> None:
+        apply(request, rows, directory.suspend_mailbox, "suspended")
+
+    @admin.action(description=_("Resume"), permissions=["change"])
+    def resume(self, request: HttpRequest, rows: QuerySet[Mailbox]) -> None:
+        apply(
+            request,
+            rows,
+            lambda each: directory.suspend_mailbox(each, is_suspended=False),
+            "resumed",
+        )
+
+    @admin.action(description=_("Restore removed mailboxes"), permissions=["delete"])
+    def restore(self, request: HttpRequest, rows: QuerySet[Mailbox]) -> None:
+        apply(request, rows, directory.restore_mailbox, "restored")
+
+    @admin.action(
+        description=_("Purge removed mailboxes and their mail, for good"), permissions=["delete"]
+    )
+    def purge(self, request: HttpRequest, rows: QuerySet[Mailbox]) -> None:
+        kept = rows.filter(removed_at=None).count()
+        if kept:
+            messages.warning(request, _("Only what was removed before can be purged."))
+        apply(request, rows.exclude(removed_at=None), directory.purge_mailbox, "purged")
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        """A new mailbox was made by the form; a changed one is written verb by verb."""
+        if not change:
+            return
+        if "name" in form.changed_data:
+            Mailbox.objects.filter(pk=obj.pk).update(name=obj.name)
+        if "quota_bytes" in form.changed_data:
+            directory.set_quota(obj, form.cleaned_data["quota_bytes"])
+        if password := form.cleaned_data["password"]:
+            directory.set_password(obj, password)
+
+    def get_deleted_objects(
+        self, objs: Any, request: HttpRequest
+    ) -> tuple[list[Any], dict[Any, int], set[str], list[Model]]:
+        """Removal takes nothing with it: the mail stays until the mailbox is purged."""
+        names = [str(mailbox) for mailbox in objs]
+        return names, {Mailbox._meta.verbose_name_plural: len(names)}, set(), []
+
+    def delete_model(self, request: HttpRequest, obj: Mailbox) -> None:
+        if obj.removed_at is None:
+            directory.remove_mailbox(obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Mailbox]) -> None:
+        for mailbox in queryset.filter(removed_at=None):
+            directory.remove_mailbox(mailbox)

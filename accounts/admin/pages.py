@@ -1,0 +1,111 @@
+"""What the admin pages share: bounded lists, pages to look at only, sizes and states in words."""
+
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
+
+from django import forms
+from django.contrib import messages
+from django.core.paginator import Paginator
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest
+from django.utils.functional import cached_property
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from unfold.admin import ModelAdmin, TabularInline
+from unfold.widgets import UnfoldAdminTextInputWidget
+
+from accounts import limits
+from accounts.directory import DirectoryError
+
+M = TypeVar("M", bound=Model)
+
+
+class BoundedPaginator(Paginator):  # type: ignore[type-arg]
+    """Counts no further than `MOST`: counting ten million entries would outlast the reader."""
+
+    MOST = 10_000
+
+    @cached_property
+    def count(self) -> int:
+        rows: QuerySet[Any] = self.object_list  # type: ignore[assignment]
+        return rows.order_by()[: self.MOST].count()
+
+
+class Page(ModelAdmin):
+    """A list of fifty rows; nothing about a list grows with the table."""
+
+    list_per_page = 50
+    show_full_result_count = False
+    paginator: Any = BoundedPaginator
+    list_filter_submit = True
+    warn_unsaved_form = True
+    compressed_fields = True
+
+
+class LookOnly(Page):
+    """Rows that only the mail store may write."""
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+class LookOnlyInline(TabularInline):
+    extra = 0
+    can_delete = False
+    show_change_link = True
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+class SizeField(forms.CharField):
+    """Octets, written as 500M or 5G; 0 is unlimited."""
+
+    widget = UnfoldAdminTextInputWidget
+
+    def prepare_value(self, value: Any) -> Any:
+        return limits.format_size(value) if isinstance(value, int) else value
+
+    def clean(self, value: Any) -> Any:
+        try:
+            return limits.parse_size(super().clean(value) or "0")
+        except ValueError as error:
+            raise forms.ValidationError(f"{error}.") from None
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        return bool(self.prepare_value(initial) != data)
+
+
+def size_in_words(octets: int) -> str:
+    return limits.format_size(octets)
+
+
+def apply(request: HttpRequest, rows: Iterable[M], verb: Callable[[M], object], done: str) -> None:
+    """Do `verb` to each row and say how it went; `done` is the past participle."""
+    count = 0
+    for row in rows:
+        try:
+            verb(row)
+            count += 1
+        except DirectoryError as error:
+            messages.error(request, str(error))
+    if count:
+        text = ngettext("%(count)d was %(done)s.", "%(count)d were %(done)s.", count)
+        messages.success(request, text % {"count": count, "done": done})
+
+
+def as_form_error(error: DirectoryError) -> forms.ValidationError:
+    return forms.ValidationError(str(error))
+
+
+def unlimited_or_size(octets: int) -> str:
+    return size_in_words(octets) if octets else _("unlimited")

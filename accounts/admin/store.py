@@ -1,0 +1,114 @@
+"""The mail store in the admin: to look at, never to change, and never the mail itself."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from django.contrib import admin
+from django.utils.translation import gettext_lazy as _
+from unfold.decorators import display
+
+from accounts.admin.pages import LookOnly, size_in_words
+from accounts.mailstore.flags import Flag
+from accounts.models import Blob, Change, Entry, Folder, Message, Segment, Vanished
+
+
+def _moment(seconds: int | None) -> datetime | None:
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
+
+
+@admin.register(Folder)
+class FolderAdmin(LookOnly):
+    list_display = ["name", "mailbox", "special_use", "exists_count", "unseen_count", "size"]
+    list_select_related = ["mailbox__domain"]
+    list_filter = ["special_use", "is_selectable"]
+    search_fields = ["name", "mailbox__local_part", "mailbox__domain__name"]
+
+    @display(description=_("size"), ordering="octets")
+    def size(self, folder: Folder) -> str:
+        return size_in_words(folder.octets)
+
+
+@admin.register(Message)
+class MessageAdmin(LookOnly):
+    list_display = ["pk", "mailbox", "octets", "received_at", "said_to_be_sent_at"]
+    list_select_related = ["mailbox__domain"]
+    search_fields = ["mailbox__local_part", "mailbox__domain__name"]
+    ordering = ["-pk"]
+    fields = ["mailbox", "blob", "octets", "received_at", "said_to_be_sent_at"]
+    readonly_fields = fields
+
+    def get_queryset(self, request: Any) -> Any:
+        # The prepared forms are wide, and nobody's to read here.
+        wide = ("prefix", "envelope", "bodystructure", "body", "headers")
+        return super().get_queryset(request).defer(*wide)
+
+    @display(description=_("size"), ordering="size")
+    def octets(self, message: Message) -> str:
+        return size_in_words(message.size)
+
+    @display(description=_("received"), ordering="internal_date")
+    def received_at(self, message: Message) -> datetime | None:
+        return _moment(message.internal_date)
+
+    @display(description=_("Date field"), ordering="sent_at")
+    def said_to_be_sent_at(self, message: Message) -> datetime | None:
+        return _moment(message.sent_at)
+
+
+@admin.register(Entry)
+class EntryAdmin(LookOnly):
+    list_display = ["uid", "folder", "mailbox", "flag_names", "modseq", "came_at"]
+    list_select_related = ["folder__mailbox__domain"]
+    search_fields = ["=uid", "folder__name", "folder__mailbox__local_part"]
+    ordering = ["-pk"]
+    fields = ["folder", "message", "uid", "flag_names", "modseq", "came_at"]
+    readonly_fields = fields
+
+    @display(description=_("mailbox"))
+    def mailbox(self, entry: Entry) -> str:
+        return entry.folder.mailbox.address
+
+    @display(description=_("flags"))
+    def flag_names(self, entry: Entry) -> str:
+        return " ".join(flag.name.capitalize() for flag in Flag if entry.flags & flag and flag.name)
+
+    @display(description=_("saved"), ordering="saved_at")
+    def came_at(self, entry: Entry) -> datetime | None:
+        return _moment(entry.saved_at)
+
+
+@admin.register(Vanished)
+class VanishedAdmin(LookOnly):
+    list_display = ["folder", "modseq", "uids"]
+    list_select_related = ["folder"]
+    search_fields = ["folder__name", "folder__mailbox__local_part"]
+    ordering = ["-pk"]
+
+
+@admin.register(Change)
+class ChangeAdmin(LookOnly):
+    list_display = ["at", "kind", "mailbox", "folder", "modseq"]
+    list_select_related = ["mailbox__domain", "folder"]
+    list_filter = ["kind"]
+    search_fields = ["mailbox__local_part", "mailbox__domain__name"]
+    ordering = ["-pk"]
+
+
+@admin.register(Segment)
+class SegmentAdmin(LookOnly):
+    list_display = ["name", "is_sealed", "octets", "created_at"]
+    list_filter = ["is_sealed"]
+    search_fields = ["name"]
+    ordering = ["-pk"]
+
+    @display(description=_("size"), ordering="size")
+    def octets(self, segment: Segment) -> str:
+        return size_in_words(segment.size)
+
+
+@admin.register(Blob)
+class BlobAdmin(LookOnly):
+    list_display = ["pk", "segment", "offset", "length", "created_at"]
+    list_select_related = ["segment"]
+    search_fields = ["segment__name"]
+    ordering = ["-pk"]

@@ -1,0 +1,72 @@
+"""Tenants in the admin."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Count, QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+from unfold.admin import TabularInline
+from unfold.decorators import display
+
+from accounts import directory
+from accounts.admin.pages import LookOnlyInline, Page, apply
+from accounts.models import Domain, Membership, Tenant
+
+
+class _MembershipInline(TabularInline):
+    model = Membership
+    extra = 0
+    autocomplete_fields = ["user"]
+    tab = True
+
+
+class _DomainInline(LookOnlyInline):
+    model = Domain
+    fields = ["name", "is_suspended", "created_at"]
+    readonly_fields = fields
+    per_page = 20
+    tab = True
+
+
+@admin.register(Tenant)
+class TenantAdmin(Page):
+    list_display = ["name", "slug", "parent", "domains_held", "state", "created_at"]
+    list_select_related = ["parent"]
+    list_filter = ["is_suspended"]
+    search_fields = ["name", "slug"]
+    autocomplete_fields = ["parent"]
+    prepopulated_fields = {"slug": ["name"]}
+    fields = ["name", "slug", "parent", "is_suspended"]
+    readonly_fields = ["is_suspended"]
+    inlines = [_DomainInline, _MembershipInline]
+    actions = ["suspend", "resume"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Tenant]:
+        rows: QuerySet[Tenant] = super().get_queryset(request)
+        return rows.annotate(domain_count=Count("domains"))
+
+    @display(description=_("domains"), ordering="domain_count")
+    def domains_held(self, tenant: Tenant) -> int:
+        return int(getattr(tenant, "domain_count", 0))
+
+    @display(description=_("state"), label={_("suspended"): "danger", _("active"): "info"})
+    def state(self, tenant: Tenant) -> Any:
+        return _("suspended") if tenant.is_suspended else _("active")
+
+    @admin.action(description=_("Suspend: no mail, no logins"), permissions=["change"])
+    def suspend(self, request: HttpRequest, rows: QuerySet[Tenant]) -> None:
+        apply(request, rows, directory.suspend_tenant, "suspended")
+
+    @admin.action(description=_("Resume"), permissions=["change"])
+    def resume(self, request: HttpRequest, rows: QuerySet[Tenant]) -> None:
+        apply(
+            request,
+            rows,
+            lambda each: directory.suspend_tenant(each, is_suspended=False),
+            "resumed",
+        )
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        super().save_related(request, form, formsets, change)
+        directory.touch()

@@ -1,0 +1,74 @@
+"""Users in the admin: persons on the web. The owner of a mailbox gets its password there."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
+from django.contrib.auth.models import Group
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+from unfold.admin import TabularInline
+from unfold.decorators import display
+from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
+
+from accounts import directory
+from accounts.admin.pages import Page
+from accounts.models import Membership, User
+
+admin.site.unregister(Group)
+
+
+class _MembershipInline(TabularInline):
+    model = Membership
+    extra = 0
+    autocomplete_fields = ["tenant"]
+    tab = True
+
+
+@admin.register(User)
+class UserAdmin(DjangoUserAdmin, Page):  # type: ignore[type-arg]
+    form = UserChangeForm
+    add_form = UserCreationForm
+    change_password_form = AdminPasswordChangeForm
+    list_display = ["username", "full_name", "kind", "is_active", "last_login"]
+    list_filter = ["is_superuser", "is_staff", "is_active"]
+    list_select_related = ["mailbox"]
+    search_fields = ["username", "full_name"]
+    ordering = ["username"]
+    filter_horizontal = []
+    readonly_fields = ["last_login", "created_at"]
+    fieldsets = [
+        (None, {"fields": ["username", "full_name", "password"]}),
+        (_("May"), {"fields": ["is_active", "is_staff", "is_superuser"]}),
+        (_("Times"), {"fields": ["last_login", "created_at"]}),
+    ]
+    add_fieldsets = [
+        (None, {"classes": ["wide"], "fields": ["username", "password1", "password2"]}),
+    ]
+    inlines = [_MembershipInline]
+
+    @display(description=_("kind"), label={_("admin"): "warning", _("mailbox"): "info"})
+    def kind(self, user: User) -> Any:
+        if user.is_superuser:
+            return _("admin")
+        return _("mailbox") if hasattr(user, "mailbox") else _("person")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
+        rows: QuerySet[User] = super().get_queryset(request)
+        return rows.select_related("mailbox")
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        found = super().get_fieldsets(request, obj)
+        if obj is not None and hasattr(obj, "mailbox"):
+            # Its password is the mailbox's: one set here would open nothing.
+            return [(None, {"fields": ["username", "full_name"]}), *found[1:]]
+        return found
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        names = [*super().get_readonly_fields(request, obj)]
+        return [*names, "username"] if obj is not None and hasattr(obj, "mailbox") else names
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        super().save_related(request, form, formsets, change)
+        directory.touch()
