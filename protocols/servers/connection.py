@@ -329,12 +329,12 @@ class Connection(TwistedProtocol):
 
     def _failure(self, session: Session[Any, Any, Any], event: Any) -> Any:
         """Log the exception being handled and give the reply that tells of it; in any thread."""
-        log.exception("event_failed", event=type(event).__name__, peer=self.peer.address)
+        log.exception("event_failed", command=type(event).__name__, peer=self.peer.address)
         close_old_connections()
         try:
             return session.failed(event)
         except Exception:
-            log.exception("failed_failed", event=type(event).__name__)
+            log.exception("failed_failed", command=type(event).__name__)
             self._runtime.way_back.post(self.abort)
             return None
 

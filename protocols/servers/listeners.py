@@ -30,7 +30,10 @@ class CannotListen(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """`make` is "module:function" and gives a connection its conversation and session."""
+    """`make` is "module:function" and gives a connection its conversation and session.
+
+    The web has none: `protocols.servers.web` makes its factories.
+    """
 
     name: str
     service: str
@@ -47,6 +50,7 @@ _MX = "protocols.servers.smtp:make_mx"
 _SUBMISSION = "protocols.servers.smtp:make_submission"
 _IMAP = "protocols.servers.imap:make_imap"
 _POP3 = "protocols.servers.pop3:make_pop3"
+_WEB = ""
 
 LISTENERS = (
     Listener("mx", "mx", "smtp_port", _MX, _SMTP_FULL),
@@ -56,8 +60,10 @@ LISTENERS = (
     Listener("imaps", "imap", "imaps_port", _IMAP, implicit_tls=True),
     Listener("pop3", "pop3", "pop3_port", _POP3, _POP3_FULL),
     Listener("pop3s", "pop3", "pop3s_port", _POP3, implicit_tls=True),
+    Listener("web", "web", "web_port", _WEB),
+    Listener("webs", "web", "webs_port", _WEB, implicit_tls=True),
 )
-SERVICES = ("mx", "submission", "imap", "pop3")
+SERVICES = ("mx", "submission", "imap", "pop3", "web")
 
 
 def make_of(service: str) -> Make:
@@ -73,23 +79,33 @@ def open_socket(address: str, port: int, *, shared: bool = False) -> socket.sock
 
     Raises CannotListen.
     """
+    sock = bind_socket(address, port, shared=shared)
+    try:
+        # Accepted sockets inherit these, which saves system calls for each of them.
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        if hasattr(socket, "TCP_KEEPIDLE"):
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, KEEPALIVE_IDLE)
+        sock.listen(BACKLOG)
+        sock.setblocking(False)
+    except OSError as error:
+        sock.close()
+        raise CannotListen(f"Cannot listen on {address}:{port}: {_reason(error)}.") from error
+    return sock
+
+
+def bind_socket(address: str, port: int, *, shared: bool) -> socket.socket:
+    """A socket that has the port and does not listen yet; raises CannotListen."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     sock = socket.socket(family, socket.SOCK_STREAM)
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if shared:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        # Accepted sockets inherit these, which saves system calls for each of them.
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        if hasattr(socket, "TCP_KEEPIDLE"):
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, KEEPALIVE_IDLE)
         sock.bind((address, port))
-        sock.listen(BACKLOG)
-        sock.setblocking(False)
     except OSError as error:
         sock.close()
-        raise CannotListen(f"cannot listen on {address}:{port}: {_reason(error)}") from error
+        raise CannotListen(f"Cannot listen on {address}:{port}: {_reason(error)}.") from error
     return sock
 
 
@@ -135,8 +151,8 @@ class Refusal(TwistedProtocol):
         self.transport.loseConnection()
 
 
-def listen(runtime: Runtime, sock: socket.socket, listener: Listener) -> Any:
+def listen(reactor: Any, sock: socket.socket, factory: Any) -> Any:
     """Accept on an open socket; returns Twisted's port."""
-    port = runtime.reactor.adoptStreamPort(sock.fileno(), sock.family, Door(runtime, listener))
+    port = reactor.adoptStreamPort(sock.fileno(), sock.family, factory)
     sock.close()
     return port

@@ -11,7 +11,7 @@ from django.conf import settings
 from twisted.internet import reactor as _reactor
 from twisted.internet.threads import blockingCallFromThread
 
-from protocols.servers.listeners import LISTENERS, listen, open_socket
+from protocols.servers.listeners import LISTENERS, Door, listen, open_socket
 from protocols.servers.runtime import Runtime
 from protocols.servers.threads import SessionPool
 from protocols.servers.tls import TlsServer, certificate_files
@@ -55,7 +55,7 @@ class RealVenue:
         self.runtime = Runtime(reactor, tls_server(), pool=SessionPool(4))
         sock = open_socket("127.0.0.1", 0)
         self.address = sock.getsockname()
-        self._port = on_reactor(listen, self.runtime, sock, listener)
+        self._port = on_reactor(listen, reactor, sock, Door(self.runtime, listener))
         self._is_tls = scene.is_tls
         self._wires: list[RealWire] = []
         self.clock = Clock()
