@@ -1,6 +1,7 @@
 """Mail on its way out: what is due is claimed, carried, settled, and reported where it failed."""
 
 import threading
+import time
 
 from django.conf import settings
 
@@ -8,7 +9,7 @@ from delivery.outbound.drain import STOP_PATIENCE, Drain
 from delivery.transport.loop import Setting
 from delivery.transport.mx import Routing
 
-__all__ = ["Drain", "drain", "setting", "stop"]
+__all__ = ["Drain", "drain", "last_turn", "setting", "stop"]
 
 _lock = threading.Lock()
 _drain: Drain | None = None
@@ -29,6 +30,11 @@ def stop(patience: float = STOP_PATIENCE) -> None:
         made = _drain
     if made is not None:
         made.stop(patience)
+
+
+def last_turn() -> float:
+    """When, on the monotonic clock, sending last went round; now, while there is nothing to do."""
+    return _drain.last_turn if _drain is not None else time.monotonic()
 
 
 def setting() -> Setting:

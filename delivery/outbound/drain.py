@@ -83,6 +83,12 @@ class Drain:
         self._last_key = 0
         self._ended: list[Ended] = []
         self._renew_at = 0.0
+        self._last_turn: float | None = None
+
+    @property
+    def last_turn(self) -> float:
+        """When the work last went round; now, while nobody is at it."""
+        return self._last_turn or time.monotonic()
 
     def run(self) -> bool:
         """Work until nothing is due or under way; False where another thread is already at it."""
@@ -93,6 +99,7 @@ class Drain:
                 close_old_connections()
                 self._work()
             finally:
+                self._last_turn = None
                 self._running.release()
                 close_old_connections()
             # Somebody may have asked for a look while this thread was ending.
@@ -111,6 +118,7 @@ class Drain:
     def _work(self) -> None:
         ends_at = time.monotonic() + DRAIN_SPAN
         while True:
+            self._last_turn = time.monotonic()
             claimed = 0
             if not self._is_stopping and time.monotonic() < ends_at:
                 claimed = self._guarded(self._claim)
