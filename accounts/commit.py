@@ -22,7 +22,7 @@ import threading
 import time
 import uuid
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -35,9 +35,10 @@ from django.utils import timezone
 
 from accounts import blobs, effects
 from accounts.blobs import Adopted, OutOfSpace, Place, Spool
+from accounts.counters import FolderState, MailboxState
 from accounts.inserts import PendingRow, insert_rows
 from accounts.models import Blob, CommitMark, Segment
-from accounts.rows import FolderGone, FolderState, MailboxGone, MailboxState, Rows
+from accounts.rows import FolderGone, MailboxGone, Rows
 
 __all__ = [
     "CommitUnavailable",
@@ -264,9 +265,9 @@ class _Attempt:
         verdicts: list[tuple[Any, BaseException | None]] = []
         with transaction.atomic(durable=True):
             # First of all, so that a commit still under way under this mark stops us here.
-            CommitMark.objects.bulk_create([CommitMark(id=self._mark, created_at=timezone.now())])
+            _leave_mark(self._mark)
             stored = _insert_blobs(self._items)
-            rows = Rows()
+            rows = Rows(is_alone=len(self._items) == 1)
             rows.load(
                 (key for item in self._items for key in item.unit.mailbox_ids),
                 (key for item in self._items for key in item.unit.folder_ids),
@@ -278,7 +279,9 @@ class _Attempt:
                     rows.finish_unit()
                 except (OperationalError, InterfaceError):
                     raise
-                except Exception as error:  # noqa: BLE001 it is the Future's to raise
+                except Exception as error:
+                    if len(self._items) == 1:
+                        raise
                     rows.fail_unit(error)
                     verdicts.append((None, error))
                     if blob is not None:
@@ -308,6 +311,23 @@ class _Attempt:
         return self._outcome
 
 
+def _leave_mark(mark: uuid.UUID) -> None:
+    key = CommitMark._meta.pk
+    assert key is not None
+    insert_rows(
+        CommitMark,
+        ("id", "created_at"),
+        [
+            PendingRow(
+                (
+                    key.get_db_prep_value(mark, connection),
+                    connection.ops.adapt_datetimefield_value(timezone.now()),
+                )
+            )
+        ],
+    )
+
+
 _BLOB = ("segment_id", "offset", "length", "created_at")
 
 
@@ -320,10 +340,12 @@ def _blob(segment_id: int, offset: int, length: int, created_at: datetime) -> Bl
 def _insert_blobs(items: Sequence[_Item]) -> list[Blob | None]:
     """Rows for the batch's octets, which are durable already; a fresh instance for each item."""
     adopted = [item.adopted for item in items if item.adopted is not None]
-    segments = iter(
+    segments: Iterator[Segment] = iter(
         Segment.objects.bulk_create(
             Segment(name=each.name, is_sealed=True, size=each.size) for each in adopted
         )
+        if adopted
+        else ()
     )
     now = timezone.now()
     stored_now = connection.ops.adapt_datetimefield_value(now)

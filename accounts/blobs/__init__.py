@@ -1,7 +1,8 @@
 """Octets of mail in append-only segments: durable before any row points at them."""
 
+from accounts.blobs.garbage import Collected, backup_running, collect_garbage, leftovers
 from accounts.blobs.place import BlobMissing, OutOfSpace, Place, directory
-from accounts.blobs.reading import forget_files, read, read_many, view
+from accounts.blobs.reading import checked_read, forget_files, read, read_many, view
 from accounts.blobs.segments import (
     Adopted,
     adopt,
@@ -22,15 +23,20 @@ def reset() -> None:
 __all__ = [
     "Adopted",
     "BlobMissing",
+    "Collected",
     "OutOfSpace",
     "Place",
     "Spool",
     "adopt",
     "append",
+    "backup_running",
+    "checked_read",
     "close_segment",
+    "collect_garbage",
     "directory",
     "forget_files",
     "forget_segment",
+    "leftovers",
     "read",
     "read_many",
     "reset",

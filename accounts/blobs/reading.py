@@ -8,10 +8,11 @@ import errno
 import mmap
 import os
 import threading
+import zlib
 from collections import OrderedDict
 from collections.abc import Sequence
 
-from accounts.blobs.place import BlobMissing, Place, directory
+from accounts.blobs.place import HEADER, MAGIC, PLAIN, BlobMissing, Place, directory
 from accounts.models import Blob, Segment
 
 OPEN_FILES = 256
@@ -142,6 +143,23 @@ def read_many(places: Sequence[Place]) -> list[bytes]:
             begin = places[index].offset - first.offset
             found[index] = data[begin : begin + places[index].length]
     return found
+
+
+def checked_read(place: Place) -> bytes:
+    """The octets of a blob, proved by its record's header; BlobMissing says what is wrong."""
+    where = f"the record at {place.offset} of segment {place.segment_id}"
+    if place.offset < HEADER.size:
+        raise BlobMissing(f"{where} has no room for its header")
+    data = _read_once(place, -HEADER.size, HEADER.size + place.length)
+    magic, codec, length, crc = HEADER.unpack_from(data)
+    payload = data[HEADER.size :]
+    if magic != MAGIC or codec != PLAIN:
+        raise BlobMissing(f"{where} does not begin with a header we know")
+    if length != place.length:
+        raise BlobMissing(f"{where} holds {length} octets where its row says {place.length}")
+    if zlib.crc32(payload) != crc:
+        raise BlobMissing(f"{where} is damaged: its checksum differs")
+    return payload
 
 
 def view(place: Place) -> memoryview:

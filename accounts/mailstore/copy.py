@@ -11,15 +11,15 @@ from dataclasses import dataclass
 from django.db import connection
 
 from accounts import commit
-from accounts.key_lists import list_sql
+from accounts.counters import FolderState
 from accounts.mailstore.expunge import remove_entries
 from accounts.mailstore.flags import Flag, keyword_bits
 from accounts.mailstore.locked import locked_folder, mailbox_of
 from accounts.mailstore.quota import require_room
 from accounts.mailstore.refusals import NoSuchFolder
-from accounts.mailstore.uids import chunked, in_uids, is_range
+from accounts.mailstore.uids import chunked, in_uids, uids_sql
 from accounts.models import Blob, Change, Entry
-from accounts.rows import FolderState, Rows
+from accounts.rows import Rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,11 +110,7 @@ def copy_entries(
     first = target.take_uids(len(uids))
     modseq = rows.changed(target, Change.Kind.APPENDED)
     table = Entry._meta.db_table
-    if is_range(uids):
-        condition, chosen = "uid BETWEEN %s AND %s", [uids[0], uids[-1]]
-    else:
-        subquery, chosen = list_sql(uids)
-        condition = f"uid IN ({subquery})"
+    condition, chosen = uids_sql(uids)
     with connection.cursor() as cursor:
         cursor.execute(
             f"INSERT INTO {table}"  # noqa: S608

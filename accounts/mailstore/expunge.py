@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from django.db.models import F
 
 from accounts import commit
+from accounts.counters import FolderState
 from accounts.mailstore.flags import Flag
 from accounts.mailstore.locked import locked_folder, mailbox_of
 from accounts.mailstore.uids import chunked, in_uids, sequence_set
 from accounts.models import Blob, Change, Entry, Vanished
-from accounts.rows import FolderState, Rows
+from accounts.rows import Rows
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from django.db.models import QuerySet
 from django.db.models.functions import Substr
 
 from accounts import commit
+from accounts.counters import INBOX, FolderState
 from accounts.mailstore.copy import copy_entries, count_in
 from accounts.mailstore.expunge import remove_entries
 from accounts.mailstore.locked import locked_folder
@@ -29,7 +30,7 @@ from accounts.mailstore.refusals import (
     TooManyFolders,
 )
 from accounts.models import Blob, Change, Entry, Folder, Mailbox, Subscription, Vanished
-from accounts.rows import INBOX, FolderState, Rows
+from accounts.rows import Rows
 
 __all__ = [
     "BadFolderName",

@@ -1,14 +1,21 @@
 """Find the folder a request is about: first without a lock, then under its mailbox's."""
 
+from functools import lru_cache
+
+from accounts.counters import FolderState
 from accounts.mailstore.refusals import NoSuchFolder
 from accounts.models import Folder
-from accounts.rows import FolderGone, FolderState, Rows
+from accounts.rows import FolderGone, Rows
 
 _GONE = "The folder no longer exists."
 
 
+@lru_cache(10_000)
 def mailbox_of(folder_id: int) -> int:
-    """The mailbox to lock before touching a folder. NoSuchFolder."""
+    """The mailbox to lock before touching a folder. NoSuchFolder.
+
+    Remembered: a folder never changes its mailbox, and its key is never given to another.
+    """
     found = Folder.objects.values_list("mailbox_id", flat=True).filter(pk=folder_id).first()
     if found is None:
         raise NoSuchFolder(_GONE)

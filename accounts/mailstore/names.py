@@ -6,8 +6,8 @@ whatever the case it came in (RFC 9051 §5.1).
 
 import unicodedata
 
+from accounts.counters import INBOX
 from accounts.mailstore.refusals import BadFolderName
-from accounts.rows import INBOX
 
 SEPARATOR = "/"
 # PostgreSQL indexes keys of up to 2,704 octets.

@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from accounts.counters import MailboxState
 from accounts.mailstore.refusals import OverQuota
 from accounts.models import Mailbox
-from accounts.rows import MailboxGone, MailboxState
+from accounts.rows import MailboxGone
 
 
 @dataclass(frozen=True, slots=True)

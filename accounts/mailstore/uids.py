@@ -1,10 +1,11 @@
 """Sets of UIDs: bounded chunks for long commands, conditions for queries, sequence-sets to keep."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 from django.db.models import Q
 
-from accounts.key_lists import listed
+from accounts.key_lists import list_sql, listed
 
 # No write transaction but COPY is longer than this many rows.
 CHUNK = 2000
@@ -45,3 +46,11 @@ def sequence_set(uids: Sequence[int]) -> str:
         parts.append(str(uids[at]) if at == end else f"{uids[at]}:{uids[end]}")
         at = end + 1
     return ",".join(parts)
+
+
+def uids_sql(uids: Sequence[int]) -> tuple[str, list[Any]]:
+    """`in_uids` for statements by hand: a condition on the column `uid`, and its parameters."""
+    if is_range(uids):
+        return "uid BETWEEN %s AND %s", [uids[0], uids[-1]]
+    subquery, parameters = list_sql(uids)
+    return f"uid IN ({subquery})", parameters

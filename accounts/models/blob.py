@@ -10,6 +10,9 @@ class Segment(models.Model):
     is_sealed = models.BooleanField(default=False)
     size = models.BigIntegerField(default=0, help_text="Octets, known once sealed.")
     created_at = models.DateTimeField(auto_now_add=True)
+    retired_at = models.DateTimeField(
+        null=True, help_text="When nothing was left in it; the file goes a day later."
+    )
 
     def __str__(self) -> str:
         return self.name
@@ -18,7 +21,7 @@ class Segment(models.Model):
 class Blob(models.Model):
     """A run of octets in a segment. It is dead once no foreign key of any model points at it."""
 
-    segment = models.ForeignKey(Segment, models.PROTECT, related_name="blobs")
+    segment = models.ForeignKey(Segment, models.PROTECT, related_name="blobs", db_index=False)
     offset = models.BigIntegerField(help_text="Of the record's payload, in octets.")
     length = models.BigIntegerField(help_text="Octets of the payload as stored.")
     created_at = models.DateTimeField()

@@ -12,7 +12,9 @@ class Change(models.Model):
         VANISHED = "vanished"
         FOLDER = "folder"
 
-    mailbox = models.ForeignKey("accounts.Mailbox", models.CASCADE, related_name="+")
+    mailbox = models.ForeignKey(
+        "accounts.Mailbox", models.CASCADE, related_name="+", db_index=False
+    )
     folder = models.ForeignKey("accounts.Folder", models.SET_NULL, null=True, related_name="+")
     kind = models.CharField(max_length=10, choices=Kind.choices)
     modseq = models.BigIntegerField()

@@ -10,7 +10,9 @@ class Folder(models.Model):
     Counters are kept by `accounts.mailstore` alone, under the lock of the Mailbox row.
     """
 
-    mailbox = models.ForeignKey("accounts.Mailbox", models.CASCADE, related_name="folders")
+    mailbox = models.ForeignKey(
+        "accounts.Mailbox", models.CASCADE, related_name="folders", db_index=False
+    )
     name = models.CharField(_("name"), max_length=1000)
     special_use = models.CharField(
         _("special use"), max_length=16, blank=True, help_text=_("RFC 6154, e.g. \\Sent.")
@@ -51,7 +53,9 @@ class FolderSnapshot(models.Model):
 class Subscription(models.Model):
     """A subscribed name. It may outlive its folder (RFC 9051 §6.3.7)."""
 
-    mailbox = models.ForeignKey("accounts.Mailbox", models.CASCADE, related_name="subscriptions")
+    mailbox = models.ForeignKey(
+        "accounts.Mailbox", models.CASCADE, related_name="subscriptions", db_index=False
+    )
     name = models.CharField(max_length=1000)
 
     class Meta:

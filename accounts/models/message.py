@@ -39,7 +39,9 @@ class Entry(models.Model):
     n-th keyword.
     """
 
-    folder = models.ForeignKey("accounts.Folder", models.CASCADE, related_name="entries")
+    folder = models.ForeignKey(
+        "accounts.Folder", models.CASCADE, related_name="entries", db_index=False
+    )
     message = models.ForeignKey(Message, models.PROTECT, related_name="entries")
     uid = models.BigIntegerField()
     flags = models.SmallIntegerField(default=0)
@@ -60,7 +62,9 @@ class Entry(models.Model):
 class Vanished(models.Model):
     """UIDs that left a folder at one MODSEQ, as a sequence-set ("3:5,9")."""
 
-    folder = models.ForeignKey("accounts.Folder", models.CASCADE, related_name="vanished")
+    folder = models.ForeignKey(
+        "accounts.Folder", models.CASCADE, related_name="vanished", db_index=False
+    )
     modseq = models.BigIntegerField()
     uids = models.TextField()
 
