@@ -125,10 +125,10 @@ class Door(Factory):
 
     noisy = False
 
-    def __init__(self, runtime: Runtime, listener: Listener) -> None:
+    def __init__(self, runtime: Runtime, listener: Listener, make: Make | None = None) -> None:
         self._runtime = runtime
         self._listener = listener
-        self._make = make_of(listener.name)
+        self._make = make or make_of(listener.name)
 
     def buildProtocol(self, addr: IAddress | None) -> TwistedProtocol:
         address: Any = addr
