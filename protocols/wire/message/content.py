@@ -12,7 +12,8 @@ Params: TypeAlias = tuple[tuple[bytes, bytes], ...]
 VALUE_LIMIT = 64 * 1024
 PARAM_LIMIT = 200
 
-_TYPE = re.compile(rb"\s*+([^\s/;,=\"<>()@]++)\s*+/\s*+([^\s/;,=\"<>()@]++)")
+_TYPE_TOKEN = rb"([^\x00-\x20\x7f-\xff/;,=\"<>()@]++)"
+_TYPE = re.compile(rb"\s*+" + _TYPE_TOKEN + rb"\s*+/\s*+" + _TYPE_TOKEN)
 _TOKEN = re.compile(rb"\s*+([^\s;=\"]++)")
 _GAP = re.compile(rb"[\s;]*+")
 _PARAM = re.compile(

@@ -19,6 +19,7 @@ from protocols.wire.message.content import parse_content_type, parse_disposition
         (b"a/b; no value; x=y; =z; w=", b"a/b", ((b"x", b"y"), (b"w", b""))),
         (b'a/b; x="y"garbage; z=1', b"a/b", ((b"x", b"y"), (b"z", b"1"))),
         (b"a/b; t*0*=u''%20; t*1=b", b"a/b", ((b"t*0*", b"u''%20"), (b"t*1", b"b"))),
+        (b"message/rfc822\0; x=y", b"message/rfc822", ((b"x", b"y"),)),
         (b"a/b; x=y (never closed", b"a/b", ((b"x", b"y (never closed"),)),
     ],
 )
