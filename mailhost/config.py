@@ -66,7 +66,7 @@ Port = Annotated[int, Field(ge=1, le=65535)]
 
 SECRETS = ("secret_key", "database_url", "redis_url")
 # Names under our prefix that are no settings: they steer the tests and measurements.
-_NO_SETTINGS = ("CONFIG", "TEST_", "REQUIRE_PARTNERS", "PROOF_", "BENCH_")
+_NO_SETTINGS = ("CONFIG", "TEST_", "REQUIRE_PARTNERS", "PROOF", "BENCH_")
 
 
 class ConfigError(Exception):

@@ -82,6 +82,7 @@ def configure(settings: Mapping[str, Any]) -> None:
             "loggers": {
                 "django.server": {"level": "WARNING"},
                 "celery.app.trace": {"level": "WARNING"},
+                "celery.worker.strategy": {"level": "WARNING"},
                 "celery.beat": {"level": "WARNING"},
             },
         }

@@ -27,7 +27,8 @@ def _secret_key() -> str:
         return MAILHOST.secret_key
     path = HOME / "keys" / "secret-key"
     if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        for directory in (HOME, path.parent):
+            directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         draft = path.with_suffix(f".{os.getpid()}")
         draft.touch(0o600)
         draft.write_text(secrets.token_urlsafe(50))

@@ -34,13 +34,15 @@ _libc = ctypes.CDLL(None, use_errno=True)
 class Program:
     """What to run; `stop_seconds` is how long it may take to end after SIGTERM.
 
-    The others lean on a foundation, so it is started first and stopped last.
+    The others lean on a foundation, so it is started first and stopped last. What a quiet program
+    says goes to its log file alone.
     """
 
     name: str
     command: Sequence[str]
     stop_seconds: float = 20.0
     is_foundation: bool = False
+    is_quiet: bool = False
     environment: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -51,7 +53,7 @@ class Child:
         self.program = program
         self._home = home
         self._workdir = workdir
-        self._log = _open_log(home / "logs" / f"{program.name}.log", program.name)
+        self._log = _open_log(home / "logs" / f"{program.name}.log", program)
         self._pause = FIRST_PAUSE
         self._started_at = 0.0
         self._start_at = 0.0
@@ -191,16 +193,17 @@ def _die_with(parent: int) -> Callable[[], None]:
     return arrange
 
 
-def _open_log(path: Path, name: str) -> logging.Logger:
+def _open_log(path: Path, program: Program) -> logging.Logger:
     """Lines go to a file that is turned over, and with the program's name to standard error."""
-    logger = logging.getLogger(f"mailhost.up.{name}")
+    logger = logging.getLogger(f"mailhost.up.{program.name}")
     logger.propagate = False
     logger.setLevel(logging.INFO)
     logger.handlers.clear()
     file = RotatingFileHandler(path, maxBytes=LOG_SIZE, backupCount=LOG_FILES)
     file.setFormatter(logging.Formatter("%(message)s"))
-    screen = logging.StreamHandler(sys.stderr)
-    screen.setFormatter(logging.Formatter(f"{name:>6} │ %(message)s"))
     logger.addHandler(file)
-    logger.addHandler(screen)
+    if not program.is_quiet:
+        screen = logging.StreamHandler(sys.stderr)
+        screen.setFormatter(logging.Formatter(f"{program.name:>6} │ %(message)s"))
+        logger.addHandler(screen)
     return logger

@@ -39,7 +39,11 @@ def healthz(request: HttpRequest) -> HttpResponse:
 def readyz(request: HttpRequest) -> HttpResponse:
     """200 when nothing is missing, else 503 with the names of what is."""
     missing = missing_parts()
-    return JsonResponse({"ready": not missing, "missing": missing}, status=503 if missing else 200)
+    status = 503 if missing else 200
+    response = JsonResponse({"ready": not missing, "missing": missing}, status=status)
+    # Django would log every 5xx as an error; "not yet" is an answer.
+    response._has_been_logged = True  # type: ignore[attr-defined]
+    return response
 
 
 def missing_parts() -> list[str]:

@@ -60,6 +60,7 @@ class Command(BaseCommand):
         supervisor = Supervisor(_programs(home), home, settings.BASE_DIR)
         supervisor.run(is_ready=_is_ready, when_ready=lambda: self._say(text))
         os.close(held)
+        self._say("  Mailhost has stopped.")
 
     def _say(self, text: str) -> None:
         self.stdout.write(text)
@@ -133,11 +134,13 @@ def _programs(home: Path) -> list[Program]:
         Program(
             "worker",
             [
-                *(python, "-m", "celery", "-A", "mailhost", "worker"),
+                *(python, "-m", "celery", "--quiet", "-A", "mailhost", "worker"),
                 *("--pool=threads", "-B", "--schedule", str(home / "run" / "beat-schedule")),
                 *("--loglevel", "INFO", "--without-gossip", "--without-mingle"),
             ],
             stop_seconds=WORKER_STOP_SECONDS,
+            # Whoever tries this out as root has been told so by the system already.
+            environment={"PYTHONWARNINGS": "ignore:You're running the worker with superuser"},
         ),
     ]
     if not settings.MAILHOST.redis_url:
@@ -151,6 +154,7 @@ def _programs(home: Path) -> list[Program]:
                     *("--appendonly", "yes", "--save", "", "--daemonize", "no"),
                 ],
                 is_foundation=True,
+                is_quiet=True,
             )
         )
     return programs

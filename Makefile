@@ -1,0 +1,85 @@
+# What people and CI run. A fresh Debian needs python3, python3-venv and make; everything else is
+# fetched once into .boot (uv) and .venv (the locked environment).
+
+PYTHON ?= python3
+UV_VERSION := 0.13.9
+VENV := .venv
+RUN := $(VENV)/bin/python
+STAMP := $(VENV)/.synced
+ARGS ?=
+
+# uv takes the Python that is here and never downloads one.
+export UV_PYTHON_DOWNLOADS := never
+export UV_PROJECT_ENVIRONMENT := $(VENV)
+
+# Tools that read the settings must not leave a home behind.
+TOOL_HOME = MAILHOST_HOME=$$(mktemp -d)
+
+.DEFAULT_GOAL := help
+.PHONY: help up test partners check format lint types contracts migrations docs-check proof bench docs clean
+
+help:
+	@echo "make up        run the whole platform here (ARGS=\"--home DIR\" passes arguments on)"
+	@echo "make test      run the suite"
+	@echo "make partners  install the programs the suite can test against (root, Debian)"
+	@echo "make check     format, lint, types, import contracts, migrations, docs, then the suite"
+	@echo "make proof     the long tests: stress, kill -9, fuzz"
+	@echo "make bench     ours and Postfix+Dovecot side by side"
+	@echo "make docs      renew what is generated in docs/"
+	@echo "make clean     remove what the other targets made, but never a home"
+
+.boot/bin/uv:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "Mailhost needs Python 3.11 or newer; $(PYTHON) is older." >&2; exit 1; }
+	@$(PYTHON) -m venv .boot \
+	  || { echo "python3-venv is missing: apt-get install python3-venv" >&2; rm -rf .boot; exit 1; }
+	@.boot/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+
+$(STAMP): .boot/bin/uv pyproject.toml uv.lock
+	@.boot/bin/uv sync --frozen --quiet -p .boot/bin/python
+	@touch $@
+
+up: $(STAMP)
+	@exec $(RUN) manage.py up $(ARGS)
+
+test: $(STAMP)
+	@$(RUN) -m pytest -n auto $(ARGS)
+
+# RUNLEVEL=1 keeps the packages from starting their servers: the tests start their own.
+partners: $(STAMP)
+	@apt-get update -qq
+	@RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+	  $$($(RUN) -c 'from tests.partners.presence import PACKAGES as P; print(*{n for v in P.values() for n in v.split()})')
+
+check: format lint types contracts migrations docs-check test
+
+format: $(STAMP)
+	@$(RUN) -m ruff format --check .
+
+lint: $(STAMP)
+	@$(RUN) -m ruff check .
+
+types: $(STAMP)
+	@$(TOOL_HOME) $(RUN) -m mypy mailhost accounts delivery protocols
+
+contracts: $(STAMP)
+	@$(TOOL_HOME) $(VENV)/bin/lint-imports
+
+migrations: $(STAMP)
+	@$(TOOL_HOME) $(RUN) manage.py makemigrations --check --dry-run
+
+docs-check: $(STAMP)
+	@$(TOOL_HOME) $(RUN) docs/generate.py --check
+
+docs: $(STAMP)
+	@$(TOOL_HOME) $(RUN) docs/generate.py
+
+proof: $(STAMP)
+	@MAILHOST_PROOF=1 $(RUN) -m pytest tests/proof $(ARGS)
+
+bench: $(STAMP)
+	@$(RUN) -m bench.run $(ARGS)
+
+clean:
+	@rm -rf .boot $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis htmlcov .coverage*
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
