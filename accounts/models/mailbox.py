@@ -19,7 +19,7 @@ class Mailbox(models.Model):
         _("quota"), default=0, help_text=_("Octets; 0 means unlimited.")
     )
     used_bytes = models.BigIntegerField(_("used"), default=0, editable=False)
-    highest_modseq = models.BigIntegerField(default=0, editable=False)
+    highest_modseq = models.BigIntegerField(default=1, editable=False)
     next_uidvalidity = models.BigIntegerField(default=1, editable=False)
     full_since = models.DateTimeField(_("full since"), null=True, blank=True, editable=False)
     is_suspended = models.BooleanField(_("suspended"), default=False)

@@ -1,14 +1,8 @@
-"""Tagged answers that all groups of commands give: done, refused, and those of a Future."""
-
-from collections.abc import Callable
-from concurrent.futures import Future
-from typing import TypeVar
+"""Tagged answers that all groups of commands give: done, refused, senseless."""
 
 from accounts.commit import CommitUnavailable, OutOfSpace
 from accounts.mailstore import refusals
 from protocols.wire.imap.responses import Bye, Tagged
-
-ResultT = TypeVar("ResultT")
 
 # RFC 5530 §3, RFC 9208 §4.4.
 _CODES: tuple[tuple[type[Exception], bytes], ...] = (
@@ -53,17 +47,3 @@ def refused(tag: bytes, error: Exception, *, try_create: bool = False) -> Tagged
         return no(tag, "There is no such folder.", code=b"TRYCREATE")
     code = next((code for kind, code in _CODES if isinstance(error, kind)), b"")
     return no(tag, str(error), code=code)
-
-
-def then(future: Future[ResultT], answer: Callable[[Future[ResultT]], Tagged]) -> Future[Tagged]:
-    """The answer that `answer` makes of a Future, in whatever thread resolves it."""
-    promised: Future[Tagged] = Future()
-
-    def resolve(done: Future[ResultT]) -> None:
-        try:
-            promised.set_result(answer(done))
-        except Exception as error:  # noqa: BLE001 (the shell logs it and answers SERVERBUG)
-            promised.set_exception(error)
-
-    future.add_done_callback(resolve)
-    return promised

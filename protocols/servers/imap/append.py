@@ -1,16 +1,19 @@
 """APPEND: a message from the client, spooled as it comes (RFC 3501 §6.3.11, RFC 4315)."""
 
 from concurrent.futures import Future
+from functools import partial
 
 from django.conf import settings
 
 from accounts.blobs import OutOfSpace, Spool
+from accounts.commit import CommitUnavailable
 from accounts.mailstore import append, folders, quota
 from accounts.mailstore.append import Appended
 from accounts.mailstore.flags import MAX_KEYWORDS
-from accounts.mailstore.refusals import NoSuchFolder
-from protocols.servers.imap.answers import no, ok, refused, then
+from accounts.mailstore.refusals import NoSuchFolder, StoreRefusal
+from protocols.servers.imap.answers import no, ok, refused
 from protocols.servers.imap.client import Appending, Client
+from protocols.servers.session import After
 from protocols.wire.imap import commands, responses
 from protocols.wire.imap.responses import Continuation, Reply, Tagged
 
@@ -49,7 +52,7 @@ def take(client: Client, chunk: commands.AppendChunk) -> None:
         appending.spool.discard()
 
 
-def finish(client: Client, command: commands.AppendEnd) -> Tagged | Future[Tagged]:
+def finish(client: Client, command: commands.AppendEnd) -> Tagged | After:
     """Store the message; OK once it is durable."""
     appending, client.appending = client.appending, None
     assert appending is not None
@@ -73,23 +76,31 @@ def finish(client: Client, command: commands.AppendEnd) -> Tagged | Future[Tagge
     except Exception:
         appending.spool.discard()
         raise
-    if client.view is None:
-        return then(future, lambda done: _answer(tag, appending.spool, done))
-    # News of a selected folder take a query, so this thread waits for the commit.
-    answer = _answer(tag, appending.spool, future)
-    return Tagged(
-        tag, answer.status, answer.text, answer.code, client.news(may_expunge=True), answer.closes
-    )
+    return After(_outcome(future, appending.spool), partial(_answer, client, tag))
 
 
-def _answer(tag: bytes, spool: Spool, done: Future[Appended]) -> Tagged:
-    try:
-        appended = done.result()
-    except Exception as error:
-        refusal = refused(tag, error, try_create=True)
-        if refusal is None:
-            raise
-        return refusal
-    finally:
+def _outcome(future: Future[Appended], spool: Spool) -> Future[Appended | Exception]:
+    """What came of it; a refusal is no failure of the Future, for it has an answer."""
+    outcome: Future[Appended | Exception] = Future()
+
+    def settle(done: Future[Appended]) -> None:
         spool.discard()
-    return ok(tag, "Done.", code=responses.append_uid(appended.uidvalidity, (appended.uid,)))
+        error = done.exception()
+        if error is None:
+            outcome.set_result(done.result())
+        elif isinstance(error, StoreRefusal | CommitUnavailable | OutOfSpace):
+            outcome.set_result(error)
+        else:
+            outcome.set_exception(error)
+
+    future.add_done_callback(settle)
+    return outcome
+
+
+def _answer(client: Client, tag: bytes, outcome: Appended | Exception) -> Tagged:
+    if isinstance(outcome, Exception):
+        refusal = refused(tag, outcome, try_create=True)
+        assert refusal is not None
+        return refusal
+    code = responses.append_uid(outcome.uidvalidity, (outcome.uid,))
+    return ok(tag, "Done.", code=code, untagged=client.news(may_expunge=True))

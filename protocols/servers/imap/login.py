@@ -1,20 +1,23 @@
 """Not authenticated state: STARTTLS, LOGIN and AUTHENTICATE (RFC 3501 §6.2), and capabilities."""
 
 from binascii import a2b_base64, b2a_base64
-from concurrent.futures import Future
+from functools import partial
 
 from django.conf import settings
 
 from accounts import login
 from accounts.login import Identity, Login, Refused
-from protocols.servers.imap.answers import bad, no, ok, then
+from protocols.servers.imap.answers import bad, no, ok
 from protocols.servers.imap.client import Client, State
+from protocols.servers.session import After, Later
 from protocols.wire import sasl
 from protocols.wire.imap import commands
 from protocols.wire.imap.responses import Bye, Continuation, Reply, Tagged
 
 # Wrong passwords on one connection before it is closed; the throttle counts across connections.
 MAX_FAILURES = 5
+# Seconds: what a guess costs at least.
+FAILURE_DELAY = 2.0
 
 ALWAYS = ("IMAP4rev1", "LITERAL+", "SASL-IR", "ID", "ENABLE")
 AFTER_LOGIN = (
@@ -22,7 +25,7 @@ AFTER_LOGIN = (
     *("CREATE-SPECIAL-USE", "LIST-EXTENDED", "ESEARCH", "WITHIN"),
 )
 
-Answer = Reply | Future[Tagged]
+Answer = Reply | After
 
 
 def capabilities(client: Client) -> tuple[str, ...]:
@@ -103,29 +106,33 @@ def _step(client: Client, tag: bytes, step: sasl.Step) -> Answer:
 
 def _check(client: Client, tag: bytes, username: str, password: str) -> Answer:
     future = login.check(username, password, service="imap", peer=client.shell.peer.address)
-    return then(future, lambda done: _conclude(client, tag, done.result()))
+    return After(future, partial(_conclude, client, tag))
 
 
-def _conclude(client: Client, tag: bytes, outcome: Login) -> Tagged:
+def _conclude(client: Client, tag: bytes, outcome: Login) -> Tagged | Later:
     match outcome:
         case Identity():
             client.identity = outcome
-            client.failures = 0
             return ok(tag, "Logged in.", code=capability_code(client))
         case Refused(reason="credentials"):
-            client.failures += 1
-            if client.failures >= MAX_FAILURES:
-                client.is_leaving = True
-                farewell = Bye("Too many failed logins.").to_bytes()
-                text = "The name or the password is wrong."
-                return Tagged(tag, "NO", text, b"AUTHENTICATIONFAILED", farewell, closes=True)
-            return no(tag, "The name or the password is wrong.", code=b"AUTHENTICATIONFAILED")
+            return Later(_wrong(client, tag), FAILURE_DELAY)
         case Refused(reason="suspended"):
             return no(tag, "This mailbox is suspended.", code=b"CONTACTADMIN")
         case Refused(reason="throttled"):
-            return no(tag, "Too many failed logins; wait a while.", code=b"UNAVAILABLE")
+            text = "Too many failed logins; wait a while."
+            return Later(no(tag, text, code=b"UNAVAILABLE"), FAILURE_DELAY)
         case _:
             return no(tag, "Logins cannot be checked just now.", code=b"UNAVAILABLE")
+
+
+def _wrong(client: Client, tag: bytes) -> Tagged:
+    client.failures += 1
+    farewell = b""
+    if client.failures >= MAX_FAILURES:
+        client.is_leaving = True
+        farewell = Bye("Too many failed logins.").to_bytes()
+    text = "The name or the password is wrong."
+    return Tagged(tag, "NO", text, b"AUTHENTICATIONFAILED", farewell, closes=bool(farewell))
 
 
 def _privacy_required(tag: bytes) -> Tagged:

@@ -4,9 +4,9 @@ Rules of the file: the table of states is data, taken from the order of RFC 3501
 does stands in the file of its group. A refusal of the store becomes a NO here, in one place.
 """
 
-from collections.abc import Iterator
-from concurrent.futures import Future
-from typing import TypeAlias
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
 
 from accounts.blobs.spool import IN_MEMORY
 from accounts.commit import CommitUnavailable
@@ -16,14 +16,12 @@ from protocols.servers.imap import append, copy, fetch, folders, login, search, 
 from protocols.servers.imap.answers import FOLDER_DELETED, bad, no, ok, refused
 from protocols.servers.imap.client import Client, State
 from protocols.servers.imap.idle import Idler
-from protocols.servers.session import Make, Shell
+from protocols.servers.session import After, Answer, Shell
 from protocols.wire.imap import commands as c
 from protocols.wire.imap import responses
 from protocols.wire.imap.commands import Event
 from protocols.wire.imap.responses import Bye, Push, Reply, Tagged
 from protocols.wire.imap.server import ServerConversation
-
-Answer: TypeAlias = Reply | Future[Tagged] | Iterator[Push | Reply] | None
 
 # Seconds. RFC 3501 §5.4: at least 30 minutes once logged in.
 IDLE_TIMEOUT = 1800.0
@@ -101,7 +99,7 @@ class ImapSession:
         self._client.drop_append()
         self._client.leave_folder()
 
-    def handle(self, event: Event) -> Answer:
+    def handle(self, event: Event) -> Answer[Reply]:
         """Answer an event."""
         if not self._is_allowed(event):
             return bad(event.tag, "Not now.")  # type: ignore[union-attr]
@@ -109,7 +107,12 @@ class ImapSession:
             answer = self._dispatch(event)
         except (StoreRefusal, CommitUnavailable, OSError, FolderGone) as error:
             return self._refusal(event, error)
-        return self._guarded(event, answer) if isinstance(answer, Iterator) else answer
+        match answer:
+            case Iterator():
+                return self._guarded(event, answer)
+            case After(future, then):
+                return After(future, partial(self._guarded_then, event, then))
+        return answer
 
     def _is_allowed(self, event: Event) -> bool:
         return self._client.state in ALLOWED.get(type(event), frozenset(State))
@@ -119,6 +122,14 @@ class ImapSession:
             yield from answer
         except (StoreRefusal, CommitUnavailable, OSError, FolderGone) as error:
             yield self._refusal(event, error)
+
+    def _guarded_then(
+        self, event: Event, then: Callable[[Any], Answer[Reply]], result: Any
+    ) -> Answer[Reply]:
+        try:
+            return then(result)
+        except FolderGone as error:
+            return self._refusal(event, error)
 
     def _refusal(self, event: Event, error: Exception) -> Reply:
         assert not isinstance(event, c.AppendChunk)
@@ -132,7 +143,7 @@ class ImapSession:
             raise error
         return refusal
 
-    def _dispatch(self, event: Event) -> Answer:
+    def _dispatch(self, event: Event) -> Answer[Reply]:
         client = self._client
         match event:
             case c.Invalid(reply=reply):
@@ -217,9 +228,6 @@ class ImapSession:
                 raise AssertionError(f"{type(event).__name__} has no file")
 
 
-def make(shell: Shell) -> tuple[ServerConversation, ImapSession]:
+def make_imap(shell: Shell) -> tuple[ServerConversation, ImapSession]:
     """What a listener makes for each connection."""
     return ServerConversation(), ImapSession(shell)
-
-
-_: Make = make
