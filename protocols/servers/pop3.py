@@ -211,6 +211,8 @@ class Pop3Session:
                 drop.remove(self._deleted)
         except InUse:
             return Err("Another session has taken the mailbox over; nothing was removed", "IN-USE")
+        # Before the answer: a client that logs in again at once must find the lock free.
+        drop.close()
         return Ok(f"{len(self._deleted)} messages removed, goodbye")
 
 
