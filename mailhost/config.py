@@ -9,11 +9,11 @@ import re
 import tomllib
 from datetime import timedelta
 from difflib import get_close_matches
-from ipaddress import IPv4Network, IPv6Network, ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
 from pydantic_settings import (
     BaseSettings,
     NoDecode,
@@ -54,6 +54,10 @@ def _spans(value: Any) -> Any:
     return [parse_span(part) if isinstance(part, str) else part for part in _split(value)]
 
 
+def _address(value: str) -> str:
+    return str(ip_address(value))
+
+
 def _size(value: Any) -> Any:
     return parse_size(value) if isinstance(value, str) else value
 
@@ -82,7 +86,7 @@ class Config(BaseSettings):
 
     home: Path = Path("var")
     hostname: str = "mail.example.test"
-    bind: str = "127.0.0.1"
+    bind: Annotated[str, AfterValidator(_address)] = "127.0.0.1"
     debug: bool = False
     log_format: Literal["auto", "json", "console"] = "auto"
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import secrets
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -87,10 +88,11 @@ INSTALLED_APPS = [
     "accounts",
     "delivery",
     "protocols",
-    "mailhost",
+    "mailhost.apps.MailhostConfig",
 ]
 
 MIDDLEWARE = [
+    "protocols.web.doorway.Doorway",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -123,6 +125,19 @@ TEMPLATES = [
 AUTH_USER_MODEL = "accounts.User"
 PASSWORD_HASHERS = ["accounts.hashers.Argon2idHasher"]
 AUTHENTICATION_BACKENDS = ["accounts.web_login.MailboxBackend", "accounts.web_login.AdminBackend"]
+
+# Where only this machine can reach the web, it is plain HTTP, and secure cookies would be lost.
+_IS_REACHED = not ip_address(MAILHOST.bind).is_loopback or bool(MAILHOST.proxy_networks)
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _IS_REACHED
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+SECURE_HSTS_SECONDS = 31_536_000 if _IS_REACHED else 0
+X_FRAME_OPTIONS = "DENY"
+# The doorway redirects, for it knows loopback and named proxies; Mailhost's own checks stand in for
+# these, and what a domain may be preloaded with is for its owner to say.
+SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W008", "security.W009", "security.W021"]
+if not _IS_REACHED:
+    SILENCED_SYSTEM_CHECKS += ["security.W004", "security.W012", "security.W016"]
 
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", _("English")), ("es", _("Spanish"))]

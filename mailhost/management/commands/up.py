@@ -79,7 +79,11 @@ class Command(BaseCommand):
                 self._refuse(f"Port {port} on {config.bind} {reason}; {setting} names another.")
 
     def _require_sound_settings(self) -> None:
-        errors = [each for each in run_checks() if each.level >= ERROR and not each.is_silenced()]
+        errors = [
+            each
+            for each in run_checks(databases=["default"])
+            if each.level >= ERROR and not each.is_silenced()
+        ]
         if errors:
             self._refuse("\n".join(f"{each.msg} ({each.id})" for each in errors))
 
