@@ -1,0 +1,1 @@
+"""SMTP and submission: what may be said, by server and client, as pure functions of octets."""
