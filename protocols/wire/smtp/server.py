@@ -348,6 +348,10 @@ class ServerConversation:
     def _vrfy(self, argument: str) -> Reply:
         return say.CANNOT_VERIFY if argument else say.VERIFY_WHOM
 
+    def _expn(self, _: str) -> Reply:
+        # RFC 5321 §7.3: who is on a list is nobody's business.
+        return say.NOT_OFFERED
+
     def _help(self, _: str) -> Reply:
         return say.HELP
 
@@ -414,6 +418,7 @@ _VERBS: dict[bytes, Callable[[ServerConversation, str], Event | Reply]] = {
     b"RSET": ServerConversation._rset,
     b"NOOP": ServerConversation._noop,
     b"VRFY": ServerConversation._vrfy,
+    b"EXPN": ServerConversation._expn,
     b"HELP": ServerConversation._help,
     b"QUIT": ServerConversation._quit,
     b"STARTTLS": ServerConversation._starttls,

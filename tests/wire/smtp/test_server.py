@@ -73,7 +73,7 @@ LINES = {
     b"RSET now": "501 5.5.4",
     b"VRFY anna": "252 2.0.0",
     b"VRFY": "501 5.5.4",
-    b"EXPN list": "500 5.5.2",
+    b"EXPN list": "502 5.5.1",
     b"HELP": "214 2.0.0",
     b"QUIT now": "501 5.5.4",
     b"DATA": "503 5.5.1",
