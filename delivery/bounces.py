@@ -218,7 +218,9 @@ def _original_part(original: bytes) -> bytes:
     if len(original) <= RETURN_WHOLE:
         return _part("message/rfc822", original)
     end = original.find(b"\r\n\r\n", 0, RETURN_HEADER)
-    header = original[: end + 2] if end >= 0 else original[:RETURN_HEADER].rpartition(b"\r\n")[0]
+    if end < 0:
+        end = original.rfind(b"\r\n", 0, RETURN_HEADER)
+    header = original[: end + 2] if end >= 0 else b""
     return _part("text/rfc822-headers", header)
 
 

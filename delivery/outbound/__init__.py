@@ -5,7 +5,7 @@ import time
 
 from django.conf import settings
 
-from delivery.outbound.drain import STOP_PATIENCE, Drain
+from delivery.outbound.draining import STOP_PATIENCE, Drain
 from delivery.transport.loop import Setting
 from delivery.transport.mx import Routing
 

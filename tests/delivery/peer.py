@@ -68,6 +68,7 @@ class Peer:
         self.open = 0
         self.most_open = 0
         self.hellos: list[str] = []
+        self.at_gate = 0
 
     def __enter__(self) -> "Peer":
         self._loop = asyncio.new_event_loop()
@@ -103,7 +104,7 @@ class Peer:
         self.most_open = max(self.most_open, self.open)
         try:
             await self._converse(reader, writer, self.connections)
-        except (ConnectionError, asyncio.IncompleteReadError, ssl.SSLError):
+        except (ConnectionError, ssl.SSLError, asyncio.CancelledError):
             pass
         finally:
             self.open -= 1
@@ -171,6 +172,7 @@ class Peer:
                 case MessageEnd(octets=octets):
                     mail.octets += octets
                     if script.gate is not None:
+                        self.at_gate += 1
                         while not script.gate.is_set():
                             await asyncio.sleep(0.01)
                     if script.drops_after_dot:

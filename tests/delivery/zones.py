@@ -49,7 +49,15 @@ class Zones:
 
         self._udp = socketserver.ThreadingUDPServer(("127.0.0.1", 0), Udp)
         self.port = self._udp.server_address[1]
-        self._tcp = socketserver.ThreadingTCPServer(("127.0.0.1", self.port), Tcp)
+        while True:
+            try:
+                self._tcp = socketserver.ThreadingTCPServer(("127.0.0.1", self.port), Tcp)
+                break
+            except OSError:
+                # Somebody has that port for TCP.
+                self._udp.server_close()
+                self._udp = socketserver.ThreadingUDPServer(("127.0.0.1", 0), Udp)
+                self.port = self._udp.server_address[1]
         for server in (self._udp, self._tcp):
             threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         return self

@@ -223,9 +223,10 @@ class Drain:
 
     def _settle(self) -> int:
         """Write down what came back; what cannot be written now waits for the next turn."""
-        ended, self._ended = self._ended, []
-        if not ended:
+        if not self._ended:
             return 0
+        ended = self._ended
+        # Only once this has returned are they forgotten.
         self._ended = self._judge.write(ended, self._clock())
         if self._ended:
             time.sleep(PAUSE_AFTER_FAILURE)
