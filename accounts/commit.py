@@ -451,7 +451,7 @@ def reset() -> None:
     global _committer
     _committer.stop()
     _committer = _Committer()
-    blobs.forget_files()
+    blobs.reset()
 
 
 def _start_afresh() -> None:

@@ -87,11 +87,6 @@ def soon(key: str, action: Action, *, lane: Lane = "nudges") -> None:
     _slots[lane].put(key, action)
 
 
-def reset() -> None:
-    """Let what is pending finish: for tests, whose database goes away between them."""
-    wait_idle()
-
-
 def wait_idle(timeout: float = 5.0) -> bool:
     """Wait until nothing is pending or running, at most `timeout` seconds a lane."""
     return all(slot.wait_idle(timeout) for slot in _slots.values())

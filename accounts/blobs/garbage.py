@@ -3,7 +3,7 @@
 A blob is dead when no foreign key of any model points at it; the models are found through Django,
 so one that is added later counts by itself. Rules:
 
-1. Only blobs and sealed segments older than an hour are touched: what is being committed is younger.
+1. Only blobs and sealed segments older than an hour are touched: what is being committed is new.
 2. A segment that is mostly dead is compacted: its live records are copied (and proved on the way)
    to a new segment, durably, then one transaction moves the rows. The old file stays for a day, for
    readers that still hold the old place and for backups under way.

@@ -61,8 +61,11 @@ def test_create_makes_the_parents() -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["", "/", "a/", "/a", "a//b", "a\nb", "a\x00", "tab\t", "x" * 1001, "é" * 501, "a*", "50%"]
-    + ["/".join("a" * 51), "line\u2028end", "\udcff"],
+    [
+        *("", "/", "a/", "/a", "a//b", "/".join("a" * 51)),
+        *("a\nb", "a\x00", "tab\t", "line\u2028end", "\udcff"),
+        *("x" * 1001, "é" * 501, "a*", "50%"),
+    ],
 )
 def test_names_that_no_folder_may_have(name: str) -> None:
     with pytest.raises(BadFolderName):
@@ -85,9 +88,10 @@ def test_too_many_folders(monkeypatch: pytest.MonkeyPatch) -> None:
     folders.create_folder(mailbox_id, "a/b")
     with pytest.raises(TooManyFolders):
         folders.create_folder(mailbox_id, "c")
+    folders.subscribe(mailbox_id, "one")
+    folders.subscribe(mailbox_id, "two")
     with pytest.raises(TooManyFolders):
-        for number in range(9):
-            folders.subscribe(mailbox_id, f"s{number}")
+        folders.subscribe(mailbox_id, "three")
 
 
 def test_delete_takes_the_messages_along() -> None:

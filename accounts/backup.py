@@ -1,0 +1,293 @@
+"""Back up the platform's state while it runs, and put it back.
+
+A backup is a directory: the database, the segments its rows point at, the keys, and a manifest with
+the SHA-256 of every file. Rules:
+
+1. The database is copied first, as of one moment; octets are durable before the rows that point at
+   them, so the segments copied afterwards hold everything the copied rows need.
+2. No segment is unlinked meanwhile (`blobs.backup_running`); sealed segments never change, so on
+   one filesystem they are hard links. A segment still appended to is copied.
+3. The manifest is written last, durably: a directory without one is no backup.
+4. A restore proves every file before it changes anything, moves what is in its way aside, and
+   raises UIDNEXT, MODSEQ and UIDVALIDITY by RAISE: what was handed out after the backup is never
+   handed out again for something else (RFC 9051 §2.3.1.1).
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import sqlite3
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management import call_command
+from django.db import connection, transaction
+from django.db.models import F
+
+from accounts import blobs
+from accounts.blobs.segments import is_abandoned
+from accounts.models import Folder, FolderSnapshot, Mailbox, Segment
+
+FORMAT = 1
+MANIFEST = "manifest.json"
+RAISE = 1_000_000
+
+Progress = Callable[[str], None]
+
+
+class BackupError(Exception):
+    """Why a backup or restore cannot be made, as a sentence for the operator."""
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    """A file of a backup: its path in the backup, size in octets and SHA-256."""
+
+    path: str
+    size: int
+    sha256: str
+
+
+def back_up(target: Path, progress: Progress) -> int:
+    """Write a backup into `target`, which must be new or empty; returns its octets."""
+    if target.exists() and any(target.iterdir()):
+        raise BackupError(f"{target} is not empty; name a new directory for each backup.")
+    target.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with blobs.backup_running():
+        progress("copying the database")
+        _dump_database(target)
+        _copy_segments(target, progress)
+    _copy_keys(target)
+    progress("computing checksums")
+    files = [_described(target, path) for path in _files(target)]
+    manifest = {
+        "format": FORMAT,
+        "made_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "database": connection.vendor,
+        "files": [asdict(file) for file in files],
+    }
+    draft = target / f"{MANIFEST}.draft"
+    with draft.open("w") as stream:
+        json.dump(manifest, stream, indent=1)
+        stream.flush()
+        os.fsync(stream.fileno())
+    draft.rename(target / MANIFEST)
+    _sync_directories(target)
+    return sum(file.size for file in files)
+
+
+def restore(source: Path, progress: Progress, *, is_forced: bool = False) -> None:
+    """Put a backup back into an empty home (or, forced, in the place of what is there)."""
+    manifest = _manifest(source)
+    if manifest["database"] != connection.vendor:
+        raise BackupError(
+            f"The backup is of {manifest['database']}, and the settings name {connection.vendor}."
+        )
+    progress("proving the backup's files")
+    for file in (_File(**each) for each in manifest["files"]):
+        path = source / file.path
+        if not path.is_file() or _described(source, path) != file:
+            raise BackupError(f"{path} is missing or is not what was backed up.")
+    _make_way(is_forced=is_forced)
+    progress("restoring the octets")
+    _put_back(source)
+    progress("restoring the database")
+    _load_database(source)
+    call_command("migrate", verbosity=0)
+    raise_counters()
+
+
+def raise_counters() -> None:
+    """Raise what may have been handed out since the backup past anything that can have been."""
+    with transaction.atomic():
+        Mailbox.objects.update(
+            highest_modseq=F("highest_modseq") + RAISE,
+            next_uidvalidity=F("next_uidvalidity") + RAISE,
+        )
+        Folder.objects.update(
+            uidnext=F("uidnext") + RAISE, highest_modseq=F("highest_modseq") + RAISE
+        )
+        # A snapshot would claim to know everything up to the MODSEQ it was taken at.
+        FolderSnapshot.objects.all().delete()
+
+
+def _dump_database(target: Path) -> None:
+    if connection.vendor == "sqlite":
+        # All pages in one step: a copy in several starts over whenever somebody else writes.
+        with (
+            closing(sqlite3.connect(settings.DATABASES["default"]["NAME"], timeout=20)) as live,
+            closing(sqlite3.connect(target / "database.sqlite3")) as copy,
+        ):
+            live.backup(copy, pages=-1)
+            copy.execute("PRAGMA journal_mode=DELETE")
+        _sync_file(target / "database.sqlite3")
+        return
+    _postgres("pg_dump", "--format=custom", "--file", str(target / "database.pgdump"))
+    _sync_file(target / "database.pgdump")
+
+
+def _load_database(source: Path) -> None:
+    connection.close()
+    if connection.vendor == "sqlite":
+        name = Path(settings.DATABASES["default"]["NAME"])
+        name.parent.mkdir(parents=True, exist_ok=True)
+        draft = name.with_name(name.name + ".restoring")
+        shutil.copyfile(source / "database.sqlite3", draft)
+        draft.chmod(0o600)
+        _sync_file(draft)
+        draft.rename(name)
+        return
+    _postgres(
+        "pg_restore",
+        *("--clean", "--if-exists", "--no-owner", "--exit-on-error", "--single-transaction"),
+        *("--dbname", str(connection.settings_dict["NAME"]), str(source / "database.pgdump")),
+    )
+
+
+def _postgres(program: str, *arguments: str) -> None:
+    found = shutil.which(program) or next(
+        (str(path) for path in sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{program}"))[::-1]),
+        None,
+    )
+    if found is None:
+        raise BackupError(
+            f"{program} is not installed; it comes with PostgreSQL's client programs."
+        )
+    database = connection.settings_dict
+    names = {"PGHOST": "HOST", "PGPORT": "PORT", "PGUSER": "USER", "PGPASSWORD": "PASSWORD"}
+    given = {name: str(database[key]) for name, key in names.items() if database.get(key)}
+    done = subprocess.run(  # noqa: S603 the program is PostgreSQL's own
+        [found, *arguments],
+        env={**os.environ, **given, "PGDATABASE": str(database["NAME"])},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        reason = (done.stderr.strip().splitlines() or ["no reason given"])[0]
+        raise BackupError(f"{program} failed: {reason}")
+
+
+def _copy_segments(target: Path, progress: Progress) -> None:
+    rows = list(Segment.objects.order_by("pk").values_list("name", "is_sealed"))
+    for number, (name, is_sealed) in enumerate(rows, 1):
+        origin = blobs.directory() / name
+        copy = target / "blobs" / name
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            if is_sealed:
+                _link_or_copy(origin, copy)
+            else:
+                shutil.copyfile(origin, copy)
+        except FileNotFoundError:
+            # Never: a segment of rows. Harmless: an open segment that its process just created.
+            progress(f"{name} is missing; fsck tells whether anything needs it")
+        if number % 100 == 0:
+            progress(f"{number} of {len(rows)} segments")
+
+
+def _link_or_copy(origin: Path, copy: Path) -> None:
+    try:
+        os.link(origin, copy)
+    except FileNotFoundError:
+        raise
+    except OSError:
+        # Another filesystem, or one without hard links.
+        shutil.copyfile(origin, copy)
+        _sync_file(copy)
+
+
+_KEPT = ("keys", "demo-credentials.json")
+
+
+def _copy_keys(target: Path) -> None:
+    for name in _KEPT:
+        origin = settings.HOME / name
+        if origin.is_dir():
+            shutil.copytree(origin, target / "home" / name)
+        elif origin.is_file():
+            (target / "home").mkdir(exist_ok=True, mode=0o700)
+            shutil.copy2(origin, target / "home" / name)
+
+
+def _put_back(source: Path) -> None:
+    if (source / "blobs").is_dir():
+        # Copies, not links: the backup must outlive whatever happens to the store.
+        shutil.copytree(source / "blobs", blobs.directory(), dirs_exist_ok=True)
+        _sync_directories(blobs.directory())
+    if (source / "home").is_dir():
+        shutil.copytree(source / "home", settings.HOME, dirs_exist_ok=True)
+
+
+def _make_way(*, is_forced: bool) -> None:
+    """Move what a restore would mix with aside, or refuse."""
+    segments = list((blobs.directory() / "segments").glob("*/*.seg"))
+    has_rows = _has_mail_rows()
+    if not segments and not has_rows:
+        return
+    if not is_forced:
+        raise BackupError(
+            f"{settings.HOME} holds mail already; name an empty home, or say --force to put the"
+            " backup in its place."
+        )
+    if has_rows and any(
+        not is_abandoned(blobs.directory() / name)
+        for name in Segment.objects.filter(is_sealed=False).values_list("name", flat=True)
+    ):
+        raise BackupError("The server is running; stop it first.")
+    aside = settings.HOME / time.strftime("replaced-%Y%m%d-%H%M%S")
+    aside.mkdir(parents=True, mode=0o700)
+    if blobs.directory().exists():
+        shutil.move(blobs.directory(), aside / "blobs")
+    if connection.vendor == "sqlite":
+        connection.close()
+        name = Path(settings.DATABASES["default"]["NAME"])
+        for path in name.parent.glob(name.name + "*"):
+            shutil.move(path, aside / path.name)
+
+
+def _has_mail_rows() -> bool:
+    if "accounts_mailbox" not in connection.introspection.table_names():
+        return False
+    return Mailbox.objects.exists()
+
+
+def _manifest(source: Path) -> dict[str, Any]:
+    try:
+        manifest: dict[str, Any] = json.loads((source / MANIFEST).read_text())
+    except (OSError, ValueError):
+        raise BackupError(f"{source} holds no complete backup (no readable {MANIFEST}).") from None
+    if manifest.get("format") != FORMAT:
+        raise BackupError(f"{source} was made by a version this one cannot read.")
+    return manifest
+
+
+def _files(target: Path) -> Iterator[Path]:
+    return (path for path in sorted(target.rglob("*")) if path.is_file())
+
+
+def _described(target: Path, path: Path) -> _File:
+    with path.open("rb") as stream:
+        digest = hashlib.file_digest(stream, "sha256").hexdigest()
+    return _File(str(path.relative_to(target)), path.stat().st_size, digest)
+
+
+def _sync_file(path: Path) -> None:
+    with path.open("rb") as stream:
+        os.fsync(stream.fileno())
+
+
+def _sync_directories(top: Path) -> None:
+    for path in (top, *(path for path in top.rglob("*") if path.is_dir())):
+        fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)

@@ -1,0 +1,233 @@
+"""Prove the mail store: every row's octets, every counter, every file.
+
+Findings are values. A fault is something a crash cannot explain; a leftover is what a crash (or a
+removal) leaves behind by design, and the collector frees it. The server may run meanwhile: what
+looks wrong is looked at again under the mailbox's lock.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from itertools import chain
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Case, Count, F, Max, Model, Q, QuerySet, Sum, Value, When
+from django.db.models.functions import Length
+
+from accounts import blobs
+from accounts.blobs import BlobMissing, Place
+from accounts.blobs.garbage import is_dead
+from accounts.mailstore.flags import Flag
+from accounts.mailstore.leftovers import is_unplaced
+from accounts.models import Blob, Entry, Folder, Mailbox, Message, Segment
+from protocols.wire.message import PREPARED_VERSION, prepare
+
+Progress = Callable[[str], None]
+
+CHUNK = 500
+SETTLED_AFTER = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing found: what kind, a sentence for the operator, and whether it was repaired."""
+
+    kind: str
+    text: str
+    is_fault: bool = True
+    is_repaired: bool = False
+
+
+def check(progress: Progress, *, is_repairing: bool = False) -> Iterator[Finding]:
+    """Look at everything; counters are put right with `is_repairing`."""
+    return chain(
+        _check_segments(progress),
+        _check_blobs(progress),
+        _check_sizes(progress),
+        _check_folders(progress, is_repairing=is_repairing),
+        _check_mailboxes(progress, is_repairing=is_repairing),
+        _check_leftovers(progress),
+    )
+
+
+def prepare_again(progress: Progress) -> int:
+    """Renew the prepared forms that an older version made; returns how many."""
+    renewed = 0
+    last = 0
+    columns = ("pk", "blob__segment_id", "blob__offset", "blob__length", "blob_id")
+    while True:
+        old = Message.objects.filter(prepared_version__lt=PREPARED_VERSION, pk__gt=last)
+        rows = list(old.order_by("pk").values_list(*columns)[:CHUNK])
+        if not rows:
+            return renewed
+        last = rows[-1][0]
+        messages = []
+        for key, *place in rows:
+            try:
+                prepared = prepare(blobs.view(Place(*place)))
+            except BlobMissing:
+                continue
+            messages.append(
+                Message(
+                    pk=key,
+                    envelope=prepared.envelope,
+                    bodystructure=prepared.bodystructure,
+                    body=prepared.body,
+                    headers=prepared.headers,
+                    sent_at=prepared.sent_at,
+                    prepared_version=prepared.version,
+                )
+            )
+        fields = ["envelope", "bodystructure", "body", "headers", "sent_at", "prepared_version"]
+        Message.objects.bulk_update(messages, fields, batch_size=50)
+        renewed += len(messages)
+        progress(f"{renewed} messages prepared again")
+
+
+def _check_segments(progress: Progress) -> Iterator[Finding]:
+    progress("segments")
+    rows = Segment.objects.filter(retired_at=None).annotate(count=Count("blobs"))
+    for name, is_sealed, size, count in rows.values_list("name", "is_sealed", "size", "count"):
+        try:
+            found = (blobs.directory() / name).stat().st_size
+        except FileNotFoundError:
+            if count:
+                yield Finding("segment", f"{name} is missing; {count} blobs lie in it.")
+            continue
+        if is_sealed and found < size:
+            yield Finding("segment", f"{name} has {found} octets and should have {size}.")
+
+
+def _check_blobs(progress: Progress) -> Iterator[Finding]:
+    rows = Blob.objects.order_by("segment_id", "offset")
+    columns = ("segment_id", "offset", "length", "pk")
+    for number, row in enumerate(rows.values_list(*columns).iterator(CHUNK), 1):
+        place = Place(*row)
+        try:
+            blobs.checked_read(place)
+        except BlobMissing as error:
+            # Compaction or the collector may have been quicker.
+            now = Blob.objects.filter(pk=place.blob_id).values_list(*columns).first()
+            if now == row:
+                yield Finding("blob", f"Blob {place.blob_id}: {error}.")
+        if number % 10_000 == 0:
+            progress(f"{number} blobs proved")
+
+
+def _models_with_octets() -> Iterator[type[Model]]:
+    """Models whose rows are a prefix and a blob, of a known size together."""
+    for relation in Blob._meta.related_objects:
+        names = {field.name for field in relation.related_model._meta.concrete_fields}
+        if {"prefix", "size"} <= names and relation.field.name == "blob":
+            yield relation.related_model
+
+
+def _check_sizes(progress: Progress) -> Iterator[Finding]:
+    progress("sizes")
+    for model in _models_with_octets():
+        name = str(model._meta.verbose_name)
+        wrong = model._base_manager.alias(octets=Length("prefix") + F("blob__length"))
+        for key, size in wrong.exclude(size=F("octets")).values_list("pk", "size").iterator(CHUNK):
+            yield Finding("size", f"{name} {key} says {size} octets, which its parts are not.")
+    strangers = Entry.objects.exclude(message__mailbox_id=F("folder__mailbox_id"))
+    for key in strangers.values_list("pk", flat=True).iterator(CHUNK):
+        yield Finding("entry", f"Entry {key} holds a message of another mailbox.")
+
+
+_COUNTED = ("exists_count", "unseen_count", "octets")
+
+
+def _wrong_folders(only: int | None = None) -> Iterator[tuple[Folder, dict[str, int]]]:
+    """Folders whose counters are wrong, with what those should be."""
+    entries, folders = Entry.objects.all(), Folder.objects.all()
+    if only is not None:
+        entries, folders = entries.filter(folder_id=only), folders.filter(pk=only)
+    is_unseen = When(seen=0, then=Value(1))
+    counted = (
+        entries.order_by()
+        .alias(seen=F("flags").bitand(Flag.SEEN))
+        .values("folder_id")
+        .annotate(count=Count("pk"), unseen=Count(Case(is_unseen)), octets=Sum("message__size"))
+        .annotate(uid=Max("uid"), modseq=Max("modseq"))
+        .values_list("folder_id", "count", "unseen", "octets", "uid", "modseq")
+    )
+    found: dict[int, tuple[int, ...]] = {row[0]: tuple(row[1:]) for row in counted}
+    for folder in folders.order_by("pk").iterator(CHUNK):
+        count, unseen, octets, uid, modseq = found.get(folder.pk, (0, 0, 0, 0, 0))
+        should = {
+            "exists_count": count,
+            "unseen_count": unseen,
+            "octets": octets,
+            "uidnext": max(folder.uidnext, uid + 1),
+            "highest_modseq": max(folder.highest_modseq, modseq),
+        }
+        wrong = {name: value for name, value in should.items() if getattr(folder, name) != value}
+        if wrong:
+            yield folder, wrong
+
+
+def _check_folders(progress: Progress, *, is_repairing: bool) -> Iterator[Finding]:
+    progress("folders")
+    for suspect, _ in list(_wrong_folders()):
+        found: list[Finding] = []
+        with transaction.atomic():
+            Mailbox.objects.select_for_update().filter(pk=suspect.mailbox_id).first()
+            for folder, wrong in _wrong_folders(suspect.pk):
+                if is_repairing:
+                    Folder.objects.filter(pk=folder.pk).update(**wrong)
+                what = f"Folder {folder.pk} ({folder.name})"
+                found += _counter_findings(what, folder, wrong, is_repaired=is_repairing)
+        yield from found
+
+
+def _check_mailboxes(progress: Progress, *, is_repairing: bool) -> Iterator[Finding]:
+    progress("mailboxes")
+    for key in list(_wrong_mailboxes().values_list("pk", flat=True)):
+        found: list[Finding] = []
+        with transaction.atomic():
+            Mailbox.objects.select_for_update().filter(pk=key).first()
+            for row in _wrong_mailboxes().filter(pk=key):
+                should = {
+                    "used_bytes": row.octets,
+                    "highest_modseq": max(row.highest_modseq, row.last_modseq),
+                    "next_uidvalidity": max(row.next_uidvalidity, row.last_uidvalidity + 1),
+                }
+                wrong = {k: value for k, value in should.items() if getattr(row, k) != value}
+                if is_repairing:
+                    Mailbox.objects.filter(pk=key).update(**wrong)
+                found += _counter_findings(f"Mailbox {key}", row, wrong, is_repaired=is_repairing)
+        yield from found
+
+
+def _counter_findings(
+    what: str, row: Model, wrong: dict[str, int], *, is_repaired: bool
+) -> Iterator[Finding]:
+    for name, value in wrong.items():
+        text = f"{what} has {name} {getattr(row, name)} and should have {value}."
+        yield Finding("counter", text, is_repaired=is_repaired)
+
+
+def _wrong_mailboxes() -> QuerySet[Any]:
+    return Mailbox.objects.annotate(
+        octets=Sum("folders__octets", default=0),
+        last_modseq=Max("folders__highest_modseq", default=0),
+        last_uidvalidity=Max("folders__uidvalidity", default=0),
+    ).filter(
+        ~Q(used_bytes=F("octets"))
+        | Q(highest_modseq__lt=F("last_modseq"))
+        | Q(next_uidvalidity__lte=F("last_uidvalidity"))
+    )
+
+
+def _check_leftovers(progress: Progress) -> Iterator[Finding]:
+    progress("leftovers")
+    unplaced = Message.objects.filter(is_unplaced()).count()
+    if unplaced:
+        yield Finding("leftover", f"{unplaced} messages are in no folder.", is_fault=False)
+    dead = Blob.objects.filter(is_dead()).count()
+    if dead:
+        yield Finding("leftover", f"{dead} blobs are needed by no row.", is_fault=False)
+    for path in blobs.leftovers(SETTLED_AFTER):
+        name = path.relative_to(blobs.directory())
+        yield Finding("leftover", f"{name} belongs to no row.", is_fault=False)

@@ -1,0 +1,33 @@
+"""Remove Message rows that no entry points at any more, a bounded number at a time.
+
+Nobody can bring such a message back: a copy is made from an entry, under the mailbox's lock, and an
+append commits message and entry together.
+"""
+
+from django.db import transaction
+from django.db.models import Exists, OuterRef, Q
+
+from accounts.models import Entry, Message
+
+CHUNK = 1000
+
+
+def is_unplaced() -> Q:
+    """The condition for messages without an entry."""
+    return ~Q(Exists(Entry.objects.filter(message=OuterRef("pk"))))
+
+
+def remove_unplaced_messages() -> int:
+    """Delete messages that are in no folder; returns how many. Their octets become dead blobs."""
+    removed = 0
+    last = 0
+    while True:
+        unplaced = Message.objects.filter(is_unplaced(), pk__gt=last).order_by("pk")
+        keys = list(unplaced.values_list("pk", flat=True)[:CHUNK])
+        if not keys:
+            return removed
+        last = keys[-1]
+        with transaction.atomic():
+            # Not delete(): it would load these wide rows to look for what hangs on them.
+            rows = Message.objects.filter(is_unplaced(), pk__in=keys)
+            removed += rows._raw_delete(rows.db)

@@ -1,0 +1,26 @@
+"""manage.py backup: write a consistent copy of everything into a directory."""
+
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from accounts.backup import BackupError, back_up
+
+
+class Command(BaseCommand):
+    help = (
+        "Write the database, the mail's octets and the keys into a new directory, while the server"
+        " runs. On the same filesystem the octets are hard links and take no space; copy the"
+        " directory to another machine to be safe from the loss of this one. It holds secrets."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("directory", type=Path, help="where to write; new or empty")
+
+    def handle(self, *args: Any, directory: Path, **options: Any) -> None:
+        try:
+            octets = back_up(directory, lambda text: self.stderr.write(f"… {text}"))
+        except (BackupError, OSError) as error:
+            raise CommandError(str(error)) from error
+        self.stdout.write(f"{directory}: {octets / 1_000_000:.1f} MB")

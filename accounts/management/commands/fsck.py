@@ -1,0 +1,57 @@
+"""manage.py fsck: prove the mail store."""
+
+import json
+import sys
+from dataclasses import asdict
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandParser
+
+from accounts import fsck, garbage
+
+
+class Command(BaseCommand):
+    help = (
+        "Prove every row's octets, every counter and every file, with one sentence a finding."
+        " Exits with 1 when anything is wrong and was not repaired. The server may run meanwhile."
+    )
+    requires_system_checks: list[str] = []
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--repair", action="store_true", help="put wrong counters right")
+        parser.add_argument(
+            "--prepare",
+            action="store_true",
+            help="renew what an older version prepared for FETCH at delivery",
+        )
+        parser.add_argument(
+            "--collect", action="store_true", help="free the space of what nothing needs any more"
+        )
+        parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        def progress(text: str) -> None:
+            if options["verbosity"] > 0 and not options["json"]:
+                self.stderr.write(f"… {text}")
+
+        report: dict[str, Any] = {}
+        if options["collect"]:
+            report["collected"] = asdict(garbage.collect())
+        if options["prepare"]:
+            report["prepared"] = fsck.prepare_again(progress)
+        findings = []
+        for finding in fsck.check(progress, is_repairing=options["repair"]):
+            findings.append(finding)
+            if not options["json"]:
+                mark = "repaired: " if finding.is_repaired else "" if finding.is_fault else "note: "
+                self.stdout.write(mark + finding.text)
+        is_clean = not any(each.is_fault and not each.is_repaired for each in findings)
+        if options["json"]:
+            report |= {"clean": is_clean, "findings": [asdict(each) for each in findings]}
+            self.stdout.write(json.dumps(report, indent=2, ensure_ascii=False))
+        else:
+            for name, value in report.items():
+                self.stdout.write(f"{name}: {value}")
+            self.stdout.write("clean" if is_clean else "NOT CLEAN")
+        if not is_clean:
+            sys.exit(1)
