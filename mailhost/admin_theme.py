@@ -11,6 +11,8 @@ _CHROMA = (0.01, 0.018, 0.035, 0.06, 0.085, 0.088, 0.088, 0.085, 0.07, 0.055, 0.
 _STEPS = ("50", "100", "200", "300", "400", "500", "600", "700", "800", "900", "950")
 # The desk and the text of the design lie beyond the scale's ends, hence lightness of their own.
 _BASE_LIGHTNESS = (0.972, 0.945, 0.905, 0.85, 0.69, 0.54, 0.44, 0.36, 0.27, 0.225, 0.185)
+# Large light surfaces would look blue with the chroma that greys their text.
+_BASE_CHROMA = (0.004, 0.006, 0.008, 0.01, *(0.012,) * 7)
 
 
 def _scale(lightness: tuple[float, ...], chroma: tuple[float, ...], hue: int) -> dict[str, str]:
@@ -37,6 +39,7 @@ UNFOLD: dict[str, Any] = {
             "href": lambda request: static("mailhost/mark.svg"),
         }
     ],
+    "DASHBOARD_CALLBACK": "accounts.admin.start.describe",
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
     "SHOW_BACK_BUTTON": True,
@@ -44,7 +47,7 @@ UNFOLD: dict[str, Any] = {
     "STYLES": [lambda request: static("mailhost/admin.css")],
     "COLORS": {
         "primary": _scale(_LIGHTNESS, _CHROMA, 222),
-        "base": _scale(_BASE_LIGHTNESS, (0.012,) * len(_STEPS), 230),
+        "base": _scale(_BASE_LIGHTNESS, _BASE_CHROMA, 230),
     },
     "SIDEBAR": {
         "show_search": True,

@@ -102,7 +102,7 @@ class AliasAdmin(Page):
         rest = len(targets) - SHOWN_TARGETS
         return ", ".join(targets[:SHOWN_TARGETS]) + (f" +{rest}" if rest > 0 else "")
 
-    @display(description=_("state"), label={_("disabled"): "danger", _("enabled"): "info"})
+    @display(description=_("state"), label={_("disabled"): "danger"})
     def state(self, alias: Alias) -> Any:
         return _("enabled") if alias.is_enabled else _("disabled")
 

@@ -107,7 +107,7 @@ class DomainAdmin(Page):
     def aliases_held(self, domain: Domain) -> int:
         return int(getattr(domain, "alias_count", 0))
 
-    @display(description=_("state"), label={_("suspended"): "danger", _("active"): "info"})
+    @display(description=_("state"), label={_("suspended"): "danger"})
     def state(self, domain: Domain) -> Any:
         return _("suspended") if domain.is_suspended else _("active")
 

@@ -163,7 +163,7 @@ class MailboxAdmin(Page):
     @display(
         description=_("used"),
         ordering="used_bytes",
-        label={"full": "danger", "nearly": "warning", "fine": "info"},
+        label={"full": "danger", "nearly": "warning"},
     )
     def used_of_quota(self, mailbox: Mailbox) -> tuple[str, str]:
         words = f"{size_in_words(mailbox.used_bytes)} / {unlimited_or_size(mailbox.quota_bytes)}"
@@ -173,7 +173,7 @@ class MailboxAdmin(Page):
 
     @display(
         description=_("state"),
-        label={_("removed"): "danger", _("suspended"): "warning", _("active"): "info"},
+        label={_("removed"): "danger", _("suspended"): "warning"},
     )
     def state(self, mailbox: Mailbox) -> Any:
         if mailbox.removed_at is not None:

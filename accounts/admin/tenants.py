@@ -50,7 +50,7 @@ class TenantAdmin(Page):
     def domains_held(self, tenant: Tenant) -> int:
         return int(getattr(tenant, "domain_count", 0))
 
-    @display(description=_("state"), label={_("suspended"): "danger", _("active"): "info"})
+    @display(description=_("state"), label={_("suspended"): "danger"})
     def state(self, tenant: Tenant) -> Any:
         return _("suspended") if tenant.is_suspended else _("active")
 

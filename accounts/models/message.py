@@ -69,6 +69,8 @@ class Vanished(models.Model):
     uids = models.TextField()
 
     class Meta:
+        verbose_name = _("vanished entries")
+        verbose_name_plural = _("vanished entries")
         indexes = [models.Index(fields=["folder", "modseq"], name="vanished_modseq")]
 
     def __str__(self) -> str:
