@@ -5,11 +5,13 @@ flags and numbers from the picture first, then stored columns, octets last and o
 messages on which the answer still depends.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 from accounts.mailstore import fetch
+from accounts.mailstore.columns import read_columns
 from accounts.mailstore.fetch import Columns, FetchRow
 from accounts.mailstore.picture import Picture
 from accounts.mailstore.search_text import Needle
@@ -21,7 +23,7 @@ from protocols.wire.message import iter_fields as fields_of
 
 SLICE = 1_000
 # Programs that read octets yield more often.
-OCTETS_SLICE = 50
+OCTETS_SLICE = 100
 _OCTETS_AT_ONCE = 4 << 20
 # No zone is farther from UTC (seconds).
 _WIDEST_ZONE = 14 * 3600
@@ -49,9 +51,9 @@ def search(scope: Scope, program: SearchKey) -> Iterator[list[int]]:
     size = OCTETS_SLICE if _cost(program) >= _OCTETS else SLICE
     count = len(scope.picture)
     ranges = _Ranges(scope)
+    narrowing = _Narrowing(scope, ranges)
     for start in range(0, count, size):
-        some = _Slice(scope, ranges)
-        places = some.matching(program, list(range(start, min(start + size, count))))
+        places = narrowing.matching(program, list(range(start, min(start + size, count))))
         yield [scope.picture.uids[place] for place in places]
 
 
@@ -107,14 +109,13 @@ class _Ranges:
         return known
 
 
-class _Slice:
-    """Some of a folder's messages, with what was read of them so far."""
+class _Narrowing:
+    """Narrows lists of a folder's messages."""
 
     def __init__(self, scope: Scope, ranges: _Ranges) -> None:
         self._scope = scope
         self._picture = scope.picture
         self._ranges = ranges
-        self._rows: dict[Columns, dict[int, FetchRow]] = {}
 
     def matching(self, key: SearchKey, places: Places) -> Places:
         """Those of `places` that match, in order."""
@@ -170,27 +171,31 @@ class _Slice:
         return [place for place in places if within(ranges, uids[place])]
 
     def _matching_columns(self, key: SearchKey, places: Places) -> Places:
-        test: Callable[[FetchRow], bool]
-        columns = Columns.DATES
         now = self._scope.now
         match key:
             case keys.ArrivedOn(when=when, day=day):
                 wanted = _days(day)
-                test = lambda row: _compare(when, _arrival_day(row), wanted)  # noqa: E731
+                rows = self._read(places, Columns.DATES, "internal_date", "zone_minutes")
+                # The day as the client is shown it, in the zone of INTERNALDATE.
+                return [
+                    place
+                    for place, at, zone in rows
+                    if _compare(when, (at + zone * 60) // _DAY, wanted)
+                ]
             case keys.OlderThan(seconds=seconds):
-                test = lambda row: (row.internal_date or 0) <= now - seconds  # noqa: E731
+                rows = self._read(places, Columns.DATES, "internal_date")
+                return [place for place, at in rows if at <= now - seconds]
             case keys.YoungerThan(seconds=seconds):
-                test = lambda row: (row.internal_date or 0) >= now - seconds  # noqa: E731
+                rows = self._read(places, Columns.DATES, "internal_date")
+                return [place for place, at in rows if at >= now - seconds]
             case keys.LargerThan(octets=octets):
-                columns = Columns.SIZE
-                test = lambda row: (row.size or 0) > octets  # noqa: E731
+                rows = self._read(places, Columns.SIZE, "size")
+                return [place for place, size in rows if size > octets]
             case keys.SmallerThan(octets=octets):
-                columns = Columns.SIZE
-                test = lambda row: (row.size or 0) < octets  # noqa: E731
+                rows = self._read(places, Columns.SIZE, "size")
+                return [place for place, size in rows if size < octets]
             case _:
                 raise AssertionError(f"{key} is not answered from columns")
-        rows = self._read(places, columns)
-        return [place for place in places if place in rows and test(rows[place])]
 
     def _matching_text(self, key: SearchKey, places: Places) -> Places:
         match key:
@@ -199,16 +204,17 @@ class _Slice:
             case keys.HeaderHas(name=name, text=text):
                 needle, field = Needle(text), name.encode()
                 if field in LIST_VIEW_FIELDS:
-                    rows = self._read(places, Columns.HEADERS)
+                    rows = self._read(places, Columns.HEADERS, "headers")
                     return [
                         place
-                        for place in places
-                        if place in rows
-                        and needle.is_in_field(field, bytes(rows[place].headers or b""))
+                        for place, headers in rows
+                        if needle.is_in_field(field, bytes(headers))
                     ]
                 return self._with_octets(
                     places,
-                    lambda octets: needle.is_in_field(field, octets[: split_header(octets)]),
+                    lambda octets, _structure: needle.is_in_field(
+                        field, octets[: split_header(octets)]
+                    ),
                 )
             case keys.BodyHas(text=text):
                 return self._with_octets(places, Needle(text).is_in_body)
@@ -219,57 +225,62 @@ class _Slice:
 
     def _sent(self, when: When, wanted: int, places: Places) -> Places:
         """By the day in the Date field, in its own zone (RFC 3501 §6.4.4, SENTON)."""
-        rows = self._read(places, Columns.SENT_AT)
         found: Places = []
         open_places: Places = []
-        for place in places:
-            sent_at = rows[place].sent_at if place in rows else None
+        for place, sent_at in self._read(places, Columns.SENT_AT, "sent_at"):
             if sent_at is None:
                 continue
             first = _compare(when, (sent_at - _WIDEST_ZONE) // _DAY, wanted)
             middle = _compare(when, sent_at // _DAY, wanted)
             last = _compare(when, (sent_at + _WIDEST_ZONE) // _DAY, wanted)
-            if first == middle == last:
-                if first:
-                    found.append(place)
-            else:
+            if not first == middle == last:
                 open_places.append(place)
-        with_headers = self._read(open_places, Columns.HEADERS)
-        found += [
-            place
-            for place in open_places
-            if place in with_headers
-            and (day := _sent_day(bytes(with_headers[place].headers or b""))) is not None
-            and _compare(when, day, wanted)
-        ]
+            elif first:
+                found.append(place)
+        for place, headers in self._read(open_places, Columns.HEADERS, "headers"):
+            day = _sent_day(bytes(headers))
+            if day is not None and _compare(when, day, wanted):
+                found.append(place)
         return sorted(found)
 
-    def _with_octets(self, places: Places, test: Callable[[bytes], bool]) -> Places:
-        rows = self._read(places, Columns.OCTETS | Columns.SIZE)
+    def _with_octets(self, places: Places, test: Callable[[bytes, bytes], bool]) -> Places:
+        uids = [self._picture.uids[place] for place in places]
+        columns = Columns.OCTETS | Columns.SIZE | Columns.BODYSTRUCTURE
+        rows = fetch.fetch(self._picture.folder_id, uids, columns=columns)
+        place_of = dict(zip(uids, places, strict=True))
         found: Places = []
-        group: Places = []
+        group: list[FetchRow] = []
         total = 0
-        for place in [*places, -1]:
-            size = (rows[place].size or 0) if place in rows else 0
-            if group and (place < 0 or total + size > _OCTETS_AT_ONCE):
-                octets = fetch.octets_many([rows[at] for at in group])
-                found += [at for at, each in zip(group, octets, strict=True) if test(each)]
+        for row in rows:
+            if group and total + (row.size or 0) > _OCTETS_AT_ONCE:
+                found += _holding(group, test, place_of)
                 group, total = [], 0
-            if place in rows:
-                group.append(place)
-                total += size
-        return found
+            group.append(row)
+            total += row.size or 0
+        return found + _holding(group, test, place_of)
 
-    def _read(self, places: Places, columns: Columns) -> dict[int, FetchRow]:
-        """Rows by place; a message that was expunged meanwhile has none."""
-        known = self._rows.setdefault(columns, {})
-        missing = [place for place in places if place not in known]
-        if missing:
-            uids = [self._picture.uids[place] for place in missing]
-            rows = fetch.fetch(self._picture.folder_id, uids, columns=columns)
-            place_of = dict(zip(uids, missing, strict=True))
-            known.update((place_of[row.uid], row) for row in rows)
-        return known
+    def _read(self, places: Places, columns: Columns, *names: str) -> Iterator[tuple[Any, ...]]:
+        """(place, values…) of the messages; one that was expunged meanwhile is left out."""
+        if not places:
+            return iter(())
+        uids = [self._picture.uids[place] for place in places]
+        found = read_columns(self._picture.folder_id, uids, columns=columns)
+        there: Sequence[int] = places
+        if len(found["uid"]) < len(uids):
+            place_of = dict(zip(uids, places, strict=True))
+            there = [place_of[uid] for uid in found["uid"]]
+        return zip(there, *(found[name] for name in names), strict=True)
+
+
+def _holding(
+    rows: Sequence[FetchRow], test: Callable[[bytes, bytes], bool], place_of: Mapping[int, int]
+) -> Places:
+    octets = fetch.octets_many(rows)
+    return [
+        place_of[row.uid]
+        for row, each in zip(rows, octets, strict=True)
+        if test(each, bytes(row.bodystructure or b""))
+    ]
 
 
 def _keyword_bit(picture: Picture, keyword: str) -> int:
@@ -282,11 +293,6 @@ def _keyword_bit(picture: Picture, keyword: str) -> int:
 
 def _days(day: date) -> int:
     return (day - _EPOCH).days
-
-
-def _arrival_day(row: FetchRow) -> int:
-    """The day of INTERNALDATE as the client is shown it, in its own zone."""
-    return ((row.internal_date or 0) + (row.zone_minutes or 0) * 60) // _DAY
 
 
 def _sent_day(headers: bytes) -> int | None:

@@ -14,12 +14,19 @@ from protocols.wire.message import decode_header, decoded_header, decoded_text, 
 # Characters of decoded text looked through in one message.
 TEXT_LIMIT = 8 << 20
 
-# What makes octets read otherwise than they stand: encodings, encoded words, HTML's entities and
-# tags, and charsets that are no superset of ASCII.
-_DISGUISE = re.compile(
-    rb"quoted-printable|base64|uuencode|html|=\?|\*\d*\*?=|iso-2022|utf-?7|utf-?16|utf-?32|ucs"
-    rb"|hz-gb|ebcdic|ibm|cp\d|charset=[\"']?x-"
-)
+# What in a BODYSTRUCTURE tells that octets may read otherwise than they stand: encodings, HTML's
+# entities and tags, headers inside, encoded names; and charsets that are no superset of ASCII.
+_DISGUISES = (b"quoted-printable", b"base64", b"uue", b"html", b"rfc822", b"global", b"=?", b"*")
+_CHARSET = re.compile(rb'"charset" "?([^"]*+)"?')
+_SUPERSETS = re.compile(rb"us-ascii|utf-8|iso-8859-\d{1,2}|windows-125\d|koi8-[ru]|gb2312|gbk|big5")
+
+
+def _reads_as_it_stands(structure: bytes) -> bool:
+    """Whether the body's octets are its text, as far as that is ASCII."""
+    lower = structure.lower()
+    return not any(disguise in lower for disguise in _DISGUISES) and all(
+        _SUPERSETS.fullmatch(name) for name in _CHARSET.findall(lower)
+    )
 
 
 def fold(text: str) -> str:
@@ -49,7 +56,7 @@ class Needle:
         """Whether a field of that (lower-case) name contains it; an empty string is in any."""
         if not self._text:
             return any(field.name == name for field in iter_fields(headers))
-        # In a header only encoded words, and the escapes of ISO-2022, read otherwise than they stand.
+        # In a header only encoded words and ISO-2022's escapes read otherwise than they stand.
         if (
             self._word
             and self._word not in headers.lower()
@@ -63,15 +70,15 @@ class Needle:
             for field in iter_fields(headers)
         )
 
-    def is_in_body(self, octets: bytes) -> bool:
-        """Whether the text of the body contains it."""
-        if self._is_surely_not_in(octets.lower()):
+    def is_in_body(self, octets: bytes, structure: bytes) -> bool:
+        """Whether the text of the body contains it; `structure` is the BODYSTRUCTURE."""
+        if self._is_surely_not_in(octets, structure):
             return False
         return self._is_in_any(decoded_text(octets, TEXT_LIMIT))
 
-    def is_in_message(self, octets: bytes) -> bool:
+    def is_in_message(self, octets: bytes, structure: bytes) -> bool:
         """Whether the header or the text of the body contains it."""
-        if self._is_surely_not_in(octets.lower()):
+        if b"=?" not in octets and self._is_surely_not_in(octets, structure):
             return False
         return self._is_in_any(decoded_header(octets)) or self._is_in_any(
             decoded_text(octets, TEXT_LIMIT)
@@ -80,11 +87,11 @@ class Needle:
     def _is_in_any(self, texts: Iterable[str]) -> bool:
         return any(self.is_in(text) for text in texts)
 
-    def _is_surely_not_in(self, lower: bytes) -> bool:
+    def _is_surely_not_in(self, octets: bytes, structure: bytes) -> bool:
         # Other letters fold into ASCII too (the Kelvin sign is a "k"), hence the last condition.
         return (
             bool(self._word)
-            and self._word not in lower
-            and lower.isascii()
-            and _DISGUISE.search(lower) is None
+            and _reads_as_it_stands(structure)
+            and self._word not in octets.lower()
+            and octets.isascii()
         )

@@ -18,13 +18,15 @@ def _zone(minutes: int) -> bytes:
     return responses.internal_date(0, minutes)[-7:]
 
 
+_MINUTES = tuple(b"%02d:%02d:" % divmod(minute, 60) for minute in range(1440))
+_SECONDS = tuple(b"%02d" % second for second in range(60))
+
+
 def internal_dates(moments: Iterable[tuple[int, int]]) -> list[bytes]:
     """The values for (Unix seconds, zone in minutes east of UTC), with their quotes."""
     rendered = []
     for seconds, zone in moments:
-        days, rest = divmod(seconds + zone * 60, 86400)
-        minutes, second = divmod(rest, 60)
-        rendered.append(
-            b"%b%02d:%02d:%02d%b" % (_day(days), *divmod(minutes, 60), second, _zone(zone))
-        )
+        minutes, second = divmod(seconds + zone * 60, 60)
+        days, minute = divmod(minutes, 1440)
+        rendered.append(_day(days) + _MINUTES[minute] + _SECONDS[second] + _zone(zone))
     return rendered

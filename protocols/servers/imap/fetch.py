@@ -11,6 +11,7 @@ import structlog
 from accounts.blobs import BlobMissing
 from accounts.mailstore import fetch as store
 from accounts.mailstore import flags
+from accounts.mailstore.columns import Found, read_columns
 from accounts.mailstore.fetch import FetchRow
 from accounts.mailstore.flags import Flag
 from protocols.servers.imap import rendering
@@ -73,17 +74,23 @@ def _fetch_rows(client: Client, plan: Plan, chunk: Chunk) -> Generator[Push, Non
     """The lines of a chunk; the value tells whether every message was there."""
     view = client.selected
     uids = list(rendering.pick(view.told.uids, chunk.places))
-    rows = store.fetch(client.folder_id, uids, columns=plan.columns)
+    if plan.sections or plan.sets_seen:
+        rows = store.fetch(client.folder_id, uids, columns=plan.columns)
+        there: Sequence[int] = [row.uid for row in rows]
+        found: Found = {}
+    else:
+        found = read_columns(client.folder_id, uids, columns=plan.columns)
+        rows, there = [], found["uid"]
     numbers: Sequence[int] = chunk.numbers
     places: Sequence[int] = chunk.places
-    is_complete = len(rows) == len(uids)
+    is_complete = len(there) == len(uids)
     if not is_complete:
-        there = {row.uid for row in rows}
-        kept = [at for at, uid in enumerate(uids) if uid in there]
+        known = frozenset(there)
+        kept = [at for at, uid in enumerate(uids) if uid in known]
         numbers = [numbers[at] for at in kept]
         places = [places[at] for at in kept]
-    if not plan.sections and not plan.sets_seen:
-        yield lines(view, plan.items, numbers, places, rows)
+    if found:
+        yield lines(view, plan.items, numbers, places, found)
         return is_complete
     for start, stop in _groups(rows):
         yield from _fetch_group(client, plan, numbers[start:stop], rows[start:stop])
@@ -121,7 +128,7 @@ def _fetch_group(
         octets = [octets[at] for at in kept] if octets else []
         places = [places[at] for at in kept]
     if is_large and rows:
-        yield beginning(view, items, numbers[0], places[0], rows[0])
+        yield beginning(view, items, numbers[0], places[0], _columns(rows))
         yield from _large_sections(client, plan, rows[0], is_first=len(items) == len(plan.sections))
         return
     bodies = {
@@ -131,7 +138,12 @@ def _fetch_group(
         ]
         for section in plan.sections
     }
-    yield lines(view, items, numbers, places, rows, bodies)
+    yield lines(view, items, numbers, places, _columns(rows), bodies)
+
+
+def _columns(rows: Sequence[FetchRow]) -> Found:
+    values = zip(*rows, strict=True) if rows else [()] * len(FetchRow._fields)
+    return dict(zip(FetchRow._fields, values, strict=True))
 
 
 def _set_seen(client: Client, rows: Sequence[FetchRow]) -> Generator[Push, None, bool]:

@@ -1,11 +1,12 @@
 """What a FETCH needs, and its answer's lines: columns of octets joined by one template.
 
-Pure but for what the rows say. Items come in the client's order.
+Pure. Items come in the client's order.
 """
 
 from collections.abc import Mapping, Sequence
 
-from accounts.mailstore.fetch import Columns, FetchRow
+from accounts.mailstore.columns import Found
+from accounts.mailstore.fetch import Columns
 from protocols.servers.imap import rendering
 from protocols.servers.imap.dates import internal_dates
 from protocols.servers.imap.folder_view import FolderView
@@ -18,6 +19,7 @@ Bodies = Mapping[BodySection, Sequence[bytes | None]]
 Columnwise = list[Sequence[object]]
 
 NO_BODIES: Bodies = {}
+NOTHING: Found = {}
 
 _SOURCES = {
     Attribute.INTERNALDATE: Columns.DATES,
@@ -58,19 +60,19 @@ def lines(
     items: Sequence[FetchItem],
     numbers: Sequence[int],
     places: Sequence[int],
-    rows: Sequence[FetchRow] = (),
+    found: Found = NOTHING,
     bodies: Bodies = NO_BODIES,
 ) -> bytes:
-    """The FETCH responses for some messages. `rows` pair with `numbers` and `places`."""
-    return rendering.lines(*_template(view, items, numbers, places, rows, bodies, b")\r\n"))
+    """The FETCH responses for some messages, which `found` and `bodies` have in the same order."""
+    return rendering.lines(*_template(view, items, numbers, places, found, bodies, b")\r\n"))
 
 
 def beginning(
-    view: FolderView, items: Sequence[FetchItem], number: int, place: int, row: FetchRow
+    view: FolderView, items: Sequence[FetchItem], number: int, place: int, found: Found
 ) -> bytes:
     """A FETCH response without its sections and its end: they are streamed."""
     short = [item for item in items if isinstance(item, Attribute) or is_in_list_view(item)]
-    return rendering.lines(*_template(view, short, [number], [place], [row], NO_BODIES, b""))
+    return rendering.lines(*_template(view, short, [number], [place], found, NO_BODIES, b""))
 
 
 def _template(
@@ -78,7 +80,7 @@ def _template(
     items: Sequence[FetchItem],
     numbers: Sequence[int],
     places: Sequence[int],
-    rows: Sequence[FetchRow],
+    found: Found,
     bodies: Bodies,
     end: bytes,
 ) -> tuple[bytes, Columnwise]:
@@ -86,35 +88,37 @@ def _template(
     columns: Columnwise = [numbers]
     for item in items:
         if isinstance(item, Attribute):
-            number_or_text = b" %d" if item in (Attribute.UID, Attribute.SIZE) else b" %b"
-            pieces.append(item.value + number_or_text)
-            columns.append(_values(view, item, places, rows))
+            pieces.append(item.value + _FORMATS.get(item, b" %b"))
+            columns.append(_values(view, item, places, found))
         else:
             octets = bodies.get(item)
             if octets is None:
-                octets = list_view_fields(item, [row.headers or b"" for row in rows])
+                octets = list_view_fields(item, found["headers"])
             _add_strings(item.label, octets, pieces, columns)
     return b"* %d FETCH (" + b" ".join(pieces) + end, columns
 
 
+_FORMATS = {Attribute.UID: b" %d", Attribute.SIZE: b" %d", Attribute.FLAGS: b" (%b)"}
+
+
 def _values(
-    view: FolderView, item: Attribute, places: Sequence[int], rows: Sequence[FetchRow]
+    view: FolderView, item: Attribute, places: Sequence[int], found: Found
 ) -> Sequence[object]:
     match item:
         case Attribute.UID:
             return rendering.pick(view.told.uids, places)
         case Attribute.FLAGS:
-            return [b"(%b)" % text for text in rendering.flag_texts(view, places)]
+            return rendering.flag_texts(view, places)
         case Attribute.INTERNALDATE:
-            return internal_dates((row.internal_date or 0, row.zone_minutes or 0) for row in rows)
+            return internal_dates(zip(found["internal_date"], found["zone_minutes"], strict=True))
         case Attribute.SIZE:
-            return [row.size for row in rows]
+            return found["size"]
         case Attribute.ENVELOPE:
-            return [row.envelope for row in rows]
+            return found["envelope"]
         case Attribute.BODY:
-            return [row.body for row in rows]
+            return found["body"]
         case Attribute.BODYSTRUCTURE:
-            return [row.bodystructure for row in rows]
+            return found["bodystructure"]
 
 
 def _add_strings(
