@@ -1,0 +1,191 @@
+"""Create, rename, suspend, remove: what each verb does and what it refuses."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from accounts import directory
+from accounts.directory import DirectoryError
+from accounts.mailstore import folders
+from accounts.models import Alias, Domain, Folder, Mailbox, Tenant, User
+from tests.accounts.people import PASSWORD, People, settle, to
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def people() -> People:
+    return settle()
+
+
+def test_a_new_mailbox_has_folders_a_user_and_a_hash(people: People) -> None:
+    mailbox = directory.create_mailbox("New.Name@A.test", "secret", quota_bytes=10, name="N")
+    assert mailbox.address == "new.name@a.test"
+    names = {folder.name for folder in folders.list_folders(mailbox.pk)}
+    assert names == {"INBOX", "Drafts", "Sent", "Trash", "Junk", "Archive"}
+    assert mailbox.user is not None
+    assert mailbox.user.username == "new.name@a.test"
+    assert not mailbox.user.has_usable_password()
+    assert mailbox.credentials.get().hash.startswith("$argon2id$")
+
+
+@pytest.mark.parametrize(
+    ("address", "reason"),
+    [
+        ("alice@a.test", "exists already"),
+        ("ALICE@a.test", "exists already"),
+        ("x@nowhere.test", "not hosted"),
+        ("x", "no address"),
+        ("@a.test", "before the @"),
+        (".x@a.test", "before the @"),
+        ("x..y@a.test", "before the @"),
+        ("x y@a.test", "before the @"),
+        ("x\r\ny@a.test", "before the @"),
+        (f"{'x' * 65}@a.test", "64 octets"),
+        ("info@a.test", "is an alias"),
+        ("x@alias.test", "stands for"),
+    ],
+)
+def test_addresses_that_cannot_be_made(people: People, address: str, reason: str) -> None:
+    directory.create_alias("info@a.test", ["alice@a.test"])
+    directory.create_domain(people.tenant, "alias.test", alias_of=people.domain)
+    with pytest.raises(DirectoryError, match=reason):
+        directory.create_mailbox(address, "secret")
+
+
+@pytest.mark.parametrize("password", ["", "a\0b", "x" * 1025])
+def test_passwords_that_cannot_be_set(people: People, password: str) -> None:
+    with pytest.raises(DirectoryError):
+        directory.set_password(people.alice, password)
+
+
+def test_a_failed_creation_leaves_nothing(people: People) -> None:
+    User.objects.create_user("taken@a.test")
+    directory.rename_mailbox(people.bob, "bobby@a.test")
+    before = (Mailbox.objects.count(), User.objects.count())
+    with pytest.raises(DirectoryError, match="quota"):
+        directory.create_mailbox("y@a.test", "secret", quota_bytes=-1)
+    with pytest.raises(DirectoryError, match="cannot be imported"):
+        directory.create_mailbox("y@a.test", password_hash="{MD5}abc")
+    assert (Mailbox.objects.count(), User.objects.count()) == before
+
+
+def test_renaming_moves_the_address_and_its_user(people: People) -> None:
+    directory.rename_mailbox(people.alice, "alicia@a.test")
+    assert directory.find_mailbox("alicia@a.test").user == people.alice.user
+    assert User.objects.filter(username="alicia@a.test").exists()
+    with pytest.raises(DirectoryError, match="There is no mailbox"):
+        directory.find_mailbox("alice@a.test")
+    with pytest.raises(DirectoryError, match="another tenant"):
+        directory.rename_mailbox(people.alice, "alice@c.test")
+
+
+def test_a_password_or_a_suspension_ends_sessions(people: People) -> None:
+    before = people.alice.credential_version
+    directory.set_password(people.alice, "another")
+    directory.suspend_mailbox(people.alice)
+    assert Mailbox.objects.get(pk=people.alice.pk).credential_version == before + 2
+
+
+def test_a_removed_address_stays_taken_until_it_is_purged(people: People) -> None:
+    directory.remove_mailbox(people.alice)
+    with pytest.raises(DirectoryError, match="can be restored"):
+        directory.create_mailbox("alice@a.test", PASSWORD)
+    with pytest.raises(DirectoryError, match="was removed"):
+        directory.find_mailbox("alice@a.test")
+    directory.purge_mailbox(directory.find_mailbox("alice@a.test", or_removed=True))
+    assert directory.create_mailbox("alice@a.test", PASSWORD).pk != people.alice.pk
+
+
+def test_purging_takes_the_mail_and_the_user(people: People) -> None:
+    mailbox = directory.create_mailbox("gone@a.test", PASSWORD)
+    directory.purge_mailbox(mailbox)
+    assert not Folder.objects.filter(mailbox_id=mailbox.pk).exists()
+    assert not User.objects.filter(username="gone@a.test").exists()
+
+
+def test_only_what_was_removed_long_ago_is_purged(people: People) -> None:
+    now = timezone.now()
+    directory.remove_mailbox(people.alice)
+    assert directory.purge_removed_before(now - timedelta(days=30)) == 0
+    Mailbox.objects.filter(pk=people.alice.pk).update(removed_at=now - timedelta(days=31))
+    assert directory.purge_removed_before(now - timedelta(days=30)) == 1
+    assert not Mailbox.objects.filter(pk=people.alice.pk).exists()
+    assert Mailbox.objects.filter(pk=people.bob.pk).exists()
+
+
+def test_a_lowered_quota_is_noticed_and_a_raised_one_too(people: People) -> None:
+    Mailbox.objects.filter(pk=people.alice.pk).update(used_bytes=100)
+    people.alice.refresh_from_db()
+    directory.set_quota(people.alice, 100)
+    assert people.alice.full_since is not None
+    assert directory.resolve(to("alice@a.test")).reply_code == 452
+    directory.set_quota(people.alice, 101)
+    assert people.alice.full_since is None
+    assert directory.resolve(to("alice@a.test")).kind == "local"
+
+
+@pytest.mark.parametrize("name", ["-x.test", "x y.test", "127.0.0.1", "a..test", "", "x" * 64])
+def test_names_that_are_no_domains(people: People, name: str) -> None:
+    with pytest.raises(DirectoryError):
+        directory.create_domain(people.tenant, name)
+
+
+def test_a_domain_is_hosted_once(people: People) -> None:
+    with pytest.raises(DirectoryError, match="already"):
+        directory.create_domain(people.stranger_tenant, "A.Test.")
+
+
+def test_a_domain_with_mailboxes_stays(people: People) -> None:
+    with pytest.raises(DirectoryError, match="still has 2 mailboxes"):
+        directory.remove_domain(people.domain)
+    empty = directory.create_domain(people.tenant, "empty.test")
+    directory.create_alias("x@empty.test", ["alice@a.test"])
+    directory.remove_domain(empty)
+    assert not Domain.objects.filter(name="empty.test").exists()
+    assert not Alias.objects.filter(domain__name="empty.test").exists()
+
+
+def test_alias_domains_do_not_form_chains(people: People) -> None:
+    alias = directory.create_domain(people.tenant, "alias.test", alias_of=people.domain)
+    with pytest.raises(DirectoryError, match="itself stands for"):
+        directory.create_domain(people.tenant, "more.test", alias_of=alias)
+
+
+@pytest.mark.parametrize(
+    ("address", "targets", "reason"),
+    [
+        ("alice@a.test", ["bob@a.test"], "is a mailbox"),
+        ("x@a.test", [], "at least one"),
+        ("x@a.test", ["x@a.test"], "lead to itself"),
+        ("x@a.test", ["nonsense"], "no address"),
+        ("x@nowhere.test", ["bob@a.test"], "not hosted"),
+    ],
+)
+def test_aliases_that_cannot_be_made(
+    people: People, address: str, targets: list[str], reason: str
+) -> None:
+    with pytest.raises(DirectoryError, match=reason):
+        directory.create_alias(address, targets)
+    assert not Alias.objects.exists()
+
+
+def test_a_target_of_ours_is_kept_by_key(people: People) -> None:
+    alias = directory.create_alias("x@a.test", ["Alice@A.test"])
+    directory.rename_mailbox(people.alice, "alicia@a.test")
+    assert alias.targets.get().mailbox_id == people.alice.pk
+    assert directory.resolve(to("x@a.test")).mailboxes[0].address == "alicia@a.test"
+
+
+def test_only_an_empty_tenant_goes(people: People) -> None:
+    with pytest.raises(DirectoryError, match="still has domains"):
+        directory.remove_tenant(people.tenant)
+    empty = directory.create_tenant("Empty")
+    directory.rename_tenant(empty, "Emptier")
+    directory.remove_tenant(empty)
+    assert not Tenant.objects.filter(slug="empty").exists()
+    with pytest.raises(DirectoryError, match="exists already"):
+        directory.create_tenant("Charlie Inc")
+    with pytest.raises(DirectoryError, match="needs a name"):
+        directory.create_tenant("  ")

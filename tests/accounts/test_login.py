@@ -1,0 +1,188 @@
+"""Who gets in, who does not, and that both take as long."""
+
+from typing import Any
+
+import pytest
+from django.test import RequestFactory
+
+from accounts import directory, effects, hashers, login
+from accounts.login import Identity, Refused
+from accounts.models import Credential, User
+from accounts.throttle import FREE_FOR_ADDRESS
+from accounts.web_login import AdminBackend, MailboxBackend
+from tests.accounts.people import PASSWORD, People, settle
+from tests.accounts.test_hashers import DREPPER
+
+pytestmark = pytest.mark.django_db(transaction=True)
+PEER = "192.0.2.1"
+
+
+@pytest.fixture
+def people() -> People:
+    return settle()
+
+
+def check(address: str, password: str, peer: str = PEER) -> Any:
+    return login.check(address, password, service="test", peer=peer).result(20)
+
+
+def test_the_right_password_opens_the_mailbox(people: People) -> None:
+    found = check("Alice@A.test", PASSWORD)
+    assert found == Identity(people.alice.pk, people.tenant.pk, "alice@a.test", 1)
+
+
+@pytest.mark.parametrize("address", ["alice@a.test", "nobody@a.test", "alice", "", "@", "x@" * 300])
+def test_anything_else_does_not(people: People, address: str) -> None:
+    assert check(address, "wrong") == Refused("credentials")
+
+
+@pytest.mark.parametrize("password", ["", PASSWORD + " ", PASSWORD.upper(), "x" * 5000])
+def test_no_other_password_does(people: People, password: str) -> None:
+    assert check("alice@a.test", password) == Refused("credentials")
+
+
+def test_an_unknown_mailbox_costs_one_hash_as_a_wrong_password_does(
+    people: People, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hashed: list[str] = []
+    verify = hashers.verify
+
+    def count(password: str, stored: str) -> bool:
+        hashed.append(stored)
+        return verify(password, stored)
+
+    monkeypatch.setattr(hashers, "verify", count)
+    check("alice@a.test", "wrong")
+    check("nobody@a.test", "wrong")
+    costs = [stored.rpartition("$")[0].rpartition("$")[0] for stored in hashed]
+    assert len(costs) == 2
+    assert costs[0] == costs[1]
+
+
+def test_an_address_and_a_password_that_are_known_cost_no_hash(
+    people: People, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert isinstance(check("alice@a.test", PASSWORD), Identity)
+    monkeypatch.setattr(hashers, "verify", lambda *_: pytest.fail("hashed"))
+    assert isinstance(check("alice@a.test", PASSWORD), Identity)
+    assert login.cached_check("alice@a.test", PASSWORD, peer=PEER) is not None
+    assert login.cached_check("alice@a.test", "wrong", peer=PEER) is None
+
+
+def test_a_login_reads_one_row(
+    people: People, django_assert_num_queries: pytest.FixtureRequest
+) -> None:
+    check("alice@a.test", PASSWORD)
+    effects.wait_idle()
+    with django_assert_num_queries(1):  # type: ignore[operator]
+        check("alice@a.test", PASSWORD)
+
+
+def test_a_new_password_counts_at_once(people: People) -> None:
+    identity = check("alice@a.test", PASSWORD)
+    directory.set_password(people.alice, "another one")
+    assert check("alice@a.test", PASSWORD) == Refused("credentials")
+    assert isinstance(check("alice@a.test", "another one"), Identity)
+    assert not login.still_valid(identity)
+
+
+def test_suspension_counts_at_once_and_is_told_only_to_the_owner(people: People) -> None:
+    identity = check("alice@a.test", PASSWORD)
+    assert login.still_valid(identity)
+    directory.suspend_domain(people.domain)
+    assert check("alice@a.test", PASSWORD) == Refused("suspended")
+    assert check("alice@a.test", "wrong") == Refused("credentials")
+    assert not login.still_valid(identity)
+    directory.suspend_domain(people.domain, is_suspended=False)
+    directory.suspend_tenant(people.tenant)
+    assert check("alice@a.test", PASSWORD) == Refused("suspended")
+
+
+def test_a_removed_mailbox_is_unknown(people: People) -> None:
+    directory.remove_mailbox(people.alice)
+    assert check("alice@a.test", PASSWORD) == Refused("credentials")
+
+
+def test_an_imported_hash_is_renewed_at_the_first_login(people: People) -> None:
+    mailbox = directory.create_mailbox(
+        "moved@a.test", password_hash="{SHA512-CRYPT}" + DREPPER[0][2]
+    )
+    assert check("moved@a.test", "wrong") == Refused("credentials")
+    assert check("moved@a.test", "Hello world!") == Identity(
+        mailbox.pk, people.tenant.pk, "moved@a.test", 1
+    )
+    assert effects.wait_idle()
+    credential = Credential.objects.get(mailbox=mailbox)
+    assert credential.hash.startswith("$argon2id$v=19$m=19456")
+    assert credential.last_used_at is not None
+    login.forget()
+    assert isinstance(check("moved@a.test", "Hello world!"), Identity)
+
+
+def test_app_passwords_open_it_too(people: People) -> None:
+    Credential.objects.create(
+        mailbox=people.alice,
+        kind=Credential.Kind.APP_PASSWORD,
+        hash=hashers.hash_password("phone"),
+        label="Phone",
+    )
+    assert isinstance(check("alice@a.test", "phone"), Identity)
+    assert isinstance(check("alice@a.test", PASSWORD), Identity)
+
+
+def test_a_mailbox_without_a_password_opens_to_nobody(people: People) -> None:
+    directory.create_mailbox("none@a.test")
+    assert check("none@a.test", "") == Refused("credentials")
+
+
+def test_guessing_has_to_wait_before_any_hash(
+    people: People, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(FREE_FOR_ADDRESS):
+        assert check("alice@a.test", "guess") == Refused("credentials")
+    monkeypatch.setattr(hashers, "verify", lambda *_: pytest.fail("hashed"))
+    # Even the right one: else a throttled guesser would learn which it is.
+    assert check("alice@a.test", PASSWORD) == Refused("throttled")
+    assert login.cached_check("alice@a.test", PASSWORD, peer=PEER) is None
+
+
+def test_the_owner_is_not_locked_out_by_strangers(people: People) -> None:
+    assert isinstance(check("alice@a.test", PASSWORD, peer="198.51.100.7"), Identity)
+    for _ in range(FREE_FOR_ADDRESS + 1):
+        check("alice@a.test", "guess")
+    assert check("alice@a.test", "guess") == Refused("throttled")
+    assert isinstance(check("alice@a.test", PASSWORD, peer="198.51.100.7"), Identity)
+
+
+def test_a_hash_that_breaks_is_our_fault_not_the_passwords(people: People) -> None:
+    Credential.objects.filter(mailbox=people.alice).update(hash="{PBKDF2-SHA256}broken")
+    assert check("alice@a.test", PASSWORD) == Refused("temporary")
+
+
+# The web.
+
+
+def request(peer: str = PEER) -> Any:
+    return RequestFactory().post("/admin/login/", REMOTE_ADDR=peer)
+
+
+def test_the_owner_of_a_mailbox_logs_in_to_the_web_with_its_password(people: People) -> None:
+    backend = MailboxBackend()
+    assert backend.authenticate(request(), "alice@a.test", PASSWORD) == people.alice.user
+    assert backend.authenticate(request(), "alice@a.test", "wrong") is None
+    assert backend.authenticate(request(), "admin", PASSWORD) is None
+
+
+def test_an_admin_logs_in_with_the_own_password_behind_the_same_throttle(people: People) -> None:
+    admin = User.objects.create_superuser("admin", "an admin's password")
+    backend = AdminBackend()
+    assert backend.authenticate(request(), "admin", "an admin's password") == admin
+    assert backend.authenticate(request(), "alice@a.test", PASSWORD) is None
+    for _ in range(FREE_FOR_ADDRESS):
+        assert backend.authenticate(request("192.0.2.9"), "root", "guess") is None
+    assert login.throttle().must_wait("root", "192.0.2.9") > 0
+
+
+def test_a_removed_mailboxes_owner_does_not_get_in(people: People) -> None:
+    directory.remove_mailbox(people.alice)
+    assert MailboxBackend().authenticate(request(), "alice@a.test", PASSWORD) is None
