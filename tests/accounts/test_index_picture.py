@@ -1,4 +1,4 @@
-"""A picture advanced step by step is the picture a naive model has, and its journal names the rest."""
+"""A picture advanced step by step is the naive model's; its journal names what differs."""
 
 from array import array
 

@@ -42,11 +42,11 @@ class Changed:
 class News:
     """What to tell a client, in this order. None: nothing new there."""
 
-    expunged: Sequence[int] = ()
+    expunged: tuple[int, ...] = ()
     exists: int | None = None
     recent: int | None = None
     keyword_names: tuple[str, ...] | None = None
-    changed: Sequence[Changed] = ()
+    changed: tuple[Changed, ...] = ()
 
 
 NO_NEWS = News()
@@ -168,7 +168,7 @@ class FolderView:
 
     def _renumber(
         self, picture: Picture, candidates: frozenset[int], may_expunge: bool
-    ) -> Sequence[int]:
+    ) -> tuple[int, ...]:
         gone = {uid for uid in candidates if picture.position(uid) < 0 and self.number(uid)}
         gone |= self._ghosts
         if may_expunge or not gone:
@@ -176,7 +176,7 @@ class FolderView:
             numbers = sorted((bisect_left(self.uids, uid) + 1 for uid in gone), reverse=True)
             self.uids = picture.uids
             self._ghosts = frozenset()
-            return numbers
+            return tuple(numbers)
         last = self.uids[-1] if self.uids else 0
         self.uids = self.uids + picture.uids[bisect_right(picture.uids, last) :]
         self._ghosts = frozenset(gone)
@@ -184,7 +184,7 @@ class FolderView:
 
     def _changed(
         self, before: Picture, candidates: frozenset[int], known: Mapping[int, FlagBits]
-    ) -> list[Changed]:
+    ) -> tuple[Changed, ...]:
         changed = []
         for uid in sorted(candidates):
             at = self.told.position(uid)
@@ -197,7 +197,7 @@ class FolderView:
             number = self.number(uid)
             assert number is not None
             changed.append(Changed(number, uid, *bits, self.is_recent(uid)))
-        return changed
+        return tuple(changed)
 
     # --- what a command names
 
