@@ -12,7 +12,6 @@ import os
 import threading
 from collections.abc import Callable, Iterable
 
-from accounts import commit
 from accounts.mailstore import notices
 from accounts.models import Folder, Mailbox
 
@@ -106,6 +105,3 @@ def _batches(idents: Iterable[int]) -> Iterable[list[int]]:
     remaining = iter(idents)
     while some := list(itertools.islice(remaining, 500)):
         yield some
-
-
-commit.listen(publish)

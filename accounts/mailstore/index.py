@@ -10,6 +10,7 @@ entry that went in between is gone from the picture too.
 
 import threading
 from collections import OrderedDict
+from concurrent.futures import Future
 
 from accounts import commit, effects
 from accounts.mailstore.picture import (
@@ -182,10 +183,10 @@ def _read_vanished(folder_id: int, after_modseq: int) -> list[range]:
 
 
 def _save_soon(current: Picture) -> None:
-    effects.soon(f"snapshot:{current.folder_id}", lambda: save_snapshot(current))
+    effects.soon(f"snapshot:{current.folder_id}", lambda: save_snapshot(current).result())
 
 
-def save_snapshot(current: Picture) -> None:
+def save_snapshot(current: Picture) -> Future[None]:
     """Keep `current` for the next process that opens the folder. A cache: losing it is harmless."""
     arrays = to_octets(current)
 
@@ -197,4 +198,4 @@ def save_snapshot(current: Picture) -> None:
                 defaults={"modseq": current.highest_modseq, "arrays": arrays},
             )
 
-    commit.submit(commit.Unit(frozenset((current.mailbox_id,)), write))
+    return commit.submit(commit.Unit(frozenset((current.mailbox_id,)), write))

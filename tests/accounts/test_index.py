@@ -1,0 +1,163 @@
+"""The pictures a process keeps are what the database holds, whatever was done to the folder."""
+
+import random
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from accounts import effects
+from accounts.mailstore import append, expunge, flags, folders, index
+from accounts.mailstore.flags import Flag, StoreMode
+from accounts.mailstore.picture import Picture
+from accounts.models import Entry, Folder, FolderSnapshot
+from accounts.rows import FolderGone
+from tests import clean_slate
+from tests.accounts.test_changes import make_mailbox
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+HELLO = b"Subject: hello\r\n\r\nhello\r\n"
+
+PICKS = st.lists(st.integers(0, 1000), min_size=1, max_size=5)
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.just("append"), st.integers(1, 4)),
+        st.tuples(st.just("store"), PICKS, st.sampled_from([*StoreMode]), st.integers(0, 31)),
+        st.tuples(st.just("label"), PICKS, st.sampled_from(["$Junk", "$Later"])),
+        st.tuples(st.just("expunge"), PICKS),
+        st.tuples(st.just("look")),
+        st.tuples(st.just("forget")),
+        st.tuples(st.just("snapshot")),
+    ),
+    max_size=14,
+)
+
+
+def check(picture: Picture) -> None:
+    """The picture is what a plain query says."""
+    rows = Entry.objects.filter(folder_id=picture.folder_id).order_by("uid")
+    expected = list(rows.values_list("uid", "flags", "keywords", "modseq"))
+    found = zip(picture.uids, picture.flags, picture.keywords, picture.modseqs, strict=True)
+    assert list(found) == expected
+    folder = Folder.objects.get(pk=picture.folder_id)
+    assert picture.uidnext == folder.uidnext
+    assert picture.highest_modseq == folder.highest_modseq
+    assert picture.keyword_names == tuple(folder.keywords)
+
+
+@settings(max_examples=25, suppress_health_check=list(HealthCheck))
+@given(STEPS)
+def test_a_picture_is_what_the_database_holds(steps: list[tuple]) -> None:
+    clean_slate.wipe()
+    mailbox_id = make_mailbox()
+    folder_id = folders.find_folder(mailbox_id, "INBOX").id
+    for name, *arguments in [*steps, ("look",)]:
+        uids = list(
+            Entry.objects.filter(folder_id=folder_id).order_by("uid").values_list("uid", flat=True)
+        )
+        picked = (
+            sorted({uids[pick % len(uids)] for pick in arguments[0]})
+            if (uids and arguments and isinstance(arguments[0], list))
+            else []
+        )
+        match name:
+            case "append":
+                for _ in range(arguments[0]):
+                    append.append_message(mailbox_id, folder_id, HELLO).result()
+            case "store" if picked:
+                flags.store_flags(folder_id, picked, arguments[1], arguments[2])
+            case "label" if picked:
+                flags.store_flags(folder_id, picked, StoreMode.ADD, 0, [arguments[1]])
+            case "expunge" if picked:
+                expunge.expunge_uids(folder_id, picked, only_deleted=False)
+            case "look":
+                check(index.picture(folder_id))
+            case "forget":
+                index.forget()
+            case "snapshot":
+                index.save_snapshot(index.picture(folder_id)).result()
+
+
+def test_an_unchanged_folder_costs_one_query(django_assert_num_queries) -> None:
+    folder_id = folders.find_folder(make_mailbox(), "INBOX").id
+    picture = index.picture(folder_id)
+    with django_assert_num_queries(1):
+        assert index.picture(folder_id) is picture
+
+
+def test_a_changed_folder_reads_only_what_changed(django_assert_num_queries) -> None:
+    mailbox_id = make_mailbox()
+    folder_id = folders.find_folder(mailbox_id, "INBOX").id
+    for _ in range(5):
+        append.append_message(mailbox_id, folder_id, HELLO).result()
+    before = index.picture(folder_id)
+    flags.store_flags(folder_id, [2], StoreMode.ADD, Flag.SEEN)
+    with django_assert_num_queries(3):
+        after = index.picture(folder_id)
+    assert after.changed_since(before.highest_modseq) == {2}
+    check(after)
+
+
+def test_a_large_folder_leaves_a_snapshot(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(index, "SNAPSHOT_AFTER", 3)
+    mailbox_id = make_mailbox()
+    folder_id = folders.find_folder(mailbox_id, "INBOX").id
+    for _ in range(4):
+        append.append_message(mailbox_id, folder_id, HELLO).result()
+    index.forget()
+    index.picture(folder_id)
+    assert effects.wait_idle()
+    assert FolderSnapshot.objects.get(folder_id=folder_id).modseq > 1
+
+
+def test_a_snapshot_that_lies_is_not_believed() -> None:
+    mailbox_id = make_mailbox()
+    folder_id = folders.find_folder(mailbox_id, "INBOX").id
+    for _ in range(4):
+        append.append_message(mailbox_id, folder_id, HELLO).result()
+    index.save_snapshot(index.picture(folder_id)).result()
+    # As after a restore that brought back fewer entries than the snapshot knew.
+    Entry.objects.filter(folder_id=folder_id, uid=2).delete()
+    Folder.objects.filter(pk=folder_id).update(exists_count=3)
+    index.forget()
+    check(index.picture(folder_id))
+
+
+def test_a_deleted_folder_has_no_picture() -> None:
+    mailbox_id = make_mailbox()
+    folder = folders.create_folder(mailbox_id, "a/b")
+    parent = folders.find_folder(mailbox_id, "a")
+    index.picture(parent.id)
+    folders.delete_folder(mailbox_id, "a")
+    with pytest.raises(FolderGone):
+        index.picture(parent.id)
+    folders.delete_folder(mailbox_id, "a/b")
+    with pytest.raises(FolderGone):
+        index.picture(folder.id)
+
+
+def test_a_folder_made_anew_has_a_picture_of_its_own() -> None:
+    mailbox_id = make_mailbox()
+    folders.create_folder(mailbox_id, "a/b")
+    old = folders.find_folder(mailbox_id, "a")
+    append.append_message(mailbox_id, old.id, HELLO).result()
+    assert len(index.picture(old.id)) == 1
+    folders.delete_folder(mailbox_id, "a")
+    new = folders.create_folder(mailbox_id, "a")
+    picture = index.picture(new.id)
+    assert len(picture) == 0
+    assert picture.uidvalidity != old.uidvalidity
+
+
+def test_the_cache_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    shelf = index._Shelf(limit=5_000)
+    monkeypatch.setattr(index, "_shelf", shelf)
+    mailbox_id = make_mailbox()
+    ids = [folders.create_folder(mailbox_id, f"f{number}").id for number in range(20)]
+    random.Random(1).shuffle(ids)
+    for folder_id in ids:
+        index.picture(folder_id)
+    assert shelf.get(ids[-1]) is not None
+    assert shelf.get(ids[0]) is None
+    assert len(shelf._pictures) <= 5
