@@ -456,7 +456,8 @@ class Connection(TwistedProtocol):
         self._settle()
 
     def _hang_up(self) -> None:
-        """Close once the peer has our last octets, at most a while later."""
+        """Close once the peer has our last octets, at most a while later; the session ends now."""
+        self._part()
         self._close_by = self._runtime.reactor.seconds() + STALL_TIMEOUT
         self.transport.unregisterProducer()
         if not self._is_reading:
@@ -469,7 +470,7 @@ class Connection(TwistedProtocol):
             self.transport.loseWriteConnection()
 
     def _part(self) -> None:
-        """The peer is gone and nothing is in the pool: let the session free what it holds."""
+        """Nothing more is said and nothing is in the pool: let the session free what it holds."""
         session, self._session = self._session, None
         slices, self._slices = self._slices, None
         self._conversation = None

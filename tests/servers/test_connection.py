@@ -158,9 +158,17 @@ def test_waiting_for_our_own_answer_is_not_silence(stage: Stage, client: Client)
 
 def test_a_peer_that_does_not_hang_up_is_hung_up_on(stage: Stage, client: Client) -> None:
     assert client.ask(b"quit") == b"ok quit"
-    until(lambda: all(c._is_output_over for c in stage.runtime.connections))
+    until(lambda: [c._is_output_over for c in stage.runtime.connections] == [True])
     stage.look(connection.LINGER + 1)
     until(lambda: not stage.runtime.connections)
+
+
+def test_a_session_ends_when_we_hang_up_even_if_the_peer_does_not(
+    stage: Stage, client: Client
+) -> None:
+    assert client.ask(b"quit") == b"ok quit"
+    assert stage.sessions[0].is_closed.wait(10)
+    assert stage.runtime.connections
 
 
 def test_a_long_answer_waits_for_its_reader(stage: Stage, client: Client) -> None:
