@@ -1,0 +1,152 @@
+"""fsck: silent about what is right, one sentence for each thing that is wrong."""
+
+import json
+from io import StringIO
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+from django.db.models import F
+
+from accounts import blobs, commit, fsck
+from accounts.mailstore import expunge, fetch
+from accounts.mailstore.flags import Flag
+from accounts.models import Blob, Folder, Mailbox, Message, Segment
+from protocols.wire.message import PREPARED_VERSION
+from tests.accounts.mail import HELLO, append_many, counters_agree, delivery, inbox, make_mailbox
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def faults(**options: bool) -> list[str]:
+    found = fsck.check(lambda text: None, **options)
+    return [finding.text for finding in found if finding.is_fault and not finding.is_repaired]
+
+
+def filled() -> int:
+    mailbox_id = make_mailbox()
+    append_many(mailbox_id, inbox(mailbox_id), 5, flags=Flag.SEEN)
+    commit.run(delivery(mailbox_id, HELLO, b"Return-Path: <>\r\n"))
+    return mailbox_id
+
+
+def run(*arguments: str) -> tuple[int, str]:
+    out = StringIO()
+    try:
+        call_command("fsck", *arguments, stdout=out, stderr=StringIO())
+    except SystemExit as leaving:
+        return int(leaving.code or 0), out.getvalue()
+    return 0, out.getvalue()
+
+
+def test_a_whole_store_is_clean() -> None:
+    filled()
+    assert run() == (0, "clean\n")
+    make_mailbox(with_folders=False)
+    assert faults() == []
+
+
+@pytest.mark.parametrize(
+    ("model", "wrong", "word"),
+    [
+        (Folder, {"exists_count": 9}, "exists_count 9 and should have 6"),
+        (Folder, {"unseen_count": 0}, "unseen_count 0 and should have 1"),
+        (Folder, {"octets": 1}, "octets 1 and should"),
+        (Folder, {"uidnext": 3}, "uidnext 3 and should have 7"),
+        (Folder, {"highest_modseq": 0}, "highest_modseq 0 and should"),
+        (Mailbox, {"used_bytes": 5}, "used_bytes 5 and should"),
+        (Mailbox, {"highest_modseq": 0}, "highest_modseq 0 and should"),
+        (Mailbox, {"next_uidvalidity": 2}, "next_uidvalidity 2 and should have 7"),
+    ],
+)
+def test_wrong_counters_are_told_and_repaired(model: Any, wrong: dict[str, int], word: str) -> None:
+    mailbox_id = filled()
+    rows = model.objects.all() if model is Mailbox else model.objects.filter(name="INBOX")
+    rows.update(**wrong)
+    code, text = run()
+    assert code == 1
+    assert word in text
+    assert "NOT CLEAN" in text
+    code, text = run("--repair")
+    assert code == 0
+    assert "repaired: " in text
+    assert run() == (0, "clean\n")
+    assert counters_agree(mailbox_id)
+
+
+def test_damaged_octets_are_told() -> None:
+    filled()
+    commit.reset()
+    blob = Blob.objects.order_by("pk")[2]
+    path = blobs.directory() / blob.segment.name
+    with path.open("r+b") as stream:
+        stream.seek(blob.offset)
+        stream.write(b"#")
+    [sentence] = faults()
+    assert sentence.startswith(f"Blob {blob.pk}: ")
+    assert "checksum" in sentence
+
+
+def test_a_missing_segment_is_told() -> None:
+    filled()
+    commit.reset()
+    segment = Segment.objects.get()
+    (blobs.directory() / segment.name).unlink()
+    sentences = faults()
+    assert sentences[0] == f"{segment.name} is missing; 6 blobs lie in it."
+    assert len(sentences) == 7
+
+
+def test_a_short_segment_is_told() -> None:
+    filled()
+    commit.reset()
+    Segment.objects.update(size=F("size") + 1)
+    assert "should have" in faults()[0]
+
+
+def test_a_wrong_size_is_told() -> None:
+    filled()
+    message = Message.objects.order_by("pk").last()
+    assert message is not None
+    Message.objects.filter(pk=message.pk).update(prefix=b"x")
+    assert f"message {message.pk} says {message.size} octets, which its parts are not." in faults()
+
+
+def test_a_message_of_another_mailbox_is_told() -> None:
+    filled()
+    Message.objects.filter(pk=Message.objects.first().pk).update(mailbox_id=make_mailbox())  # type: ignore[union-attr]
+    assert any("of another mailbox" in sentence for sentence in faults())
+
+
+def test_leftovers_are_no_fault() -> None:
+    mailbox_id = filled()
+    expunge.expunge_uids(inbox(mailbox_id), [1], only_deleted=False)
+    code, text = run()
+    assert code == 0
+    assert "note: 1 messages are in no folder." in text
+    code, text = run("--collect")
+    assert "in no folder" not in text
+    assert "'messages': 1" in text
+
+
+def test_json() -> None:
+    filled()
+    Mailbox.objects.update(used_bytes=1)
+    code, text = run("--json", "--collect", "--prepare")
+    report = json.loads(text)
+    assert code == 1
+    assert report["clean"] is False
+    assert report["findings"][0]["kind"] == "counter"
+    assert report["prepared"] == 0
+    assert report["collected"]["messages"] == 0
+
+
+def test_prepare_renews_old_forms() -> None:
+    mailbox_id = filled()
+    [good] = fetch.fetch(inbox(mailbox_id), [6], columns=fetch.Columns.ENVELOPE)
+    Message.objects.update(prepared_version=PREPARED_VERSION - 1, envelope=b"old")
+    code, text = run("--prepare")
+    assert code == 0
+    assert "prepared: 6" in text
+    assert fetch.fetch(inbox(mailbox_id), [6], columns=fetch.Columns.ENVELOPE) == [good]
+    assert set(Message.objects.values_list("prepared_version", flat=True)) == {PREPARED_VERSION}
