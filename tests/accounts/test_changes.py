@@ -12,18 +12,10 @@ from django.conf import settings
 from django.db import connection
 
 from accounts.mailstore import append, changes, folders, notices
-from accounts.models import Folder, Mailbox, Tenant
+from accounts.models import Folder, Mailbox
+from tests.accounts.mail import make_mailbox
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-def make_mailbox() -> int:
-    """The id of a new mailbox."""
-    from accounts.directory.domains import create_domain
-    from accounts.directory.mailboxes import create_mailbox
-
-    create_domain(Tenant.objects.create(slug="t", name="T"), "a.test")
-    return create_mailbox("alice@a.test", "secret").pk
 
 
 class Ear:

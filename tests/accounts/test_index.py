@@ -13,7 +13,7 @@ from accounts.mailstore.picture import Picture
 from accounts.models import Entry, Folder, FolderSnapshot
 from accounts.rows import FolderGone
 from tests import clean_slate
-from tests.accounts.test_changes import make_mailbox
+from tests.accounts.mail import make_mailbox
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -17,7 +17,7 @@ from protocols.wire.imap.responses import Bye, Continuation, Reply, Tagged
 # Wrong passwords on one connection before it is closed; the throttle counts across connections.
 MAX_FAILURES = 5
 # Seconds: what a guess costs at least.
-FAILURE_DELAY = 2.0
+FAILURE_DELAY = 1.0
 
 ALWAYS = ("IMAP4rev1", "LITERAL+", "SASL-IR", "ID", "ENABLE")
 AFTER_LOGIN = (
