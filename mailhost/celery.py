@@ -9,6 +9,7 @@ from typing import Any
 
 import celery.beat
 from celery import Celery, signals
+from celery.beat import PersistentScheduler
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mailhost.settings")
 
@@ -16,10 +17,16 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mailhost.settings")
 # is killed, and another one comes with every restart.
 setattr(celery.beat, "_Process", None)  # noqa: B010 the stubs do not know it
 
+# Looking at the queue is not among it: every worker does so by itself.
 SCHEDULE = {
-    "drain": {"task": "delivery.drain", "schedule": 5.0, "options": {"expires": 5}},
     "purge-queue": {"task": "delivery.purge_queue", "schedule": 3600.0},
 }
+
+
+class Scheduler(PersistentScheduler):
+    """Leaves a task out while the broker is away, instead of waiting until nobody can stop it."""
+
+    producer = None  # type: ignore[assignment]
 
 
 def _configuration() -> dict[str, Any]:
@@ -48,6 +55,9 @@ def _configuration() -> dict[str, Any]:
         "worker_prefetch_multiplier": 1,
         "worker_send_task_events": False,
         "beat_schedule": SCHEDULE,
+        "beat_scheduler": "mailhost.celery:Scheduler",
+        # A stop waits for beat to wake up.
+        "beat_max_loop_interval": 1,
         "beat_schedule_filename": str(run / "beat-schedule"),
         "timezone": "UTC",
     }
