@@ -225,6 +225,14 @@ class Client:
         line, _end, self._read = self._read.partition(b"\r\n")
         return line
 
+    def rest(self) -> bytes:
+        """All there is up to the end."""
+        parts = [self._read]
+        while data := self.sock.recv(1 << 16):
+            parts.append(data)
+        self._read = b""
+        return b"".join(parts)
+
     def ask(self, line: bytes) -> bytes:
         self.say(line)
         return self.hear()

@@ -1,0 +1,156 @@
+"""The maildrop: its lock between sessions and processes, its fixed numbers, its reading ahead."""
+
+import threading
+from datetime import timedelta
+
+import pytest
+from django.db import connections
+from django.utils import timezone
+
+from accounts import maildrop
+from accounts.directory.domains import create_domain
+from accounts.directory.mailboxes import create_mailbox
+from accounts.directory.tenants import create_tenant
+from accounts.maildrop import InUse, Maildrop, MessageGone
+from accounts.mailstore import expunge, folders
+from accounts.mailstore.append import append_message
+from accounts.models import MaildropLock
+from tests.transcripts.clock import Clock
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def mailbox() -> int:
+    create_domain(create_tenant("Tests"), "a.test")
+    return create_mailbox("alice@a.test", "secret").pk
+
+
+def fill(mailbox: int, *messages: bytes) -> int:
+    inbox = folders.find_folder(mailbox, "INBOX").id
+    for octets in messages:
+        append_message(mailbox, inbox, octets).result(10)
+    return inbox
+
+
+def test_one_session_at_a_time(mailbox: int) -> None:
+    first = Maildrop(mailbox)
+    with pytest.raises(InUse):
+        Maildrop(mailbox)
+    first.close()
+    Maildrop(mailbox).close()
+    assert not MaildropLock.objects.exists()
+
+
+def test_of_many_that_knock_at_once_one_enters(mailbox: int) -> None:
+    entered: list[Maildrop] = []
+    start = threading.Barrier(6)
+
+    def knock() -> None:
+        start.wait()
+        try:
+            entered.append(Maildrop(mailbox))
+        except InUse:
+            pass
+        finally:
+            connections.close_all()
+
+    threads = [threading.Thread(target=knock) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(entered) == 1
+
+
+def test_the_lock_of_a_dead_session_ends_by_itself(mailbox: int) -> None:
+    fill(mailbox, b"a\r\n")
+    dead = Maildrop(mailbox)
+    clock = Clock()
+    try:
+        clock.advance(maildrop.LIFETIME.total_seconds() - 1)
+        with pytest.raises(InUse):
+            Maildrop(mailbox)
+        clock.advance(2)
+        heir = Maildrop(mailbox)
+        # The first session finds out before it removes anything, and its end frees nothing.
+        with pytest.raises(InUse):
+            dead.renew()
+        with pytest.raises(InUse):
+            dead.remove([1])
+        dead.close()
+        with pytest.raises(InUse):
+            Maildrop(mailbox)
+        assert heir.read_whole(1) == b"a\r\n"
+    finally:
+        clock.stop()
+
+
+def test_a_lock_is_renewed_by_the_minute(mailbox: int) -> None:
+    drop = Maildrop(mailbox)
+    assert not drop.is_renewal_due
+    clock = Clock()
+    try:
+        clock.advance(61)
+        assert drop.is_renewal_due
+        drop.renew()
+        assert not drop.is_renewal_due
+        (row,) = MaildropLock.objects.all()
+        assert row.expires_at - timezone.now() > maildrop.LIFETIME - timedelta(seconds=5)
+    finally:
+        clock.stop()
+
+
+def test_a_login_that_fails_after_the_lock_frees_it(
+    mailbox: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(folder_id: int) -> None:
+        raise RuntimeError("disk")
+
+    monkeypatch.setattr(maildrop.index, "picture", fail)
+    with pytest.raises(RuntimeError):
+        Maildrop(mailbox)
+    assert not MaildropLock.objects.exists()
+
+
+def test_numbers_stay_what_they_were_at_login(mailbox: int) -> None:
+    inbox = fill(mailbox, b"one\r\n", b"two\r\n", b"three\r\n")
+    drop = Maildrop(mailbox)
+    fill(mailbox, b"four\r\n")
+    expunge.expunge_uids(inbox, [drop.uids[1]], only_deleted=False)
+    assert len(drop) == 3
+    with pytest.raises(MessageGone):
+        drop.read_whole(2)
+    with pytest.raises(MessageGone):
+        drop.open_message(2)
+    assert drop.read_whole(3) == b"three\r\n"
+    drop.remove([1, 2])
+    drop.close()
+    left = Maildrop(mailbox)
+    assert [left.read_whole(1), left.read_whole(2)] == [b"three\r\n", b"four\r\n"]
+
+
+def test_what_follows_is_read_ahead_within_bounds(
+    mailbox: int, django_assert_num_queries, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(maildrop, "AHEAD_OCTETS", 1000)
+    fill(mailbox, *[b"%d" % n * 300 for n in range(1, 6)])
+    drop = Maildrop(mailbox)
+    drop.read_whole(5)  # the store learns where its segment lies
+    assert not drop.has_ready(1)
+    with django_assert_num_queries(1):
+        for number in (1, 2, 3):
+            assert drop.read_whole(number) == b"%d" % number * 300
+    assert not drop.has_ready(3)
+    assert not drop.has_ready(4)
+    with django_assert_num_queries(1):
+        assert drop.read_whole(4) + drop.read_whole(5) == b"4" * 300 + b"5" * 300
+
+
+def test_a_large_message_is_read_in_pieces(mailbox: int) -> None:
+    octets = bytes(range(256)) * 300
+    fill(mailbox, octets)
+    drop = Maildrop(mailbox)
+    row = drop.open_message(1)
+    pieces = [drop.read_piece(row, start, 10_000) for start in range(0, len(octets), 10_000)]
+    assert b"".join(pieces) == octets

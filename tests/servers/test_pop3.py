@@ -1,0 +1,170 @@
+"""POP3 over real sockets: what transcripts cannot say: large mail, crashes, rude peers."""
+
+import poplib
+import random
+import socket
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from accounts import maildrop
+from accounts.directory.domains import create_domain
+from accounts.directory.mailboxes import create_mailbox, find_mailbox
+from accounts.directory.tenants import create_tenant
+from accounts.mailstore import folders
+from accounts.mailstore.append import append_message
+from protocols.servers import pop3
+from tests.servers.shell_kit import Client, until
+from tests.transcripts.given import Scene
+from tests.transcripts.real import RealVenue
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def venue() -> Iterator[RealVenue]:
+    create_domain(create_tenant("Tests"), "a.test")
+    create_mailbox("alice@a.test", "secret")
+    venue = RealVenue(Scene("pop3"))
+    yield venue
+    venue.end()
+
+
+def fill(*messages: bytes) -> None:
+    mailbox_id = find_mailbox("alice@a.test").pk
+    inbox = folders.find_folder(mailbox_id, "INBOX").id
+    for octets in messages:
+        append_message(mailbox_id, inbox, octets).result(10)
+
+
+def log_in(venue: RealVenue) -> poplib.POP3:
+    client = poplib.POP3(*venue.address, timeout=10)
+    client.user("alice@a.test")
+    client.pass_("secret")
+    return client
+
+
+def raw(venue: RealVenue) -> Client:
+    client = Client(socket.create_connection(venue.address, 10))
+    assert client.hear().startswith(b"+OK")
+    return client
+
+
+def test_a_large_message_arrives_byte_for_byte(venue: RealVenue) -> None:
+    noise = random.Random(7)
+    lines = [noise.randbytes(noise.randrange(900)) for _ in range(6000)]
+    octets = b"Subject: large\r\n\r\n" + b"\r\n.".join(lines) + b"\r\n"
+    fill(octets)
+    client = raw(venue)
+    client.say(b"USER alice@a.test", b"PASS secret", b"TOP 1 0", b"RETR 1", b"QUIT")
+    everything = client.rest()
+    top, _retr, rest = everything.partition(b"+OK %d octets\r\n" % len(octets))
+    assert top.endswith(b"\r\nSubject: large\r\n\r\n.\r\n")
+    read, _end, goodbye = rest.rpartition(b".\r\n")
+    assert goodbye.startswith(b"+OK")
+    stuffed = b"\r\n" + read
+    assert stuffed.replace(b"\r\n..", b"\r\n.")[2:] == octets
+
+
+def test_a_client_that_never_reads_holds_little(venue: RealVenue) -> None:
+    fill(b"x" * 78 + b"\r\n", b"y" * (2 << 20))
+    client = raw(venue)
+    client.say(b"USER alice@a.test", b"PASS secret", *[b"RETR 2"] * 50)
+    until(lambda: any(c._paused_at is not None for c in venue.runtime.connections))
+    (connection,) = venue.runtime.connections
+
+    def held() -> int:
+        return sum(map(len, connection._conversation._output))
+
+    assert held() <= 3 * pop3.PIECE
+    client.reset()
+    until(lambda: not venue.runtime.connections)
+    until(lambda: not maildrop.MaildropLock.objects.exists())
+
+
+def test_a_crash_frees_the_maildrop_and_removes_nothing(venue: RealVenue) -> None:
+    fill(b"one\r\n")
+    client = raw(venue)
+    client.say(b"USER alice@a.test", b"PASS secret", b"DELE 1")
+    assert [client.hear()[:3] for _ in range(3)] == [b"+OK"] * 3
+    client.reset()
+    until(lambda: not maildrop.MaildropLock.objects.exists())
+    again = log_in(venue)
+    assert again.stat() == (1, 5)
+    again.quit()
+
+
+def test_a_session_that_lost_its_lock_may_do_nothing_more(venue: RealVenue) -> None:
+    fill(b"one\r\n")
+    client = raw(venue)
+    client.say(b"USER alice@a.test", b"PASS secret", b"DELE 1")
+    assert [client.hear()[:3] for _ in range(3)] == [b"+OK"] * 3
+    maildrop.MaildropLock.objects.all().delete()
+    other = log_in(venue)
+    client.say(b"QUIT")
+    assert client.hear().startswith(b"-ERR [IN-USE]")
+    assert client.hear() == b""
+    assert other.stat() == (1, 5)
+    other.quit()
+
+
+def test_ten_thousand_pipelined_commands(venue: RealVenue) -> None:
+    fill(*[b"message %d\r\n" % number for number in range(20)])
+    client = raw(venue)
+    client.say(b"USER alice@a.test", b"PASS secret")
+    client.hear()
+    assert client.hear() == b"+OK 20 messages"
+    client.say(*[b"NOOP"] * 10_000)
+    assert [client.hear() for _ in range(10_000)] == [b"+OK"] * 10_000
+    client.say(*[b"RETR %d" % number for number in range(1, 21)], b"QUIT")
+    for number in range(20):
+        assert client.hear().startswith(b"+OK")
+        assert [client.hear(), client.hear()] == [b"message %d" % number, b"."]
+    assert client.hear().startswith(b"+OK")
+    assert client.hear() == b""
+
+
+def test_failed_logins_take_time_and_end(venue: RealVenue, monkeypatch: pytest.MonkeyPatch) -> None:
+    waits: list[float] = []
+    reply = pop3.Later
+
+    def later(answer: object, seconds: float) -> object:
+        waits.append(seconds)
+        return reply(answer, 0.0)
+
+    monkeypatch.setattr(pop3, "Later", later)
+    client = raw(venue)
+    for _ in range(pop3.FAILED_LOGINS):
+        client.say(b"USER alice@a.test", b"PASS guess")
+        assert client.hear().startswith(b"+OK")
+        assert client.hear().startswith(b"-ERR [AUTH]")
+    assert client.hear() == b""
+    assert waits == sorted(waits)
+    assert waits[0] > 0
+
+
+@pytest.fixture
+def two_messages(venue: RealVenue) -> None:
+    fill(b"one\r\n", b"Subject: two\r\n\r\nbody\r\n")
+
+
+COMMANDS = b"STAT|LIST|LIST 1|UIDL|RETR 1|RETR 2|RETR 9|TOP 2 1|DELE 1|RSET|NOOP|CAPA".split(b"|")
+COMMANDS += [b"USER x", b"PASS y", b"", b"\xff\x00"]
+
+
+@settings(max_examples=15, suppress_health_check=list(HealthCheck), derandomize=True)
+@given(st.lists(st.sampled_from(COMMANDS), max_size=30), st.binary(max_size=200))
+def test_any_order_of_commands_is_answered(
+    two_messages: None, venue: RealVenue, lines: list[bytes], rubbish: bytes
+) -> None:
+    client = raw(venue)
+    client.say(b"USER alice@a.test", b"PASS secret")
+    assert [client.hear()[:3], client.hear()[:3]] == [b"+OK", b"+OK"]
+    client.say(*lines, rubbish.replace(b"\n", b""), b"RSET", b"QUIT")
+    heard = client.rest().split(b"\r\n")
+    assert heard.pop() == b""
+    assert heard[-1].startswith((b"+OK", b"-ERR Too many"))
+    client.sock.close()
+    until(lambda: not maildrop.MaildropLock.objects.exists())
