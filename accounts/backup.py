@@ -122,7 +122,7 @@ def _dump_database(target: Path) -> None:
     if connection.vendor == "sqlite":
         # All pages in one step: a copy in several starts over whenever somebody else writes.
         with (
-            closing(sqlite3.connect(settings.DATABASES["default"]["NAME"], timeout=20)) as live,
+            closing(sqlite3.connect(connection.settings_dict["NAME"], timeout=20)) as live,
             closing(sqlite3.connect(target / "database.sqlite3")) as copy,
         ):
             live.backup(copy, pages=-1)
@@ -136,7 +136,7 @@ def _dump_database(target: Path) -> None:
 def _load_database(source: Path) -> None:
     connection.close()
     if connection.vendor == "sqlite":
-        name = Path(settings.DATABASES["default"]["NAME"])
+        name = Path(connection.settings_dict["NAME"])
         name.parent.mkdir(parents=True, exist_ok=True)
         draft = name.with_name(name.name + ".restoring")
         shutil.copyfile(source / "database.sqlite3", draft)
@@ -248,7 +248,7 @@ def _make_way(*, is_forced: bool) -> None:
         shutil.move(blobs.directory(), aside / "blobs")
     if connection.vendor == "sqlite":
         connection.close()
-        name = Path(settings.DATABASES["default"]["NAME"])
+        name = Path(connection.settings_dict["NAME"])
         for path in name.parent.glob(name.name + "*"):
             shutil.move(path, aside / path.name)
 
