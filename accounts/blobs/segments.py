@@ -6,7 +6,7 @@ Invariants (what a kill -9 at any line leaves behind):
    nothing that anybody was promised.
 2. A place is handed out only after fdatasync of the file and fsync of every directory above it.
 3. One process appends to a segment, and only while it holds the file's lock: an open segment whose
-   lock is free belonged to a process that died, and is sealed by `seal_abandoned`.
+   lock is free belonged to a process that died, and is sealed by the next one that opens its own.
 4. After a failed write or sync a segment is never written again: the kernel may have dropped the
    pages it could not write, and a second sync would claim that all is well.
 """
@@ -119,6 +119,7 @@ def append(batch: Sequence[bytes]) -> list[Place]:
         close_segment()
     try:
         if _open is None:
+            seal_abandoned()
             _open = OpenSegment()
         return _open.append(batch)
     except OSError as error:
