@@ -32,7 +32,7 @@ def seal(plain: bytes, *, purpose: str) -> bytes:
 
 def unseal(sealed: bytes, *, purpose: str) -> bytes:
     """What was sealed for that very purpose. SealError."""
-    if sealed[:1] != VERSION:
+    if sealed[:1] != VERSION or len(sealed) < 1 + _KEY_ID + _NONCE:
         raise SealError("not a sealed value")
     key_id, nonce = sealed[1 : 1 + _KEY_ID], sealed[1 + _KEY_ID : 1 + _KEY_ID + _NONCE]
     for secret in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS):

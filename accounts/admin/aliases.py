@@ -75,6 +75,11 @@ class _TargetInline(TabularInline):
     min_num = 1
     validate_min = True
     per_page = 50
+    ordering = ["pk"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[AliasTarget]:
+        rows: QuerySet[AliasTarget] = super().get_queryset(request)
+        return rows.select_related("mailbox__domain")
 
 
 @admin.register(Alias)

@@ -49,6 +49,7 @@ class DomainForm(forms.ModelForm):  # type: ignore[type-arg]
 
 class _MailboxInline(LookOnlyInline):
     model = Mailbox
+    related = ("domain",)
     fields = ["local_part", "name", "is_suspended", "created_at"]
     readonly_fields = fields
     per_page = 20
@@ -57,6 +58,7 @@ class _MailboxInline(LookOnlyInline):
 
 class _AliasInline(LookOnlyInline):
     model = Alias
+    related = ("domain",)
     fields = ["local_part", "is_enabled", "created_at"]
     readonly_fields = fields
     per_page = 20
@@ -65,6 +67,8 @@ class _AliasInline(LookOnlyInline):
 
 class _KeyInline(LookOnlyInline):
     model = DkimKey
+    related = ("domain",)
+    ordering = ["selector"]
     fields = ["selector", "algorithm", "is_active", "created_at"]
     readonly_fields = fields
     tab = True

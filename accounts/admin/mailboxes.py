@@ -75,6 +75,8 @@ class MailboxForm(forms.ModelForm):  # type: ignore[type-arg]
 
 class _CredentialInline(LookOnlyInline):
     model = Credential
+    related = ("mailbox__domain",)
+    ordering = ["pk"]
     fields = ["kind", "label", "created_at", "last_used_at"]
     readonly_fields = fields
     show_change_link = False
@@ -91,14 +93,13 @@ class _FolderInline(LookOnlyInline):
 class _AliasTargetInline(LookOnlyInline):
     model = AliasTarget
     verbose_name_plural = _("Aliases that lead here")
+    related = ("alias__domain", "mailbox__domain")
+    ordering = ["pk"]
     fields = ["alias"]
     readonly_fields = fields
     show_change_link = False
+    per_page = 20
     tab = True
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[AliasTarget]:
-        rows: QuerySet[AliasTarget] = super().get_queryset(request)
-        return rows.select_related("alias__domain", "mailbox__domain")
 
 
 class StateFilter(admin.SimpleListFilter):

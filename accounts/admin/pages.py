@@ -56,9 +56,16 @@ class LookOnly(Page):
 
 
 class LookOnlyInline(TabularInline):
+    """Rows below a page, each with a link. `related` is what their names are made of."""
+
     extra = 0
     can_delete = False
     show_change_link = True
+    related: tuple[str, ...] = ()
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        rows: QuerySet[Any] = super().get_queryset(request)
+        return rows.select_related(*self.related) if self.related else rows
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False

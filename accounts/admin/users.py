@@ -2,15 +2,17 @@
 
 from typing import Any
 
+from django import forms
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import TabularInline
 from unfold.decorators import display
-from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
+from unfold.forms import AdminPasswordChangeForm, UserCreationForm
 
 from accounts import directory
 from accounts.admin.pages import Page
@@ -28,7 +30,8 @@ class _MembershipInline(TabularInline):
 
 @admin.register(User)
 class UserAdmin(DjangoUserAdmin, Page):  # type: ignore[type-arg]
-    form = UserChangeForm
+    # Django's own form shows what the password's hash is made of.
+    form = forms.ModelForm
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm
     list_display = ["username", "full_name", "kind", "is_active", "last_login"]
@@ -37,9 +40,9 @@ class UserAdmin(DjangoUserAdmin, Page):  # type: ignore[type-arg]
     search_fields = ["username", "full_name"]
     ordering = ["username"]
     filter_horizontal = []
-    readonly_fields = ["last_login", "created_at"]
+    readonly_fields = ["last_login", "created_at", "password_change"]
     fieldsets = [
-        (None, {"fields": ["username", "full_name", "password"]}),
+        (None, {"fields": ["username", "full_name", "password_change"]}),
         (_("May"), {"fields": ["is_active", "is_staff", "is_superuser"]}),
         (_("Times"), {"fields": ["last_login", "created_at"]}),
     ]
@@ -53,6 +56,10 @@ class UserAdmin(DjangoUserAdmin, Page):  # type: ignore[type-arg]
         if user.is_superuser:
             return _("admin")
         return _("mailbox") if hasattr(user, "mailbox") else _("person")
+
+    @display(description=_("password"))
+    def password_change(self, user: User) -> str:
+        return format_html('<a class="underline" href="../password/">{}</a>', _("Set another…"))
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
         rows: QuerySet[User] = super().get_queryset(request)

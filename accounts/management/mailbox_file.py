@@ -7,6 +7,8 @@ import csv
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
+from django.db import transaction
+
 from accounts import directory, limits
 from accounts.directory import DirectoryError
 
@@ -38,8 +40,9 @@ def import_file(lines: Iterable[str], make_domain: Callable[[str], None]) -> Ite
             if name is not None
         }
         try:
-            make_domain(fields["address"])
-            _make(fields)
+            with transaction.atomic():
+                make_domain(fields["address"])
+                _make(fields)
         except DirectoryError as error:
             yield Outcome(reader.line_num, fields["address"], str(error))
         else:

@@ -1,7 +1,6 @@
 """How long guessers wait, with a clock that stands in the test's hand."""
 
 import threading
-from collections.abc import Iterator
 from typing import Any
 
 import pytest

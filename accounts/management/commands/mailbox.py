@@ -4,6 +4,7 @@ import sys
 from argparse import ArgumentParser
 from collections.abc import Callable
 
+from django.db import transaction
 from django.db.models import QuerySet
 
 from accounts import directory, limits
@@ -68,10 +69,11 @@ class Command(NounCommand):
     def add(self, options: Options) -> None:
         quota = _quota(options["quota"])
         password = read_password(options)
-        _make_domain(options, options["address"])
-        mailbox = directory.create_mailbox(
-            options["address"], password, quota_bytes=quota, name=options["name"]
-        )
+        with transaction.atomic():
+            _make_domain(options, options["address"])
+            mailbox = directory.create_mailbox(
+                options["address"], password, quota_bytes=quota, name=options["name"]
+            )
         self.say(f"{mailbox} is ready.")
 
     def import_(self, options: Options) -> None:

@@ -1,0 +1,284 @@
+"""The admin: every page opens, lists stay cheap, verbs go through the directory, no hash shows."""
+
+from typing import Any
+
+import pytest
+from django.contrib import admin
+from django.test import Client
+from django.urls import reverse
+
+from accounts import directory, login
+from accounts.mailstore import append
+from accounts.models import Alias, Domain, Mailbox, Membership, Tenant, User
+from tests.accounts.people import PASSWORD, People, settle, to
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+OURS = [model for model in admin.site._registry if model._meta.app_label == "accounts"]
+LOOK_ONLY = {"folder", "message", "entry", "vanished", "change", "segment", "blob"}
+
+
+@pytest.fixture
+def people() -> People:
+    return settle()
+
+
+@pytest.fixture
+def client(people: People) -> Client:
+    client = Client()
+    user = User.objects.create_superuser("admin", "secret")
+    client.force_login(user, backend="accounts.web_login.AdminBackend")
+    return client
+
+
+def store_mail(mailbox: Mailbox, count: int) -> None:
+    for number in range(count):
+        octets = b"Subject: private matter %d\r\n\r\nhello\r\n" % number
+        append.append_message(mailbox.pk, mailbox.folders.get(name="INBOX").pk, octets).result(20)
+
+
+def url(model: Any, page: str, *arguments: object) -> str:
+    return reverse(f"admin:accounts_{model._meta.model_name}_{page}", args=arguments)
+
+
+def test_every_noun_is_there() -> None:
+    names = {model._meta.model_name for model in OURS}
+    assert names == {"tenant", "user", "domain", "mailbox", "alias"} | LOOK_ONLY
+
+
+@pytest.mark.parametrize("model", OURS, ids=lambda model: model._meta.model_name)
+def test_every_list_and_page_opens(client: Client, people: People, model: Any) -> None:
+    store_mail(people.alice, 2)
+    directory.create_alias("info@a.test", ["alice@a.test", "far@away.example"])
+    answer = client.get(url(model, "changelist"), {"q": "alice@a"})
+    assert answer.status_code == 200
+    row = model.objects.first()
+    if row is not None:
+        page = client.get(url(model, "change", row.pk))
+        assert page.status_code == 200
+        assert b"argon2" not in page.content
+        assert b"private matter" not in page.content
+    if model._meta.model_name in LOOK_ONLY:
+        assert client.get(url(model, "add")).status_code == 403
+        assert client.post(url(model, "delete", row.pk if row else 1)).status_code in (302, 403)
+        assert model.objects.count() == (0 if row is None else model.objects.count())
+    else:
+        assert client.get(url(model, "add")).status_code == 200
+
+
+@pytest.mark.parametrize("model", OURS, ids=lambda model: model._meta.model_name)
+def test_a_longer_list_costs_no_more_queries(
+    client: Client, people: People, model: Any, django_assert_max_num_queries: Any
+) -> None:
+    for number in range(12):
+        directory.create_alias(f"info{number}@a.test", ["alice@a.test", "far@away.example"])
+        directory.create_mailbox(f"more{number}@a.test", password_hash="")
+        directory.create_domain(people.tenant, f"more{number}.test")
+        directory.create_tenant(f"More {number}")
+    store_mail(people.alice, 12)
+    with django_assert_max_num_queries(11):
+        assert client.get(url(model, "changelist")).status_code == 200
+
+
+@pytest.mark.parametrize("model", [Tenant, Domain, Mailbox, Alias, User])
+def test_a_fuller_page_costs_no_more_queries(
+    client: Client, people: People, model: Any, django_assert_max_num_queries: Any
+) -> None:
+    targets = ["alice@a.test", "bob@a.test", *(f"far{n}@away.example" for n in range(15))]
+    alias = directory.create_alias("info@a.test", targets)
+    for number in range(15):
+        directory.create_mailbox(f"more{number}@a.test")
+        directory.create_alias(f"info{number}@a.test", ["alice@a.test"])
+    row = {Tenant: people.tenant, Domain: people.domain, Mailbox: people.alice, Alias: alias}
+    page = url(model, "change", (row.get(model) or people.users[0]).pk)
+    client.get(page)
+    with django_assert_max_num_queries(30):
+        assert client.get(page).status_code == 200
+
+
+def test_the_first_page_says_the_state(client: Client) -> None:
+    page = client.get(reverse("admin:index")).content.decode()
+    assert "2 domains with 3 mailboxes hold 0 of mail." in page
+
+
+def test_strangers_and_owners_do_not_get_in(people: People) -> None:
+    client = Client()
+    assert client.get(reverse("admin:index")).status_code == 302
+    alice = people.users[0]
+    client.force_login(alice, backend="accounts.web_login.MailboxBackend")
+    assert client.get(url(Mailbox, "changelist")).status_code == 302
+
+
+def test_the_login_page_takes_an_admins_password(client: Client) -> None:
+    stranger = Client()
+    where = reverse("admin:login")
+    wrong = stranger.post(where, {"username": "admin", "password": "wrong"})
+    assert wrong.status_code == 200
+    assert stranger.post(where, {"username": "admin", "password": "secret"}).status_code == 302
+    assert "Mailhost" in Client().get(where).content.decode()
+
+
+# What is changed here.
+
+
+def post_mailbox(client: Client, where: str, **fields: Any) -> Any:
+    form = {"name": "", "quota_bytes": "0", "password": "", **fields}
+    for prefix in ("folders", "alias_targets", "credentials"):
+        form |= {f"{prefix}-TOTAL_FORMS": "0", f"{prefix}-INITIAL_FORMS": "0"}
+    return client.post(where, form)
+
+
+def test_a_mailbox_is_made_with_its_password(client: Client, people: People) -> None:
+    answer = post_mailbox(
+        client,
+        url(Mailbox, "add"),
+        domain=people.domain.pk,
+        local_part="Carol",
+        quota_bytes="2G",
+        password="carol's secret",
+        name="Carol",
+    )
+    assert answer.status_code == 302
+    carol = directory.find_mailbox("carol@a.test")
+    assert (carol.quota_bytes, carol.name) == (2 << 30, "Carol")
+    assert carol.folders.count() == 6
+    found = login.check("carol@a.test", "carol's secret", service="t", peer="").result(20)
+    assert isinstance(found, login.Identity)
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"local_part": "alice", "password": "x"}, "already exists"),
+        ({"local_part": "ALICE", "password": "x"}, "exists already"),
+        ({"local_part": "a b", "password": "x"}, "before the @"),
+        ({"local_part": "new", "password": ""}, "cannot be empty"),
+        ({"local_part": "new", "password": "x", "quota_bytes": "lots"}, "no size"),
+    ],
+)
+def test_what_cannot_be_made_is_said_in_the_form(
+    client: Client, people: People, fields: dict[str, str], said: str
+) -> None:
+    before = Mailbox.objects.count()
+    answer = post_mailbox(client, url(Mailbox, "add"), domain=people.domain.pk, **fields)
+    assert answer.status_code == 200
+    assert said in answer.content.decode()
+    assert Mailbox.objects.count() == before
+
+
+def test_a_mailbox_is_changed_and_its_address_is_not(client: Client, people: People) -> None:
+    where = url(Mailbox, "change", people.alice.pk)
+    answer = post_mailbox(
+        client, where, name="Alice L.", quota_bytes="1G", password="new one", local_part="mallory"
+    )
+    assert answer.status_code == 302
+    alice = directory.find_mailbox("alice@a.test")
+    assert (alice.name, alice.quota_bytes) == ("Alice L.", 1 << 30)
+    found = login.check("alice@a.test", "new one", service="t", peer="").result(20)
+    assert isinstance(found, login.Identity)
+
+
+def test_no_password_given_keeps_the_password(client: Client, people: People) -> None:
+    post_mailbox(client, url(Mailbox, "change", people.alice.pk), name="Alice")
+    found = login.check("alice@a.test", PASSWORD, service="t", peer="").result(20)
+    assert isinstance(found, login.Identity)
+
+
+def act(client: Client, model: Any, action: str, *rows: Any) -> Any:
+    form = {"action": action, "_selected_action": [row.pk for row in rows]}
+    return client.post(url(model, "changelist"), form, follow=True)
+
+
+def test_actions_go_through_the_directory(client: Client, people: People) -> None:
+    assert directory.resolve(to("alice@a.test")).kind == "local"
+    act(client, Mailbox, "suspend", people.alice)
+    assert directory.resolve(to("alice@a.test")).enhanced == "5.2.1"
+    act(client, Mailbox, "resume", people.alice)
+    for model, row in ((Domain, people.domain), (Tenant, people.tenant)):
+        act(client, model, "suspend", row)
+        assert directory.resolve(to("alice@a.test")).enhanced == "5.2.1"
+        act(client, model, "resume", row)
+        assert directory.resolve(to("alice@a.test")).kind == "local"
+
+
+def test_deleting_a_mailbox_can_be_undone_and_purging_cannot(
+    client: Client, people: People
+) -> None:
+    store_mail(people.alice, 1)
+    client.post(url(Mailbox, "delete", people.alice.pk), {"post": "yes"})
+    people.alice.refresh_from_db()
+    assert people.alice.removed_at is not None
+    act(client, Mailbox, "purge", people.bob)
+    assert Mailbox.objects.filter(pk=people.bob.pk).exists()
+    act(client, Mailbox, "restore", people.alice)
+    assert directory.find_mailbox("alice@a.test").folders.get(name="INBOX").exists_count == 1
+    form = {"action": "delete_selected", "_selected_action": [people.alice.pk], "post": "yes"}
+    client.post(url(Mailbox, "changelist"), form)
+    act(client, Mailbox, "purge", people.alice)
+    assert not Mailbox.objects.filter(pk=people.alice.pk).exists()
+
+
+def post_alias(client: Client, where: str, *targets: dict[str, Any], **fields: Any) -> Any:
+    form: dict[str, Any] = {"is_enabled": "on", **fields}
+    form |= {"targets-TOTAL_FORMS": str(len(targets)), "targets-INITIAL_FORMS": "0"}
+    for number, target in enumerate(targets):
+        form |= {f"targets-{number}-{name}": value for name, value in target.items()}
+    return client.post(where, form)
+
+
+def test_an_alias_is_made_with_its_targets(client: Client, people: People) -> None:
+    assert directory.resolve(to("info@a.test")).enhanced == "5.1.1"
+    answer = post_alias(
+        client,
+        url(Alias, "add"),
+        {"mailbox": people.alice.pk, "forward_to": ""},
+        {"mailbox": "", "forward_to": "Far@Away.example"},
+        domain=people.domain.pk,
+        local_part="Info",
+    )
+    assert answer.status_code == 302
+    route = directory.resolve(to("info@a.test"))
+    assert route.mailboxes[0].address == "alice@a.test"
+    assert route.forwards == ("Far@away.example",)
+
+
+@pytest.mark.parametrize(
+    ("local_part", "target", "said"),
+    [
+        ("bob", {"forward_to": "far@away.example"}, "A mailbox has this address"),
+        ("x", {"forward_to": ""}, "not both"),
+        ("x", {"forward_to": "nonsense"}, "no address"),
+    ],
+)
+def test_aliases_that_cannot_be_made(
+    client: Client, people: People, local_part: str, target: dict[str, str], said: str
+) -> None:
+    where = url(Alias, "add")
+    answer = post_alias(
+        client, where, {"mailbox": "", **target}, domain=people.domain.pk, local_part=local_part
+    )
+    assert answer.status_code == 200
+    assert said in answer.content.decode()
+    assert not Alias.objects.exists()
+
+
+def test_a_domain_is_checked_and_heard_of_at_once(client: Client, people: People) -> None:
+    assert directory.resolve(to("x@bücher.test")).kind == "remote"
+    form = {"name": "Bücher.test", "tenant": people.tenant.pk, "plus_separator": "+"}
+    for prefix in ("mailboxes", "aliases", "dkim_keys"):
+        form |= {f"{prefix}-TOTAL_FORMS": "0", f"{prefix}-INITIAL_FORMS": "0"}
+    assert client.post(url(Domain, "add"), {**form, "name": "no name"}).status_code == 200
+    assert client.post(url(Domain, "add"), form).status_code == 302
+    assert Domain.objects.filter(name="xn--bcher-kva.test").exists()
+    assert directory.resolve(to("x@bücher.test")).kind == "refuse"
+
+
+def test_a_domain_with_mailboxes_is_not_deleted(client: Client, people: People) -> None:
+    client.post(url(Domain, "delete", people.domain.pk), {"post": "yes"})
+    assert Domain.objects.filter(pk=people.domain.pk).exists()
+
+
+def test_the_owner_of_a_mailbox_has_no_password_field_here(client: Client, people: People) -> None:
+    page = client.get(url(User, "change", people.users[0].pk)).content.decode()
+    assert "../password/" not in page
+    assert Membership.objects.filter(user=people.users[0]).exists()
