@@ -138,7 +138,7 @@ def advanced(
         keywords=keywords,
         modseqs=modseqs,
         journal=_longer_journal(old, rows, removed),
-        memo={},
+        memo={} if rows or gone or old.keyword_names != tuple(counters.keywords) else old.memo,
     )
 
 

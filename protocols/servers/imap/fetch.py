@@ -60,10 +60,13 @@ def _remembered_lines(view: FolderView, plan: Plan, chunk: Chunk) -> bytes:
     places = chunk.places
     runs = view.recent_runs()
     has_recent = bool(runs) and view.told.uids[places[-1]] >= runs[0].start
-    if not (view.is_current and isinstance(places, range)) or places.start % CHUNK or has_recent:
+    is_whole = isinstance(places, range) and (
+        len(places) == CHUNK or (places.start % CHUNK == 0 and places.stop == len(view.told))
+    )
+    if has_recent or not is_whole or not view.is_current:
         return lines(view, plan.items, chunk.numbers, places)
     memo = view.told.memo
-    key = (plan.items, places.start, places.stop)
+    key = (plan.items, places[0])
     known: bytes | None = memo.get(key)
     if known is None:
         known = memo[key] = lines(view, plan.items, chunk.numbers, places)

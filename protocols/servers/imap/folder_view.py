@@ -93,11 +93,15 @@ class FolderView:
 
     @property
     def first_unseen(self) -> int | None:
-        """The number of the first message without \\Seen."""
-        for place, flags in enumerate(self.told.flags):
-            if not flags & 1:
-                return self.number(self.told.uids[place])
-        return None
+        """The number of the first message without \\Seen, for a client without ghosts."""
+        memo = self.told.memo
+        if "first unseen" not in memo:
+            flags = self.told.flags
+            memo["first unseen"] = next(
+                (place + 1 for place, bits in enumerate(flags) if not bits & 1), None
+            )
+        first: int | None = memo["first unseen"]
+        return first
 
     def is_recent(self, uid: int) -> bool:
         """Whether the message is \\Recent to this session."""

@@ -7,9 +7,14 @@ leaves it open who shows it), and written down when the session leaves the folde
 
 import threading
 
+import structlog
+
+from accounts.commit import CommitUnavailable
 from accounts.mailstore import folders
 from accounts.mailstore.picture import Picture
 from accounts.mailstore.refusals import NoSuchFolder
+
+log = structlog.get_logger()
 
 _lock = threading.Lock()
 # By folder: sessions of this process have shown all UIDs below.
@@ -40,5 +45,6 @@ def write_down(folder_id: int) -> None:
     """Keep in the database that what there is has been shown."""
     try:
         folders.take_recent(folder_id)
-    except NoSuchFolder:
-        return
+    except (NoSuchFolder, CommitUnavailable, OSError):
+        # At worst a message is \Recent once more.
+        log.info("recent_not_written_down", folder=folder_id)

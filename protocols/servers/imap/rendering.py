@@ -8,6 +8,7 @@ from array import array
 from collections.abc import Sequence
 from itertools import chain
 
+from accounts.mailstore.flags import MAX_KEYWORDS
 from accounts.mailstore.picture import Picture
 from protocols.servers.imap.folder_view import FolderView, News
 from protocols.wire.imap import responses
@@ -70,7 +71,8 @@ def flag_names(picture: Picture) -> bytes:
 def flags_known(view: FolderView) -> bytes:
     """FLAGS and PERMANENTFLAGS (RFC 3501 §7.1, §7.2.6)."""
     names = flag_names(view.told)
-    permanent = b"()" if view.is_read_only else b"(%b \\*)" % names
+    more = rb" \*" if len(view.told.keyword_names) < MAX_KEYWORDS else b""
+    permanent = b"()" if view.is_read_only else b"(%b%b)" % (names, more)
     return responses.flags(b"(%b)" % names) + responses.permanent_flags(permanent)
 
 

@@ -1,0 +1,150 @@
+"""SEARCH finds words as people read them, and the quick look at raw octets never hides one."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from accounts.mailstore import append, index, search
+from accounts.mailstore.search import Scope
+from accounts.mailstore.search_text import Needle
+from protocols.wire.imap.flags import Flag
+from protocols.wire.imap.search import (
+    And,
+    BodyHas,
+    FlagIs,
+    HeaderHas,
+    Not,
+    Or,
+    SearchKey,
+    SentOn,
+    TextHas,
+    When,
+)
+from protocols.wire.message import prepare
+from tests.accounts.mail import append_many, inbox, make_mailbox
+
+
+def message(body: bytes, *, head: bytes = b"", kind: bytes = b"text/plain") -> bytes:
+    return head + b"Content-Type: " + kind + b"\r\n\r\n" + body + b"\r\n"
+
+
+BASE64 = b"Content-Transfer-Encoding: base64\r\n"
+QUOTED = b"Content-Transfer-Encoding: quoted-printable\r\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "octets", "is_in"),
+    [
+        ("hello", message(b"say HELLO there"), True),
+        ("hello", message(b"say help"), False),
+        ("subject", message(b"x", head=b"Subject: y\r\n"), False),
+        ("caf\u00e9", message("CAF\u00c9".encode(), kind=b"text/plain; charset=utf-8"), True),
+        ("caf\u00e9", message(b"caf\xe9", kind=b"text/plain; charset=iso-8859-1"), True),
+        ("secret", message(b"c2VjcmV0", head=BASE64), True),
+        ("secret", message(b"se=63r=\r\net", head=QUOTED), True),
+        ("bold word", message(b"<b>bold</b> word", kind=b"text/html"), True),
+        ("a & b", message(b"a &amp; b", kind=b"text/html"), True),
+        ("hallo", message("hallo".encode("utf-16"), kind=b"text/plain; charset=utf-16"), True),
+        ("hi mom", message(b"Hi +AG0-om", kind=b"text/plain; charset=utf-7"), True),
+        ("kelvin", message("\u212aelvin".encode(), kind=b"text/plain; charset=utf-8"), True),
+        ("strasse", message("Stra\u00dfe".encode(), kind=b"text/plain; charset=utf-8"), True),
+        ("fish", message("\ufb01sh".encode(), kind=b"text/plain; charset=utf-8"), True),
+        (
+            "plan",
+            message(b"x", head=b"Content-Disposition: attachment; filename*=utf-8''%70lan\r\n"),
+            True,
+        ),
+    ],
+)
+def test_words_in_bodies(text: str, octets: bytes, is_in: bool) -> None:
+    structure = prepare(octets).bodystructure
+    assert Needle(text).is_in_body(octets, structure) is is_in
+
+
+@pytest.mark.parametrize(
+    ("text", "header", "is_in"),
+    [
+        ("hello", b"Subject: Hello you\r\n", True),
+        ("hello you", b"Subject: Hello\r\n you\r\n", True),
+        ("caf\u00e9", b"Subject: =?utf-8?q?caf=C3=A9?=\r\n", True),
+        ("cafe", b"Subject: =?utf-8?b?Y2FmZQ==?=\r\n", True),
+        ("hello", b"To: hello\r\nSubject: other\r\n", False),
+        ("", b"Subject:\r\n", True),
+        ("", b"To: x\r\n", False),
+    ],
+)
+def test_words_in_fields(text: str, header: bytes, is_in: bool) -> None:
+    assert Needle(text).is_in_field(b"subject", header) is is_in
+
+
+@given(st.text(max_size=60), st.data())
+def test_the_quick_look_hides_nothing(body: str, data: st.DataObject) -> None:
+    start = data.draw(st.integers(0, len(body)))
+    text = body[start : data.draw(st.integers(start, len(body)))]
+    octets = message(body.encode("utf-8", "replace"), kind=b"text/plain; charset=utf-8")
+    structure = prepare(octets).bodystructure
+    needle = Needle(text)
+    quick = needle.is_in_body(octets, structure)
+    needle._word = b""
+    assert quick is needle.is_in_body(octets, structure)
+
+
+def found(folder_id: int, program: SearchKey) -> list[int]:
+    picture = index.picture(folder_id)
+    scope = Scope(picture, picture.uids, [range(3, 5)], now=2_000_000_000)
+    return [uid for uids in search.search(scope, program) for uid in uids]
+
+
+DATES = (
+    b"Sat, 31 Oct 2026 23:59:59 -1200",
+    b"Sun, 01 Nov 2026 00:00:01 +1400",
+    b"Sun, 01 Nov 2026 12:00:00 +0000",
+    b"no date at all",
+)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_day_sent_is_the_senders_day() -> None:
+    from datetime import date
+
+    mailbox_id = make_mailbox()
+    folder_id = inbox(mailbox_id)
+    for text in DATES:
+        octets = b"Date: " + text + b"\r\n\r\nx\r\n"
+        append.append_message(mailbox_id, folder_id, octets).result()
+    day = date(2026, 11, 1)
+    assert found(folder_id, SentOn(When.BEFORE, day)) == [1]
+    assert found(folder_id, SentOn(When.ON, day)) == [2, 3]
+    assert found(folder_id, SentOn(When.SINCE, day)) == [2, 3]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_programs_combine_keys() -> None:
+    mailbox_id = make_mailbox()
+    folder_id = inbox(mailbox_id)
+    append_many(mailbox_id, folder_id, 3)
+    append_many(mailbox_id, folder_id, 2, flags=Flag.SEEN)
+    seen = FlagIs(Flag.SEEN, True)
+    hello = HeaderHas("subject", "hello")
+    assert found(folder_id, And((hello, seen))) == [4, 5]
+    assert found(folder_id, Or((seen, BodyHas("bob.\r\n1")))) == [2, 4, 5]
+    assert found(folder_id, Not(Or((seen, TextHas("nothing"))))) == [1, 2, 3]
+    assert found(folder_id, And((Not(hello), TextHas("hello")))) == []
+    assert found(folder_id, HeaderHas("x-none", "")) == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_octets_are_read_only_where_the_answer_depends_on_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    mailbox_id = make_mailbox()
+    folder_id = inbox(mailbox_id)
+    append_many(mailbox_id, folder_id, 3)
+    append_many(mailbox_id, folder_id, 1, flags=Flag.FLAGGED)
+    read: list[int] = []
+    plain = search.fetch.octets_many
+    monkeypatch.setattr(
+        search.fetch, "octets_many", lambda rows: read.append(len(rows)) or plain(rows)
+    )
+    assert found(folder_id, And((BodyHas("hello"), FlagIs(Flag.FLAGGED, True)))) == [4]
+    assert sum(read) == 1

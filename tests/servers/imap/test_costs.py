@@ -1,0 +1,64 @@
+"""How many queries a command may take: what is counted here cannot creep in elsewhere."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from accounts.login import Identity
+from accounts.models import Mailbox
+from tests.accounts.mail import append_many, inbox, make_mailbox
+from tests.transcripts.direct import DirectVenue, DirectWire
+from tests.transcripts.given import Scene
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def wire() -> Iterator[DirectWire]:
+    """A session with a folder of 1,200 messages selected, which it has looked at before."""
+    mailbox_id = make_mailbox()
+    append_many(mailbox_id, inbox(mailbox_id), 1200)
+    mailbox = Mailbox.objects.get(pk=mailbox_id)
+    venue = DirectVenue(Scene("imap"))
+    wire = venue.connect()
+    wire._session._client.identity = Identity(mailbox_id, 1, mailbox.address, 1)
+    for line in (b"a SELECT INBOX", b"b CLOSE", b"c SELECT INBOX"):
+        wire.send(line + b"\r\n")
+        _answer(wire, line[:1])
+    yield wire
+    venue.end()
+
+
+def _answer(wire: DirectWire, tag: bytes) -> bytes:
+    said = b""
+    while (line := wire.read_line()) is not None:
+        said += line
+        if line.startswith(tag + b" "):
+            break
+    return said
+
+
+@pytest.mark.parametrize(
+    ("command", "queries", "lines"),
+    [
+        (b"NOOP", 1, 1),
+        (b"FETCH 1:* (UID FLAGS)", 1, 1201),
+        (b"UID FETCH 500:600 (FLAGS)", 1, 102),
+        # One query for every 500.
+        (b"FETCH 1:* (ENVELOPE)", 4, 1201),
+        (b"FETCH 1:* (UID RFC822.SIZE BODY.PEEK[HEADER.FIELDS (Subject)])", 4, 1201 + 2400 + 1200),
+        (b"SEARCH UNSEEN", 1, 2),
+        (b"SEARCH SUBJECT hello", 4, 2),
+        (b"STATUS Sent (MESSAGES UNSEEN UIDNEXT)", 2, 2),
+        (b'LIST "" *', 2, 7),
+        (b"SELECT INBOX", 3, 8),
+    ],
+)
+def test_queries(
+    wire: DirectWire, command: bytes, queries: int, lines: int, django_assert_num_queries
+) -> None:
+    wire.send(b"t " + command + b"\r\n")
+    with django_assert_num_queries(queries):
+        said = _answer(wire, b"t")
+    assert b"t OK" in said
+    assert said.count(b"\r\n") == lines

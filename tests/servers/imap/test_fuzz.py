@@ -1,0 +1,71 @@
+"""Whatever octets a client sends: an answer or nothing, never an exception or a hang."""
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests import clean_slate
+from tests.accounts.mail import append_many, inbox, make_mailbox
+from tests.transcripts.direct import DirectVenue
+from tests.transcripts.given import Scene
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+WORDS = st.sampled_from(
+    [
+        *(b"FETCH", b"UID", b"STORE", b"SEARCH", b"COPY", b"MOVE", b"EXPUNGE", b"NOOP", b"IDLE"),
+        *(b"SELECT", b"EXAMINE", b"STATUS", b"LIST", b"LSUB", b"APPEND", b"CREATE", b"DELETE"),
+        *(b"RENAME", b"CLOSE", b"UNSELECT", b"DONE", b"INBOX", b"Sent", b"a/b", b'""', b"*", b"%"),
+        *(b"1", b"1:*", b"2,1:3", b"*:5", b"999", b"0", b"4294967295", b"18446744073709551616"),
+        *(b"FLAGS", b"(UID FLAGS)", b"ENVELOPE", b"FULL", b"BODY[]", b"BODY.PEEK[1.2.MIME]<0.9>"),
+        *(b"BODY[HEADER.FIELDS (To %s)]", b"RFC822", b"+FLAGS", b"-FLAGS.SILENT", b"(\\Seen $x)"),
+        *(b"ALL", b"NOT", b"OR", b"BODY hello", b"SINCE 1-Feb-2026", b"HEADER Subject", b"LARGER"),
+        *(b"(", b")", b"{3}", b"{3+}", b"{9999999999}", b"{0+}", b'"', b"\\", b"\r\n", b"abc\r\n"),
+        *(b"(MESSAGES UNSEEN RECENT)", b"RETURN (MIN COUNT)", b"(SUBSCRIBED)", b"CHARSET UTF-8"),
+    ]
+)
+LINES = st.lists(
+    st.one_of(
+        st.lists(WORDS, min_size=1, max_size=6).map(lambda words: b"t " + b" ".join(words)),
+        st.binary(max_size=60),
+    ),
+    max_size=12,
+)
+
+
+@settings(max_examples=120, suppress_health_check=list(HealthCheck))
+@given(LINES, st.integers(0, 2))
+def test_a_session_survives_any_octets(lines: list[bytes], state: int) -> None:
+    _prepare()
+    venue = DirectVenue(Scene("imap"))
+    wire = venue.connect()
+    try:
+        if state:
+            wire._session._client.identity = _identity()
+        if state == 2:
+            wire.send(b"s SELECT INBOX\r\n")
+        for line in lines:
+            wire.send(line + b"\r\n")
+        venue.deliver_all()
+    finally:
+        unread = venue.end()
+    for line in b"".join(unread).split(b"\r\n"):
+        assert b"SERVERBUG" not in line
+
+
+def _prepare() -> None:
+    from accounts.models import Entry, Folder
+
+    if Folder.objects.filter(name="INBOX").exists() and Entry.objects.count() > 2:
+        return
+    clean_slate.wipe()
+    mailbox_id = make_mailbox()
+    append_many(mailbox_id, inbox(mailbox_id), 5)
+
+
+def _identity():
+    from accounts.login import Identity
+    from accounts.models import Mailbox
+
+    mailbox = Mailbox.objects.get()
+    return Identity(mailbox.pk, 1, mailbox.address, mailbox.credential_version)
