@@ -63,6 +63,15 @@ UNFOLD: dict[str, Any] = {
                 ],
             },
             {
+                "title": _("Mail in motion"),
+                "separator": True,
+                "items": [
+                    _link(_("Queue"), "outbox", "delivery_queuedmessage"),
+                    _link(_("Recipients"), "forward_to_inbox", "delivery_queuedrecipient"),
+                    _link(_("Tries"), "published_with_changes", "delivery_attempt"),
+                ],
+            },
+            {
                 "title": _("Mail at rest"),
                 "separator": True,
                 "collapsible": True,
