@@ -50,7 +50,15 @@ class Children:
     def _start(self, place: int) -> int:
         """Fork one; returns the pipe on which it tells that it is ready."""
         reading, writing = os.pipe()
+        # A child that is told to stop before it can listen to that must die of it, and not do as
+        # its parent does.
+        asked = {signal.SIGTERM, signal.SIGINT}
+        signal.pthread_sigmask(signal.SIG_BLOCK, asked)
         pid = os.fork()
+        if not pid:
+            for number in asked:
+                signal.signal(number, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, asked)
         if pid:
             os.close(writing)
             self._pids[pid] = place

@@ -27,8 +27,8 @@ from twisted.logger import (
     globalLogBeginner,
 )
 
+import accounts.mailstore.changes  # noqa: F401 (it tells other processes of our commits)
 from accounts import commit
-from accounts.mailstore import changes
 from protocols.servers.listeners import LISTENERS, Door, Listener, listen, open_socket
 from protocols.servers.runtime import Runtime
 from protocols.servers.tls import TlsServer, certificate_files
@@ -175,11 +175,8 @@ def _raise_file_limit() -> None:
 
 def _log_through_logging() -> None:
     """What Twisted has to say goes where everything else goes, from warnings on."""
-    observer = FilteringLogObserver(
-        STDLibLogObserver(name="twisted"), [LogLevelFilterPredicate(LogLevel.warn)]
-    )
+    # Their interfaces are declared in a way that the type checker cannot see.
+    to_logging: Any = STDLibLogObserver(name="twisted")
+    from_warnings_on: Any = LogLevelFilterPredicate(LogLevel.warn)
+    observer: Any = FilteringLogObserver(to_logging, [from_warnings_on])
     globalLogBeginner.beginLoggingTo([observer], redirectStandardIO=False, discardBuffer=True)
-
-
-# Importing it is what makes this process tell others of its commits.
-assert changes.publish

@@ -6,11 +6,11 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 
 import structlog
-from twisted.internet.interfaces import IOpenSSLServerConnectionCreator
 from twisted.internet.task import LoopingCall
 
 from protocols.servers.session import Peer
 from protocols.servers.threads import SessionPool, WayBack
+from protocols.servers.tls import TlsServer
 
 if TYPE_CHECKING:
     from protocols.servers.connection import Connection
@@ -37,7 +37,7 @@ class Runtime:
     """One a process. Everything here is called on the reactor thread."""
 
     reactor: Any
-    tls: "IOpenSSLServerConnectionCreator"
+    tls: TlsServer
     caps: Caps = field(default_factory=Caps)
     pool: SessionPool = field(default_factory=SessionPool)
     connections: "set[Connection]" = field(default_factory=set)

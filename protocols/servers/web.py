@@ -15,12 +15,13 @@ from typing import Any
 import structlog
 from django.conf import settings
 from django.core.wsgi import get_wsgi_application
-from twisted.internet.interfaces import IOpenSSLServerConnectionCreator
 from twisted.protocols.policies import ThrottlingFactory
 from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.threadpool import ThreadPool
 from twisted.web import resource, server
 from twisted.web.wsgi import WSGIResource
+
+from protocols.servers.tls import TlsServer
 
 log = structlog.get_logger()
 
@@ -124,7 +125,7 @@ class WebSite(server.Site):
 class Web:
     """The application, its threads, and a factory for each of its two ports."""
 
-    def __init__(self, reactor: Any, tls: IOpenSSLServerConnectionCreator) -> None:
+    def __init__(self, reactor: Any, tls: TlsServer) -> None:
         self._threads = ThreadPool(minthreads=1, maxthreads=THREADS, name="web")
         self._application = WSGIResource(reactor, self._threads, get_wsgi_application())
         self._tls = tls
@@ -132,7 +133,8 @@ class Web:
     def factory(self, *, is_tls: bool) -> Any:
         site: Any = WebSite(FrontDoor(self._application, is_tls=is_tls))
         if is_tls:
-            site = TLSMemoryBIOFactory(self._tls, False, site)
+            creator: Any = self._tls
+            site = TLSMemoryBIOFactory(creator, False, site)
         return ThrottlingFactory(site, maxConnectionCount=MAX_CONNECTIONS)
 
     def start(self) -> None:

@@ -1,0 +1,136 @@
+"""`manage.py serve` from outside: readiness, a clean stop, several processes, a busy port."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PORTS = ("SMTP", "SUBMISSION", "SUBMISSIONS", "IMAP", "IMAPS", "POP3", "POP3S", "WEB", "WEBS")
+
+Start = Callable[..., subprocess.Popen[str]]
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> dict[str, str]:
+    """A home, and free ports."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("MAILHOST_")}
+    ports = {}
+    held = []
+    for name in PORTS:
+        sock = socket.create_server(("127.0.0.1", 0))
+        held.append(sock)
+        ports[f"MAILHOST_{name}_PORT"] = str(sock.getsockname()[1])
+    for sock in held:
+        sock.close()
+    return {**kept, **ports, "MAILHOST_HOME": str(tmp_path), "MAILHOST_HOSTNAME": "mx.a.test"}
+
+
+@pytest.fixture
+def start(environment: dict[str, str], tmp_path: Path) -> Iterator[Start]:
+    running: list[subprocess.Popen[str]] = []
+
+    def begin(*words: str) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            [sys.executable, "manage.py", "serve", *words],
+            cwd=ROOT, env=environment, text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        )  # fmt: skip
+        running.append(process)
+        return process
+
+    yield begin
+    for process in running:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()
+
+
+def ready(process: subprocess.Popen[str], home: Path) -> dict[str, int]:
+    path = home / "run" / f"server-{process.pid}.ready"
+    until = time.monotonic() + 60
+    while not path.exists():
+        assert process.poll() is None, process.communicate()[1]
+        assert time.monotonic() < until
+        time.sleep(0.02)
+    ports: dict[str, int] = json.loads(path.read_text())["ports"]
+    return ports
+
+
+def hear(port: int) -> tuple[socket.socket, bytes]:
+    sock = socket.create_connection(("127.0.0.1", port), 10)
+    return sock, sock.recv(1000)
+
+
+def test_it_serves_and_stops_cleanly(start: Start, tmp_path: Path) -> None:
+    process = start("mx", "pop3")
+    ports = ready(process, tmp_path)
+    assert sorted(ports) == ["mx", "pop3", "pop3s"]
+    smtp, greeting = hear(ports["mx"])
+    assert greeting.startswith(b"220 ")
+    _pop3, greeting = hear(ports["pop3"])
+    assert greeting.startswith(b"+OK ")
+    begun = time.monotonic()
+    process.send_signal(signal.SIGTERM)
+    assert smtp.recv(1000).startswith(b"421 ")
+    assert smtp.recv(1000) == b""
+    smtp.close()
+    assert process.wait(15) == 0
+    assert time.monotonic() - begun < 10
+    assert not list((tmp_path / "run").glob("*.ready"))
+    with pytest.raises(ConnectionRefusedError):
+        hear(ports["mx"])
+
+
+def test_a_busy_port_is_told_in_one_line(
+    start: Start, environment: dict[str, str], tmp_path: Path
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        environment["MAILHOST_POP3_PORT"] = str(port)
+        process = start("pop3")
+        _output, errors = process.communicate(timeout=60)
+    assert process.returncode != 0
+    assert errors.strip() == f"CommandError: Cannot listen on 127.0.0.1:{port}: the port is in use."
+    assert not list((tmp_path / "run").glob("*.ready"))
+
+
+def test_several_processes_share_the_ports(start: Start, tmp_path: Path) -> None:
+    process = start("pop3", "--processes", "2")
+    ports = ready(process, tmp_path)
+    sockets = [hear(ports["pop3"]) for _ in range(10)]
+    assert all(greeting.startswith(b"+OK") for _sock, greeting in sockets)
+    children = _children(process.pid)
+    assert len(children) == 2
+    os.kill(children[0], signal.SIGKILL)
+    until = time.monotonic() + 30
+    while len(set(_children(process.pid)) - {children[0]}) < 2:
+        assert time.monotonic() < until
+        time.sleep(0.02)
+    for sock, _greeting in sockets:
+        sock.close()
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(15) == 0
+    assert not _children(process.pid)
+
+
+def test_the_embedded_database_takes_two_processes(start: Start) -> None:
+    process = start("pop3", "--processes", "3")
+    _output, errors = process.communicate(timeout=60)
+    assert process.returncode != 0
+    assert "at most 2" in errors
+
+
+def _children(pid: int) -> list[int]:
+    try:
+        words = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    except FileNotFoundError:
+        return []
+    return [int(word) for word in words]

@@ -1,0 +1,104 @@
+"""The host of the web application: limits on bodies, clear text only from near, nothing leaks."""
+
+import http.client
+import socket
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.test import override_settings
+
+from protocols.servers import web
+from protocols.servers.listeners import listen, open_socket
+from protocols.servers.web import Web
+from tests.transcripts.real import on_reactor, reactor, tls_server
+
+
+def _application(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+    if environ["PATH_INFO"] == "/broken":
+        raise RuntimeError("the secret of the house")
+    size = len(environ["wsgi.input"].read())
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [b"%d %s" % (size, environ["wsgi.url_scheme"].encode())]
+
+
+@pytest.fixture
+def address(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, int]]:
+    monkeypatch.setattr(web, "get_wsgi_application", lambda: _application)
+    monkeypatch.setattr(web, "BODY_LIMIT", 100_000)
+    monkeypatch.setattr(web, "BODY_IN_MEMORY", 10_000)
+    host = Web(reactor, tls_server())
+    host.start()
+    sock = open_socket("127.0.0.1", 0)
+    name = sock.getsockname()
+    port = on_reactor(listen, reactor, sock, host.factory(is_tls=False))
+    yield name
+    on_reactor(port.stopListening)
+    host.stop()
+
+
+def ask(address: tuple[str, int], method: str, path: str, **more: Any) -> tuple[int, bytes]:
+    connection = http.client.HTTPConnection(*address, timeout=10)
+    try:
+        connection.request(method, path, **more)
+        answer = connection.getresponse()
+        return answer.status, answer.read()
+    finally:
+        connection.close()
+
+
+@pytest.mark.parametrize("size", [0, 5_000, 50_000])
+def test_bodies_within_the_limit_arrive(address: tuple[str, int], size: int) -> None:
+    assert ask(address, "POST", "/", body=b"x" * size) == (200, b"%d http" % size)
+
+
+def test_a_body_announced_too_large_is_refused_unread(address: tuple[str, int]) -> None:
+    with socket.create_connection(address, 10) as sock:
+        sock.sendall(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100001\r\n\r\n")
+        assert sock.recv(100).startswith(b"HTTP/1.1 413 ")
+
+
+def test_a_body_that_grows_too_large_is_refused(address: tuple[str, int]) -> None:
+    with socket.create_connection(address, 10) as sock:
+        sock.sendall(b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n")
+        for _ in range(11):
+            sock.sendall(b"2710\r\n" + b"x" * 10_000 + b"\r\n")
+        assert sock.recv(100).startswith(b"HTTP/1.1 413 ")
+
+
+def test_a_bug_shows_nothing(address: tuple[str, int]) -> None:
+    status, body = ask(address, "GET", "/broken")
+    assert status == 500
+    assert b"secret" not in body
+    assert b"Traceback" not in body
+
+
+def test_strangers_are_sent_to_tls(
+    address: tuple[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(web, "_is_near", lambda request: False)
+    connection = http.client.HTTPConnection(*address, timeout=10)
+    connection.request("GET", "/admin/?a=b", headers={"Host": "mail.example.test:8080"})
+    answer = connection.getresponse()
+    assert answer.status == 308
+    wanted = f"https://mail.example.test:{settings.MAILHOST.webs_port}/admin/?a=b"
+    assert answer.getheader("location") == wanted
+    connection.close()
+    assert ask(address, "GET", "/healthz")[0] == 200
+
+
+@pytest.mark.parametrize(
+    ("client", "is_near"),
+    [("127.0.0.1", True), ("::1", True), ("::ffff:127.0.0.1", True), ("10.1.2.3", True),
+     ("10.2.0.1", False), ("192.0.2.7", False), ("", False)],
+)  # fmt: skip
+def test_near_is_loopback_and_named_proxies(client: str, is_near: bool) -> None:
+    class Request:
+        def getClientAddress(self) -> Any:
+            return type("Address", (), {"host": client})()
+
+    config = settings.MAILHOST
+    proxies = type(config)(**{**config.model_dump(), "proxy_networks": "10.1.0.0/16"})
+    with override_settings(MAILHOST=proxies):
+        assert web._is_near(Request()) is is_near
