@@ -22,7 +22,7 @@ import threading
 import time
 import uuid
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -52,6 +52,7 @@ __all__ = [
     "listen",
     "reset",
     "run",
+    "run_each",
     "shutdown",
     "submit",
 ]
@@ -63,7 +64,11 @@ Listener = Callable[[int, int, int], None]
 
 MAX_UNITS = 200
 MAX_OCTETS = 8 << 20
+# About 15 ms of a write transaction.
+MAX_ROWS = 10_000
 MAX_WAITING = 20_000
+# Units of one long command that may wait or commit together.
+WINDOW = 5
 RETRY_PAUSES = (0.05, 0.25, 1.0)
 MARKS_KEPT = timedelta(days=1)
 
@@ -78,13 +83,15 @@ class Unit(Generic[T]):
 
     `write` runs in the committer thread, perhaps more than once (after a lost connection), so it
     has no effect but on `rows`. An exception from it fails this unit alone and reaches the Future.
-    `folder_ids` are folders it will want: naming them saves a query each.
+    `folder_ids` are folders it will want: naming them saves a query each. `rows` is about how many
+    rows it will touch, so that a batch stays short.
     """
 
     mailbox_ids: frozenset[int]
     write: Callable[[Rows, Blob | None], T]
     octets: bytes | Spool | None = None
     folder_ids: frozenset[int] = frozenset()
+    rows: int = 1
 
 
 @dataclass(slots=True)
@@ -137,12 +144,18 @@ class _Committer:
     def _take(self) -> list[_Item]:
         """The next batch; empty once there is nothing left to do and the thread should end."""
         batch: list[_Item] = []
-        octets = 0
+        octets = rows = 0
         with self._condition:
             self._condition.wait_for(lambda: self._waiting or self._is_stopping)
-            while self._waiting and len(batch) < MAX_UNITS and octets < MAX_OCTETS:
+            while (
+                self._waiting
+                and len(batch) < MAX_UNITS
+                and octets < MAX_OCTETS
+                and (not rows or rows + self._waiting[0].unit.rows <= MAX_ROWS)
+            ):
                 item = self._waiting.popleft()
                 octets += len(item.payload or b"")
+                rows += item.unit.rows
                 if item.future.set_running_or_notify_cancel():
                     batch.append(item)
                 elif not batch and not self._waiting:
@@ -439,6 +452,20 @@ def submit(unit: Unit[T]) -> Future[T]:
 def run(unit: Unit[T]) -> T:
     """Commit a unit and wait for it."""
     return submit(unit).result()
+
+
+def run_each(units: Iterable[Unit[T]]) -> Iterator[T]:
+    """Commit units in their order, a few under way at a time; their results as they come.
+
+    When one fails its error is raised, and those behind it that were under way still commit.
+    """
+    under_way: deque[Future[T]] = deque()
+    for unit in units:
+        under_way.append(submit(unit))
+        if len(under_way) >= WINDOW:
+            yield under_way.popleft().result()
+    while under_way:
+        yield under_way.popleft().result()
 
 
 def shutdown() -> None:

@@ -28,6 +28,7 @@ from accounts.counters import (
 )
 from accounts.inserts import Inserts, PendingRow, insert_rows
 from accounts.models import Change
+from accounts.uid_sets import sequence_set
 
 
 class MailboxGone(LookupError):
@@ -38,7 +39,7 @@ class FolderGone(LookupError):
     """The folder was deleted meanwhile."""
 
 
-_CHANGE = ("mailbox_id", "folder_id", "kind", "modseq", "at")
+_CHANGE = ("mailbox_id", "folder_id", "kind", "modseq", "uids", "at")
 
 
 class Rows:
@@ -51,12 +52,12 @@ class Rows:
         self.folders: dict[int, FolderState] = {}
         self._inboxes: dict[int, int] | None = None
         self._inserts = Inserts()
-        self._changes: dict[tuple[int, str], FolderState] = {}
+        self._changes: dict[tuple[FolderState, str], list[int]] = {}
         self._callbacks: list[Callable[[], None]] = []
         # Of the unit at work only:
         self._own = Inserts()
         self._undo: dict[Counters, tuple[Any, ...]] = {}
-        self._own_changes: dict[tuple[int, str], FolderState] = {}
+        self._own_changes: list[tuple[FolderState, str, Iterable[int]]] = []
         self._own_callbacks: list[Callable[[], None]] = []
         self._forgotten: list[FolderState] = []
         self._savepoint: ExitStack | None = None
@@ -106,11 +107,11 @@ class Rows:
             state.modseq = state.highest_modseq
         return state.modseq
 
-    def changed(self, folder: FolderState, kind: str) -> int:
-        """Say that a folder changed (`Change.Kind`); returns the MODSEQ to write."""
+    def changed(self, folder: FolderState, kind: str, uids: Iterable[int] = ()) -> int:
+        """Say that a folder, and which UIDs in it, changed (`Change.Kind`); the MODSEQ to write."""
         modseq = self.modseq(folder.mailbox_id)
         folder.highest_modseq = modseq
-        self._own_changes[folder.id, kind] = folder
+        self._own_changes.append((folder, kind, uids))
         return modseq
 
     def insert(self, row: models.Model) -> None:
@@ -160,7 +161,8 @@ class Rows:
         else:
             self._own.write()
             self._savepoint.close()
-        self._changes.update(self._own_changes)
+        for folder, kind, uids in self._own_changes:
+            self._changes.setdefault((folder, kind), []).extend(uids)
         self._callbacks += self._own_callbacks
         self._clear_unit()
 
@@ -184,13 +186,14 @@ class Rows:
             PendingRow(
                 (
                     folder.mailbox_id,
-                    folder_id if folder_id in self.folders else None,
+                    folder.id if folder.id in self.folders else None,
                     str(kind),
                     folder.highest_modseq,
+                    sequence_set(sorted(set(uids))),
                     now,
                 )
             )
-            for (folder_id, kind), folder in self._changes.items()
+            for (folder, kind), uids in self._changes.items()
         ]
         if log:
             insert_rows(Change, _CHANGE, log)
@@ -199,7 +202,7 @@ class Rows:
     def notices(self) -> list[tuple[int, int, int]]:
         """(mailbox id, folder id, MODSEQ) of what changed; folder 0 is the list of folders."""
         found: dict[tuple[int, int, int], None] = {}
-        for (_, kind), folder in self._changes.items():
+        for folder, kind in self._changes:
             found[folder.mailbox_id, folder.id, folder.highest_modseq] = None
             if kind == Change.Kind.FOLDER:
                 found[folder.mailbox_id, 0, folder.highest_modseq] = None
@@ -212,7 +215,7 @@ class Rows:
     def _clear_unit(self) -> None:
         self._own = Inserts()
         self._undo = {}
-        self._own_changes = {}
+        self._own_changes = []
         self._own_callbacks = []
         self._forgotten = []
         self._savepoint = None

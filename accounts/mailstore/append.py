@@ -67,7 +67,7 @@ def add_entry(
     bits = keyword_bits(folder, keywords) if keywords else 0
     size = len(prefix) + octets_size
     uid = folder.take_uids()
-    modseq = rows.changed(folder, Change.Kind.APPENDED)
+    modseq = rows.changed(folder, Change.Kind.APPENDED, (uid,))
     message = rows.insert_values(
         Message,
         _MESSAGE,

@@ -34,7 +34,7 @@ class Copied:
 def copy_uids(folder_id: int, uids: Sequence[int], target_folder_id: int) -> Copied:
     """Copy the UIDs that are there, ascending. NoSuchFolder, OverQuota, TooManyKeywords."""
     wanted = sorted(set(uids))
-    return _run(folder_id, target_folder_id, _Copy(folder_id, wanted, target_folder_id, False))
+    return commit.run(_unit(_Copy(folder_id, wanted, target_folder_id, is_move=False)))
 
 
 def move_uids(folder_id: int, uids: Sequence[int], target_folder_id: int) -> Copied:
@@ -42,19 +42,13 @@ def move_uids(folder_id: int, uids: Sequence[int], target_folder_id: int) -> Cop
     sources: list[int] = []
     targets: list[int] = []
     done = Copied(0, (), ())
-    for chunk in chunked(uids):
-        done = _run(folder_id, target_folder_id, _Copy(folder_id, chunk, target_folder_id, True))
+    units = (
+        _unit(_Copy(folder_id, chunk, target_folder_id, is_move=True)) for chunk in chunked(uids)
+    )
+    for done in commit.run_each(units):
         sources += done.sources
         targets += done.targets
     return Copied(done.uidvalidity, tuple(sources), tuple(targets))
-
-
-def _run(folder_id: int, target_folder_id: int, work: "_Copy") -> Copied:
-    mailbox_id = mailbox_of(folder_id)
-    if mailbox_of(target_folder_id) != mailbox_id:
-        raise NoSuchFolder("The folder belongs to another mailbox.")
-    folders = frozenset((folder_id, target_folder_id))
-    return commit.run(commit.Unit(frozenset((mailbox_id,)), work, folder_ids=folders))
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +84,18 @@ class _Copy:
         return Copied(target.uidvalidity, tuple(uids), tuple(range(first, first + len(uids))))
 
 
+def _unit(work: _Copy) -> commit.Unit[Copied]:
+    mailbox_id = mailbox_of(work.folder_id)
+    if mailbox_of(work.target_folder_id) != mailbox_id:
+        raise NoSuchFolder("The folder belongs to another mailbox.")
+    return commit.Unit(
+        frozenset((mailbox_id,)),
+        work,
+        folder_ids=frozenset((work.folder_id, work.target_folder_id)),
+        rows=len(work.uids),
+    )
+
+
 def _translated(source: FolderState, target: FolderState, used: int) -> str:
     """SQL for a source entry's keywords in the target's bits (its own copy of `used` names)."""
     terms = []
@@ -108,7 +114,7 @@ def copy_entries(
     `keywords` is SQL over the entry's columns, made of our own integers.
     """
     first = target.take_uids(len(uids))
-    modseq = rows.changed(target, Change.Kind.APPENDED)
+    modseq = rows.changed(target, Change.Kind.APPENDED, range(first, first + len(uids)))
     table = Entry._meta.db_table
     condition, chosen = uids_sql(uids)
     with connection.cursor() as cursor:

@@ -13,9 +13,10 @@ from accounts import commit
 from accounts.counters import FolderState
 from accounts.mailstore.flags import Flag
 from accounts.mailstore.locked import locked_folder, mailbox_of
-from accounts.mailstore.uids import chunked, in_uids, sequence_set
+from accounts.mailstore.uids import chunked, in_uids
 from accounts.models import Blob, Change, Entry, Vanished
 from accounts.rows import Rows
+from accounts.uid_sets import sequence_set
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +42,16 @@ def expunge_uids(
         uids = list(wanted.order_by("uid").values_list("uid", flat=True))
     modseq = 0
     gone: list[int] = []
-    for chunk in chunked(uids):
-        work = _Expunge(folder_id, chunk, only_deleted)
-        done = commit.run(commit.Unit(mailboxes, work, folder_ids=frozenset((folder_id,))))
+    units = (
+        commit.Unit(
+            mailboxes,
+            _Expunge(folder_id, chunk, only_deleted),
+            folder_ids=frozenset((folder_id,)),
+            rows=len(chunk),
+        )
+        for chunk in chunked(uids)
+    )
+    for done in commit.run_each(units):
         modseq = max(modseq, done.modseq)
         gone += done.uids
     return Expunged(modseq, tuple(gone))
@@ -78,7 +86,7 @@ def remove_entries(rows: Rows, folder: FolderState, gone: Sequence[tuple[int, in
     Keeps the counters and writes what vanished; returns the MODSEQ.
     """
     uids = [row[0] for row in gone]
-    modseq = rows.changed(folder, Change.Kind.VANISHED)
+    modseq = rows.changed(folder, Change.Kind.VANISHED, uids)
     Entry.objects.filter(in_uids(uids), folder_id=folder.id).delete()
     Vanished.objects.create(folder_id=folder.id, modseq=modseq, uids=sequence_set(uids))
     octets = sum(row[2] for row in gone)

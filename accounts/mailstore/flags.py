@@ -85,9 +85,16 @@ def store_flags(
     modseq = 0
     changed: list[int] = []
     failed: list[int] = []
-    for chunk in chunked(uids):
-        work = _Store(folder_id, chunk, mode, int(flags), keywords, unchanged_since)
-        stored = commit.run(commit.Unit(mailboxes, work, folder_ids=frozenset((folder_id,))))
+    units = (
+        commit.Unit(
+            mailboxes,
+            _Store(folder_id, chunk, mode, int(flags), keywords, unchanged_since),
+            folder_ids=frozenset((folder_id,)),
+            rows=len(chunk),
+        )
+        for chunk in chunked(uids)
+    )
+    for stored in commit.run_each(units):
         modseq = max(modseq, stored.modseq)
         changed += stored.changed
         failed += stored.failed
@@ -116,7 +123,6 @@ class _Store:
         folder = locked_folder(rows, self.folder_id)
         rows.direct()
         bits = keyword_bits(folder, self.keywords, create=self.mode is not StoreMode.REMOVE)
-        before = folder.highest_modseq
         failed: tuple[int, ...] = ()
         entries = Entry.objects.filter(in_uids(self.uids), folder_id=self.folder_id)
         if self.unchanged_since is not None:
@@ -128,10 +134,11 @@ class _Store:
             unseen = entries.alias(seen=F("flags").bitand(Flag.SEEN)).filter(seen=0).count()
             if self.mode is StoreMode.REMOVE or not self.flags & Flag.SEEN:
                 unseen -= entries.count()
-        modseq = rows.changed(folder, Change.Kind.FLAGS)
+        modseq = rows.modseq(folder.mailbox_id)
         changed = self._update(bits, modseq)
         if not changed:
-            return Stored(before, (), failed)
+            return Stored(folder.highest_modseq, (), failed)
+        rows.changed(folder, Change.Kind.FLAGS, changed)
         folder.unseen_count -= unseen
         return Stored(modseq, changed, failed)
 

@@ -23,8 +23,10 @@ from accounts.mailstore.picture import (
     to_octets,
     uid_runs,
 )
-from accounts.models import Entry, Folder, FolderSnapshot, Vanished
+from accounts.mailstore.uids import in_uids
+from accounts.models import Change, Entry, Folder, FolderSnapshot, Vanished
 from accounts.rows import FolderGone, Rows
+from accounts.uid_sets import uids_in
 
 CACHE_OCTETS = 64 << 20
 # Reading this many rows to make a picture is worth a snapshot for the next process.
@@ -171,7 +173,9 @@ def _from_snapshot(folder_id: int, counters: Counters) -> Picture | None:
 def _read_entries(folder_id: int, after_modseq: int) -> list[Row]:
     entries = Entry.objects.filter(folder_id=folder_id)
     if after_modseq:
-        entries = entries.filter(modseq__gt=after_modseq)
+        log = Change.objects.filter(folder_id=folder_id, modseq__gt=after_modseq)
+        texts = log.exclude(kind=Change.Kind.VANISHED).values_list("uids", flat=True)
+        entries = entries.filter(in_uids(sorted({uid for text in texts for uid in uids_in(text)})))
     return list(entries.order_by("uid").values_list("uid", "flags", "keywords", "modseq"))
 
 

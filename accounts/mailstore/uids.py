@@ -35,19 +35,6 @@ def in_uids(uids: Sequence[int]) -> Q:
     return Q(uid__in=listed(uids))
 
 
-def sequence_set(uids: Sequence[int]) -> str:
-    """Ascending UIDs as RFC 9051's sequence-set, e.g. "3:5,9"."""
-    parts: list[str] = []
-    at = 0
-    while at < len(uids):
-        end = at
-        while end + 1 < len(uids) and uids[end + 1] == uids[end] + 1:
-            end += 1
-        parts.append(str(uids[at]) if at == end else f"{uids[at]}:{uids[end]}")
-        at = end + 1
-    return ",".join(parts)
-
-
 def uids_sql(uids: Sequence[int]) -> tuple[str, list[Any]]:
     """`in_uids` for statements by hand: a condition on the column `uid`, and its parameters."""
     if is_range(uids):

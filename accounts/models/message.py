@@ -53,7 +53,6 @@ class Entry(models.Model):
         verbose_name = _("entry")
         verbose_name_plural = _("entries")
         constraints = [models.UniqueConstraint(fields=["folder", "uid"], name="entry_uid")]
-        indexes = [models.Index(fields=["folder", "modseq"], name="entry_modseq")]
 
     def __str__(self) -> str:
         return f"{self.folder_id}/{self.uid}"

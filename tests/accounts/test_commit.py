@@ -146,6 +146,40 @@ def test_an_error_of_the_data_splits_the_batch() -> None:
     assert Entry.objects.count() == 10
 
 
+def test_a_batch_is_bounded_in_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(commit, "MAX_ROWS", 10)
+
+    def make(rows: int) -> commit.Unit[Any]:
+        return commit.Unit(frozenset(), lambda rows, blob: None, rows=rows)
+
+    with Held():
+        futures = [commit.submit(make(rows)) for rows in (4, 6, 1, 50, 1)]
+    for future in futures:
+        future.result(20)
+    # 4 + 6, then 1, then 50 alone, then 1; and the one that held them up.
+    assert CommitMark.objects.count() == 5
+
+
+def test_units_of_one_command_come_back_in_their_order() -> None:
+    mailbox_id = make_mailbox()
+    units = (delivery(mailbox_id, HELLO) for _ in range(12))
+    assert [done.uid for done in commit.run_each(units)] == list(range(1, 13))
+
+
+def test_the_change_log_names_the_uids() -> None:
+    first, second = make_mailbox(), make_mailbox()
+    with Held():
+        for mailbox_id in (first, first, second, first):
+            commit.submit(delivery(mailbox_id, HELLO))
+    commit.run(delivery(first, HELLO))
+    log = Change.objects.order_by("mailbox", "modseq").values_list("mailbox_id", "kind", "uids")
+    assert list(log) == [
+        (first, "appended", "1:3"),
+        (first, "appended", "4"),
+        (second, "appended", "1"),
+    ]
+
+
 def test_a_lost_connection_before_the_commit_repeats_the_batch(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

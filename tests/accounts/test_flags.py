@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from accounts.mailstore import folders
 from accounts.mailstore.flags import Flag, Stored, StoreMode, store_flags
 from accounts.mailstore.refusals import NoSuchFolder
-from accounts.models import Entry
+from accounts.models import Change, Entry
 from tests.accounts.mail import append_many, counters_agree, flags_of, inbox, make_mailbox
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -67,12 +67,14 @@ def test_unchanged_since() -> None:
 
 def test_large_sets_go_in_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("accounts.mailstore.uids.CHUNK", 10)
+    monkeypatch.setattr("accounts.commit.MAX_ROWS", 10)
     mailbox_id = make_mailbox()
     folder_id = inbox(mailbox_id)
     uids = append_many(mailbox_id, folder_id, 35)
     done = store_flags(folder_id, uids, StoreMode.ADD, Flag.SEEN)
     assert done.changed == tuple(uids)
-    assert len(set(Entry.objects.values_list("modseq", flat=True))) == 4
+    sets = Change.objects.filter(kind="flags").order_by("modseq").values_list("uids", flat=True)
+    assert list(sets) == ["1:10", "11:20", "21:30", "31:35"]
     assert counters_agree(mailbox_id)
 
 

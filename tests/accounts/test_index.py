@@ -93,7 +93,7 @@ def test_a_changed_folder_reads_only_what_changed(django_assert_num_queries) -> 
         append.append_message(mailbox_id, folder_id, HELLO).result()
     before = index.picture(folder_id)
     flags.store_flags(folder_id, [2], StoreMode.ADD, Flag.SEEN)
-    with django_assert_num_queries(3):
+    with django_assert_num_queries(4):
         after = index.picture(folder_id)
     assert after.changed_since(before.highest_modseq) == {2}
     check(after)

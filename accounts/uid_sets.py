@@ -1,0 +1,24 @@
+"""Sets of UIDs as the database keeps them: RFC 9051's sequence-set, such as "3:5,9"."""
+
+from collections.abc import Iterator, Sequence
+
+
+def sequence_set(uids: Sequence[int]) -> str:
+    """Ascending UIDs as RFC 9051's sequence-set, e.g. "3:5,9"."""
+    parts: list[str] = []
+    at = 0
+    while at < len(uids):
+        end = at
+        while end + 1 < len(uids) and uids[end + 1] == uids[end] + 1:
+            end += 1
+        parts.append(str(uids[at]) if at == end else f"{uids[at]}:{uids[end]}")
+        at = end + 1
+    return ",".join(parts)
+
+
+def uids_in(text: str) -> Iterator[int]:
+    """The UIDs of a set that `sequence_set` wrote."""
+    for part in text.split(","):
+        if part:
+            first, _, last = part.partition(":")
+            yield from range(int(first), int(last or first) + 1)
