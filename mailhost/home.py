@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 # Directories every process may count on.
-PARTS = ("keys", "run", "logs", "blobs", "static", "valkey")
+PARTS = ("keys", "run", "logs", "blobs", "valkey")
 # An AF_UNIX path holds 107 octets and a NUL on Linux.
 LONGEST_SOCKET_PATH = 107
 # How long what an earlier run left behind may take to end.

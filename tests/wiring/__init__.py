@@ -1,0 +1,1 @@
+"""The wiring: settings, checks, logs, and the supervisor that runs it all."""

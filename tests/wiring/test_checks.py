@@ -1,0 +1,130 @@
+"""System checks: each wrong setting has its id; the right ones have none."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trustme
+from django.conf import settings
+from django.core.checks import run_checks
+from django.db import connection
+
+from accounts import checks as database_checks
+
+
+def ids(monkeypatch: pytest.MonkeyPatch, *, deploy: bool = False, **changes: Any) -> set[str]:
+    """The ids of Mailhost's own checks that speak up with these settings."""
+    monkeypatch.setattr(settings, "MAILHOST", settings.MAILHOST.model_copy(update=changes))
+    found = run_checks(include_deployment_checks=deploy)
+    return {str(each.id) for each in found if str(each.id).startswith(("mailhost.", "accounts."))}
+
+
+def test_the_default_is_sound(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert ids(monkeypatch) == set()
+
+
+@pytest.mark.parametrize(
+    ("changes", "wanted"),
+    [
+        ({"blobs_url": "s3://bucket/mail"}, "mailhost.E003"),
+        ({"imap_port": 2525}, "mailhost.E004"),
+        ({"hostname": "not a name"}, "mailhost.E005"),
+        ({"postmaster": "nobody"}, "mailhost.E006"),
+        ({"tls_cert": Path("/nonexistent")}, "mailhost.E007"),
+        (
+            {"tls_cert": Path("/nonexistent"), "tls_key": Path("/nonexistent")},
+            "mailhost.E008",
+        ),
+        ({"retry_schedule": [timedelta(0)]}, "mailhost.E010"),
+        ({"retry_schedule": [timedelta(hours=1)]}, "mailhost.W011"),
+        ({"dns_servers": ["resolver.example"]}, "mailhost.E012"),
+        ({"dns_servers": ["127.0.0.1:99999"]}, "mailhost.E012"),
+        ({"relayhost": "smtp://x"}, "mailhost.E013"),
+        ({"relayhost": "relay.example:smtp"}, "mailhost.E013"),
+        ({"outbound_bind": "eth0"}, "mailhost.E014"),
+    ],
+)
+def test_what_cannot_work_has_an_id(
+    monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any], wanted: str
+) -> None:
+    assert ids(monkeypatch, **changes) == {wanted}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"blobs_url": "file:///var/lib/mailhost"},
+        {"blobs_url": "/var/lib/mailhost"},
+        {"dns_servers": ["127.0.0.1", "127.0.0.1:5353", "::1", "[::1]:5353"]},
+        {"relayhost": "relay.example"},
+        {"relayhost": "relay.example:587"},
+        {"relayhost": "[192.0.2.1]:25"},
+        {"relayhost": "[relay.example]"},
+        {"retry_schedule": [timedelta(days=2), timedelta(days=2)]},
+        {"postmaster": "ops@example.test"},
+    ],
+)
+def test_what_can_work_has_none(monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any]) -> None:
+    assert ids(monkeypatch, **changes) == set()
+
+
+def test_a_weak_secret_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    for key in ("short", "a" * 50):
+        monkeypatch.setattr(settings, "SECRET_KEY", key)
+        assert ids(monkeypatch) == {"mailhost.E001"}
+
+
+def test_a_home_that_cannot_be_written_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    # /proc is read-only even for root.
+    monkeypatch.setattr(settings, "HOME", Path("/proc/mailhost"))
+    monkeypatch.setattr("mailhost.checks.os.access", lambda path, mode: False)
+    assert ids(monkeypatch) == {"mailhost.E002"}
+
+
+def test_a_key_that_belongs_to_another_certificate(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    authority = trustme.CA()
+    pairs = [authority.issue_cert("mx.example.test") for _ in range(2)]
+    for number, pair in enumerate(pairs):
+        pair.cert_chain_pems[0].write_to_path(str(tmp_path / f"cert{number}"))
+        pair.private_key_pem.write_to_path(str(tmp_path / f"key{number}"))
+    cert, key, other = tmp_path / "cert0", tmp_path / "key0", tmp_path / "key1"
+    assert ids(monkeypatch, tls_cert=cert, tls_key=key) == set()
+    assert ids(monkeypatch, tls_cert=cert, tls_key=other) == {"mailhost.E009"}
+    key.write_text("nonsense")
+    assert ids(monkeypatch, tls_cert=cert, tls_key=key) == {"mailhost.E009"}
+
+
+def test_what_strangers_should_not_meet(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = ids(monkeypatch, deploy=True, debug=True)
+    assert found == {"mailhost.W020", "mailhost.W021", "mailhost.E022"}
+
+
+@pytest.mark.django_db
+def test_a_database_that_forgets_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert [each.id for each in database_checks._postgresql("off")] == ["accounts.E001"]
+    assert list(database_checks._postgresql("on")) == []
+    assert [each.id for each in database_checks._sqlite(1)] == ["accounts.E002"]
+    assert list(database_checks._sqlite(2)) == []
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            cursor.execute("SET LOCAL synchronous_commit = off")
+            found = [each.id for each in database_checks.durability(["default"])]
+            assert found == ["accounts.E001"]
+        else:
+            # The tests themselves run with synchronous off.
+            found = [each.id for each in database_checks.durability(["default"])]
+            assert found == ["accounts.E002"]
+    assert list(database_checks.durability(None)) == []
+
+
+def test_every_check_has_a_way_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    config = settings.MAILHOST.model_copy(
+        update={"blobs_url": "s3://x", "imap_port": 2525, "relayhost": "a b", "dns_servers": ["x"]}
+    )
+    monkeypatch.setattr(settings, "MAILHOST", config)
+    found = [each for each in run_checks() if str(each.id).startswith("mailhost.")]
+    assert len(found) == 4
+    assert all(each.hint for each in found)

@@ -1,0 +1,128 @@
+"""Settings: what is read from where, and one sentence for whatever is wrong."""
+
+import os
+from datetime import timedelta
+from ipaddress import ip_network
+from pathlib import Path
+
+import pytest
+
+from mailhost.config import Config, ConfigError, load
+
+
+@pytest.fixture(autouse=True)
+def _bare(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.startswith("MAILHOST_")]:
+        monkeypatch.delenv(name)
+
+
+def test_the_embedded_default() -> None:
+    config = load()
+    assert config.is_embedded
+    assert config.bind == "127.0.0.1"
+    assert config.allow_plaintext_loopback
+    assert config.outbound_allow_nets == [ip_network("127.0.0.0/8")]
+    assert config.ports == {
+        "web_port": 8080,
+        "webs_port": 8443,
+        "smtp_port": 2525,
+        "submission_port": 2587,
+        "submissions_port": 2465,
+        "imap_port": 2143,
+        "imaps_port": 2993,
+        "pop3_port": 2110,
+        "pop3s_port": 2995,
+    }
+    assert config.max_message_size == 100 << 20
+    assert config.outbound_port == 25
+
+
+def test_with_a_database_server_nothing_is_allowed_unasked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("MAILHOST_DATABASE_URL", "postgres://u@h/db")
+    config = load()
+    assert not config.is_embedded
+    assert not config.allow_plaintext_loopback
+    assert config.outbound_allow_nets == []
+
+
+def test_values_are_typed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MAILHOST_RETRY_SCHEDULE", "2s, 30m,1.5h")
+    monkeypatch.setenv("MAILHOST_DNS_SERVERS", "127.0.0.1:5353,::1")
+    monkeypatch.setenv("MAILHOST_MAX_MESSAGE_SIZE", "10M")
+    monkeypatch.setenv("MAILHOST_DEMO", "0")
+    config = load()
+    spans = [timedelta(seconds=2), timedelta(minutes=30), timedelta(minutes=90)]
+    assert config.retry_schedule == spans
+    assert config.dns_servers == ["127.0.0.1:5353", "::1"]
+    assert config.max_message_size == 10 << 20
+    assert not config.demo
+
+
+def test_the_environment_wins_over_the_file(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    path = tmp_path / "mailhost.toml"
+    path.write_text('hostname = "mx.file.test"\nsmtp_port = 25\nretry_schedule = ["2s", "4s"]\n')
+    monkeypatch.setenv("MAILHOST_CONFIG", str(path))
+    monkeypatch.setenv("MAILHOST_SMTP_PORT", "26")
+    config = load()
+    assert (config.hostname, config.smtp_port) == ("mx.file.test", 26)
+    assert config.retry_schedule == [timedelta(seconds=2), timedelta(seconds=4)]
+
+
+def test_secrets_come_from_files(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    path = tmp_path / "key"
+    path.write_text("a secret from a file\n")
+    monkeypatch.setenv("MAILHOST_SECRET_KEY_FILE", str(path))
+    assert load().secret_key == "a secret from a file"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("SMTP_PORT", "abc", "MAILHOST_SMTP_PORT is “abc”: input should be a valid integer"),
+        ("SMTP_PORT", "70000", "less than or equal to 65535"),
+        ("BIND", "everywhere", "MAILHOST_BIND is “everywhere”"),
+        ("RETRY_SCHEDULE", "2x", "write for example 30m, 2h or 5d"),
+        ("MAX_MESSAGE_SIZE", "big", "write for example 500M or 5G"),
+        ("OUTBOUND_ALLOW_NETS", "home", "does not appear to be an IPv4 or IPv6 network"),
+        ("SMTPPORT", "25", "MAILHOST_SMTPPORT is no setting; MAILHOST_SMTP_PORT is one."),
+        ("LMTP_PORT", "24", "MAILHOST_LMTP_PORT is no setting"),
+        ("CONFIG", "/nonexistent", "MAILHOST_CONFIG names /nonexistent, which cannot be read."),
+        ("SECRET_KEY_FILE", "/nonexistent", "MAILHOST_SECRET_KEY_FILE names /nonexistent"),
+        ("LOG_FORMAT", "xml", "MAILHOST_LOG_FORMAT is “xml”"),
+    ],
+)
+def test_what_is_wrong_is_one_sentence(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, said: str
+) -> None:
+    monkeypatch.setenv(f"MAILHOST_{name}", value)
+    with pytest.raises(ConfigError) as error:
+        load()
+    assert said in str(error.value)
+    assert "\n" not in str(error.value)
+    assert str(error.value).endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [("shoe = 1\n", "“shoe” in"), ("= nonsense\n", "is not TOML"), ("[a\n", "is not TOML")],
+)
+def test_what_is_wrong_in_the_file_is_too(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, text: str, said: str
+) -> None:
+    path = tmp_path / "mailhost.toml"
+    path.write_text(text)
+    monkeypatch.setenv("MAILHOST_CONFIG", str(path))
+    with pytest.raises(ConfigError) as error:
+        load()
+    assert said in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_every_setting_is_documented() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "operating.md").read_text()
+    names = [f"MAILHOST_{name.upper()}" for name in Config.model_fields]
+    assert [name for name in names if f"`{name}`" not in text] == []

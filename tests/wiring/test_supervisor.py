@@ -1,0 +1,98 @@
+"""The supervisor: children are started again, stopped in order, and never left behind."""
+
+import json
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.partners.daemon import Daemon, wait_until
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class Running:
+    def __init__(self, home: Path, *options: str) -> None:
+        self.home = home
+        for part in ("run", "logs"):
+            (home / part).mkdir()
+        self.daemon = Daemon(
+            [sys.executable, "-m", "tests.wiring.small_house", str(home), *options],
+            home / "up.log",
+            cwd=ROOT,
+        )
+        wait_until(lambda: self.said().count("up") >= 2, "children", 30)
+
+    def said(self) -> str:
+        return (self.home / "up.log").read_text()
+
+    def children(self) -> dict[str, int]:
+        return dict(json.loads((self.home / "run" / "children.json").read_text()))
+
+
+@pytest.fixture
+def running(tmp_path: Path) -> Iterator[Running]:
+    found = Running(tmp_path)
+    yield found
+    found.daemon.stop()
+
+
+def lives(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state != "Z"
+
+
+def test_it_says_so_when_all_is_ready_and_names_its_children(running: Running) -> None:
+    wait_until(lambda: "all is well" in running.said(), "readiness")
+    assert list(running.children()) == ["redis", "server", "worker"]
+
+
+def test_logs_are_kept_and_relayed(running: Running) -> None:
+    wait_until(lambda: (running.home / "logs" / "redis.log").read_text() == "up\n", "log")
+    assert (running.home / "logs" / "server.log").read_text() == "up\n"
+    assert "server │ up" in running.said()
+    # A quiet program's words are in its file alone.
+    assert "redis │ up" not in running.said()
+
+
+def test_a_child_that_dies_is_started_again(running: Running) -> None:
+    before = running.children()
+    os.kill(before["worker"], signal.SIGKILL)
+    wait_until(lambda: running.children().get("worker", before["worker"]) != before["worker"], "it")
+    assert running.children()["server"] == before["server"]
+    assert "worker ended with signal 9" in running.said()
+
+
+def test_sigterm_stops_all_and_the_foundation_last(running: Running) -> None:
+    children = running.children()
+    running.daemon.process.terminate()
+    assert running.daemon.process.wait(20) == 0
+    assert "the end" in running.said()
+    order = (running.home / "order").read_text().split()
+    assert set(order) == {"server", "worker", "redis"}
+    assert order[-1] == "redis"
+    assert not any(lives(pid) for pid in children.values())
+    assert not (running.home / "run" / "children.json").exists()
+
+
+def test_a_child_that_does_not_stop_is_killed(tmp_path: Path) -> None:
+    running = Running(tmp_path, "slow")
+    wait_until(lambda: "worker │ up" in running.said(), "worker")
+    worker = running.children()["worker"]
+    running.daemon.process.send_signal(signal.SIGINT)
+    assert running.daemon.process.wait(20) == 0
+    assert not lives(worker)
+    assert "is killed" in running.said()
+
+
+def test_no_child_outlives_a_supervisor_that_is_killed(running: Running) -> None:
+    children = running.children()
+    running.daemon.process.kill()
+    running.daemon.process.wait()
+    wait_until(lambda: not any(lives(pid) for pid in children.values()), "orphans to die")
