@@ -27,7 +27,7 @@ class Command(NounCommand):
         verb.add_argument("--state", choices=STATES, default="", help="only these; also settled")
         verb.add_argument("--destination", default="", metavar="DOMAIN", help="only for this one")
         verb.add_argument("--sender", default="", metavar="ADDRESS", help="only with this sender")
-        verb.add_argument("--all", action="store_true", help="settled ones too")
+        verb.add_argument("--settled", action="store_true", help="settled ones too")
         verb.add_argument("--limit", type=int, default=200, metavar="N", help="at most N (200)")
         verb.add_argument("--json", action="store_true", help="print JSON")
         verb = add("show", self.show_message, "Show one message with every try at it.")
@@ -53,7 +53,7 @@ class Command(NounCommand):
         selection = Selection(
             destination=options["destination"], sender=options["sender"], state=options["state"]
         )
-        found = queue.list_recipients(selection, limit=options["limit"], settled=options["all"])
+        found = queue.list_recipients(selection, limit=options["limit"], settled=options["settled"])
         if options["json"]:
             self.show([_as_json(each) for each in found], as_json=True)
         elif found:
@@ -139,8 +139,8 @@ def _line(recipient: RecipientView) -> Mapping[str, Any]:
 
 def _as_json(recipient: RecipientView) -> Mapping[str, Any]:
     fields = asdict(recipient)
-    del fields["attempts"]
-    return fields
+    fields["attempts"] = fields.pop("tries")
+    return {"queue_id": fields.pop("queue_id"), "recipient": fields.pop("address"), **fields}
 
 
 def _state(recipient: RecipientView) -> str:
