@@ -1,10 +1,16 @@
-"""What beat has done for the mail store."""
+"""What beat has done for the mail store and the directory."""
 
 from celery import shared_task
+from django.utils import timezone
 
-from accounts import garbage
+from accounts import directory, garbage, limits
 
 
 @shared_task(name="accounts.collect_garbage")
 def collect_garbage() -> None:
     garbage.collect()
+
+
+@shared_task(name="accounts.purge_mailboxes")
+def purge_mailboxes() -> None:
+    directory.purge_removed_before(timezone.now() - limits.RESTORABLE_FOR)
