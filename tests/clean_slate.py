@@ -8,6 +8,8 @@ import sys
 from functools import cache
 from operator import attrgetter
 
+import redis
+from django.conf import settings
 from django.db import connection, transaction
 
 # Threads to end and memories to lose, in this order, where the module has been imported.
@@ -26,6 +28,10 @@ def forget() -> None:
     for module, path in _HOOKS:
         if module in sys.modules:
             attrgetter(path)(sys.modules[module])()
+    if settings.MAILHOST.redis_url and "accounts.login" in sys.modules:
+        client = _redis()
+        if keys := client.keys("mailhost:login:*"):
+            client.delete(*keys)
 
 
 def wipe() -> None:
@@ -38,6 +44,11 @@ def wipe() -> None:
     ):
         for table in _tables():
             cursor.execute(f"DELETE FROM {connection.ops.quote_name(table)}")
+
+
+@cache
+def _redis() -> redis.Redis:
+    return redis.Redis.from_url(settings.MAILHOST.redis_url)
 
 
 @cache
