@@ -9,7 +9,9 @@ from protocols.wire.smtp.events import MessageChunk, MessageEnd
 from protocols.wire.smtp.refusals import BARE_OCTETS, TOO_BIG
 from protocols.wire.smtp.reply import Reply
 
-CHUNK = READ_AHEAD
+# Well below READ_AHEAD: octets that may yet be the end are held back, and a full buffer that gave
+# nothing would stop the reading for ever.
+CHUNK = READ_AHEAD // 2
 
 
 class IncomingMessage:
