@@ -31,8 +31,8 @@ def corpus() -> Iterator[tuple[str, bytes]]:
             if path.is_file():
                 octets = path.read_bytes()
                 yield path.name, re.sub(rb"\r?\n", b"\r\n", octets)
-    for name, octets in hostile_mail.messages():
-        yield name, octets
+    for sample in hostile_mail.SAMPLES:
+        yield sample.name, sample.build()
 
 
 def is_refused_by_the_rule(octets: bytes) -> bool:
@@ -101,7 +101,7 @@ def test_what_goes_in_comes_out(host: Instance) -> None:
 
 
 def test_a_message_of_fifty_mebibytes(host: Instance) -> None:
-    octets = hostile_mail.large_attachment(50 << 20)
+    octets = b"".join(hostile_mail.attachment(50 << 20))
     smtp = Line(host.address, host.SMTP)
     smtp.read()
     smtp.say("EHLO lejos.test")
@@ -124,6 +124,6 @@ def test_a_message_over_the_limit_is_refused(make_instance: MakeInstance) -> Non
     smtp.read()
     assert "SIZE 1048576" in smtp.say("EHLO lejos.test")
     assert smtp.say("MAIL FROM:<x@lejos.test> SIZE=2000000").startswith("552 5.3.4")
-    octets = hostile_mail.large_attachment(2 << 20)
+    octets = b"".join(hostile_mail.attachment(2 << 20))
     assert send_message(smtp, "x@lejos.test", USER, octets).startswith("552 5.3.4")
     assert send_message(smtp, "x@lejos.test", USER, b"Subject: ok\r\n\r\n").startswith("250")

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from tests.partners.daemon import Daemon, accepts
+from tests.partners.daemon import Daemon, accepts, let_others_enter
 from tests.partners.presence import need, program
 
 
@@ -17,8 +17,8 @@ class Dovecot:
         mail = directory / "mail"
         mail.mkdir()
         # Everything runs as one plain user: Dovecot never reads mail as root.
-        for path in (mail,):
-            path.chmod(0o777)
+        mail.chmod(0o777)
+        let_others_enter(directory)
         (directory / "passwd").write_text(
             "".join(f"{user}:{{PLAIN}}{password}\n" for user, password in users.items())
         )

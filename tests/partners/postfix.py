@@ -6,7 +6,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from tests.partners.daemon import accepts, wait_until
+from tests.partners.daemon import accepts, let_others_enter, wait_until
 from tests.partners.presence import need, program
 
 PORT = 2525
@@ -32,9 +32,7 @@ class Postfix:
         etc, self.mail = directory / "etc", directory / "mail"
         for path in (etc, directory / "queue", directory / "data", self.mail):
             path.mkdir(parents=True)
-        for parent in [directory, *directory.parents]:
-            if not parent.stat().st_mode & 0o001:
-                parent.chmod(parent.stat().st_mode | 0o011)
+        let_others_enter(directory)
         os.chown(directory / "data", pwd.getpwnam("postfix").pw_uid, -1)
         nobody = pwd.getpwnam("nobody")
         os.chown(self.mail, nobody.pw_uid, nobody.pw_gid)

@@ -10,7 +10,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from tests.partners.daemon import Daemon, wait_until
+from tests.partners.daemon import Daemon, let_others_enter, wait_until
 from tests.partners.presence import need, program
 
 PORT = 5432
@@ -40,9 +40,7 @@ class Postgres:
         directory.mkdir(parents=True, exist_ok=True)
         if os.geteuid() == 0:
             shutil.chown(directory, self._user)
-            for parent in [directory, *directory.parents]:
-                if parent.owner() == "root" and not parent.stat().st_mode & 0o001:
-                    parent.chmod(parent.stat().st_mode | 0o011)
+            let_others_enter(directory.parent)
         self._run(
             "initdb",
             "-D",

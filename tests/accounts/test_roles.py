@@ -1,0 +1,70 @@
+"""deploy/postgres/roles.sql on a real PostgreSQL: each process kind may do its job and no more."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from django.db import ProgrammingError, connection
+
+from tests.partners.platform import PLATFORM
+
+ROLES = Path(__file__).resolve().parents[2] / "deploy" / "postgres" / "roles.sql"
+KINDS = ("mx", "access", "worker", "web")
+
+pytestmark = pytest.mark.skipif(PLATFORM != "scaled", reason="roles exist on PostgreSQL only")
+
+
+@pytest.fixture
+def roles(db: None) -> Iterator[None]:
+    """The roles, inside the test's own transaction."""
+    script = re.sub(r"(?m)^(BEGIN|COMMIT);$", "", ROLES.read_text())
+    script = re.sub(r"(?m)^\s*--.*$", "", script)
+    with connection.cursor() as cursor:
+        cursor.execute(script)
+        yield
+        cursor.execute("RESET ROLE")
+
+
+def may(kind: str, statement: str) -> bool:
+    from django.db import transaction
+
+    with connection.cursor() as cursor:
+        try:
+            with transaction.atomic():
+                cursor.execute(f"SET LOCAL ROLE mailhost_{kind}")
+                cursor.execute(statement)
+        except ProgrammingError as error:
+            assert "permission denied" in str(error)
+            return False
+        else:
+            return True
+        finally:
+            cursor.execute("RESET ROLE")
+
+
+@pytest.mark.usefixtures("roles")
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_may_store_and_queue_mail(kind: str) -> None:
+    for table in ("accounts_entry", "accounts_message", "accounts_blob", "delivery_queuedmessage"):
+        assert may(kind, f"DELETE FROM {table}"), (kind, table)
+    assert may(kind, "UPDATE accounts_mailbox SET used_bytes = 0")
+
+
+@pytest.mark.usefixtures("roles")
+@pytest.mark.parametrize(
+    ("table", "readers"),
+    [
+        ("accounts_credential", {"access", "web"}),
+        ("accounts_dkimkey", {"worker", "web"}),
+        ("django_session", {"web"}),
+    ],
+)
+def test_secrets_are_for_those_who_need_them(table: str, readers: set[str]) -> None:
+    assert {kind for kind in KINDS if may(kind, f"SELECT count(*) FROM {table}")} == readers
+
+
+@pytest.mark.usefixtures("roles")
+def test_only_the_web_may_make_mailboxes() -> None:
+    statement = "DELETE FROM accounts_mailbox WHERE id = -1"
+    assert {kind for kind in KINDS if may(kind, statement)} == {"web"}
