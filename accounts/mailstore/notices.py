@@ -51,6 +51,7 @@ class Listener(threading.Thread):
         self._receive = receive
         self._poll = poll
         self._next_poll = time.monotonic() + POLL_SECONDS
+        self._has_redis = True
         # Bound before anybody waits for a notice, so that none published later is missed.
         self._socket = None if _uses_redis() else _bind()
 
@@ -61,8 +62,10 @@ class Listener(threading.Thread):
                     self._listen_to_redis()
                 else:
                     self._listen_to_datagrams(self._socket)
-            except redis.RedisError:
-                log.warning("Redis carries no notices now: polling", exc_info=True)
+            except redis.RedisError as error:
+                if self._has_redis:
+                    log.warning("Redis carries no notices now, so we poll: %s", error)
+                self._has_redis = False
                 self._poll_if_due()
                 time.sleep(1)
             except Exception:
@@ -79,11 +82,17 @@ class Listener(threading.Thread):
 
     def _listen_to_redis(self) -> None:
         own = _redis_outbox.sender.encode()
-        with _redis() as client, client.pubsub(ignore_subscribe_messages=True) as pubsub:
+        with _redis() as client, client.pubsub() as pubsub:
             pubsub.subscribe(REDIS_CHANNEL)
             while True:
                 message = pubsub.get_message(timeout=self._seconds_to_poll())
-                if message is not None and not message["data"].endswith(own):
+                if message is None:
+                    pass
+                elif message["type"] == "subscribe":
+                    # What was published before we were heard of is found by looking.
+                    self._has_redis = True
+                    self._next_poll = time.monotonic()
+                elif not message["data"].endswith(own):
                     self._read(message["data"])
                 self._poll_if_due()
 

@@ -136,16 +136,26 @@ def _other_process(job: str) -> subprocess.Popen[str]:
 
 
 def test_processes_hear_each_other(ear: Ear) -> None:
-    if notices._uses_redis():
-        pytest.skip("these processes talk through Redis")
     leave = changes.subscribe(8, ear, known_modseq=1)
     with _other_process("answer") as other:
         assert other.stdout is not None
-        changes.publish(1, 7, 2)
+        # Through Redis a new listener is heard of a little later.
+        ready = threading.Event()
+        publisher = threading.Thread(target=_publish_until, args=(ready,))
+        publisher.start()
         assert other.stdout.readline() == "heard\n"
+        ready.set()
+        publisher.join()
         assert ear.hears(lambda heard: (8, 2) in heard)
         other.communicate()
     leave()
+
+
+def _publish_until(done: threading.Event) -> None:
+    for modseq in range(2, 1000):
+        changes.publish(1, 7, modseq)
+        if done.wait(0.01):
+            return
 
 
 def test_the_socket_of_a_dead_process_is_removed() -> None:
@@ -171,7 +181,7 @@ def test_a_long_path_is_no_obstacle(
     monkeypatch.setattr(notices, "_datagrams", notices._Datagrams())
     listening = notices._bind()
     notices._datagrams.own_names.clear()
-    notices.send(1, 7, 2)
+    notices._datagrams.send(b"1 7 2")
     listening.settimeout(5)
     assert listening.recv(256) == b"1 7 2"
     listening.close()
