@@ -6,19 +6,19 @@ for each connection. An event costs at most one hop to the pool and one (shared)
 What is written never outruns the peer: events and slices of an answer wait while it does not read.
 """
 
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future
+from collections.abc import Iterable, Iterator
 from functools import partial
 from typing import Any
 
 import structlog
-from django.db import close_old_connections
 from twisted.internet.interfaces import IHalfCloseableProtocol, IHandshakeListener, IPushProducer
 from twisted.internet.protocol import Protocol as TwistedProtocol
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from protocols.servers import errands
+from protocols.servers.errands import Wake
 from protocols.servers.runtime import Runtime
 from protocols.servers.session import After, Later, Make, Peer, Session, Shell
 from protocols.servers.slices import Slice, Slices
@@ -37,9 +37,6 @@ EVENTS_PER_TURN = 100
 HANDSHAKE_TIMEOUT = 30.0
 STALL_TIMEOUT = 60.0
 LINGER = 2.0
-
-Wake = Callable[[], Iterable[Any] | None]
-_DEFERRED = (Future, After, Later)
 
 
 @implementer(IPushProducer, IHalfCloseableProtocol, IHandshakeListener)
@@ -60,7 +57,6 @@ class Connection(TwistedProtocol):
         "_is_stopping",
         "_make",
         "_paused_at",
-        "_runtime",
         "_session",
         "_slices",
         "_turn_is_due",
@@ -68,6 +64,7 @@ class Connection(TwistedProtocol):
         "is_tls",
         "local_address",
         "peer",
+        "runtime",
         "tls_description",
     )
 
@@ -78,7 +75,7 @@ class Connection(TwistedProtocol):
         self.local_address = ""
         self.is_tls = False
         self.tls_description = ""
-        self._runtime = runtime
+        self.runtime = runtime
         self._make = make
         self._conversation: Conversation[Any, Any, Any] | None = None
         self._session: Session[Any, Any, Any] | None = None
@@ -102,20 +99,20 @@ class Connection(TwistedProtocol):
     def wake(self, work: Wake) -> None:
         if work not in self._wakes:
             self._wakes[work] = None
-            self._runtime.way_back.post(self._pump)
+            self.runtime.way_back.post(self._pump)
 
     def close(self) -> None:
-        self._runtime.way_back.post(self._end)
+        self.runtime.way_back.post(self._end)
 
     # What Twisted calls.
 
     def connectionMade(self) -> None:
         self.local_address = self.transport.getHost().host
-        self._heard_at = self._runtime.reactor.seconds()
-        self._runtime.enter(self)
+        self._heard_at = self.runtime.reactor.seconds()
+        self.runtime.enter(self)
         self.transport.registerProducer(self, True)
         if self._is_in_handshake:
-            self.transport.startTLS(self._runtime.tls)
+            self.transport.startTLS(self.runtime.tls)
         else:
             self._begin()
 
@@ -124,14 +121,14 @@ class Connection(TwistedProtocol):
         self.is_tls = True
         self.tls_description = f"{handle.get_protocol_version_name()} {handle.get_cipher_name()}"
         self._is_in_handshake = False
-        self._heard_at = self._runtime.reactor.seconds()
+        self._heard_at = self.runtime.reactor.seconds()
         if self._conversation is None:
             self._begin()
 
     def dataReceived(self, data: bytes) -> None:
         if self._conversation is None or self._close_by is not None:
             return
-        self._heard_at = self._runtime.reactor.seconds()
+        self._heard_at = self.runtime.reactor.seconds()
         try:
             self._conversation.receive_data(data)
         except Exception:
@@ -152,20 +149,20 @@ class Connection(TwistedProtocol):
     def writeConnectionLost(self) -> None:
         """Our end of output is flushed: linger, lest a reset overtakes our last words."""
         self._is_output_over = True
-        self._close_by = self._runtime.reactor.seconds() + LINGER
+        self._close_by = self.runtime.reactor.seconds() + LINGER
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self._is_gone = True
-        self._runtime.leave(self)
+        self.runtime.leave(self)
         if not self._is_busy or self._slices is not None:
             self._part()
 
     def pauseProducing(self) -> None:
-        self._paused_at = self._runtime.reactor.seconds()
+        self._paused_at = self.runtime.reactor.seconds()
 
     def resumeProducing(self) -> None:
         self._paused_at = None
-        self._heard_at = self._runtime.reactor.seconds()
+        self._heard_at = self.runtime.reactor.seconds()
         self._flush()
         if self._slices is not None:
             self._continue(self._slices)
@@ -199,7 +196,7 @@ class Connection(TwistedProtocol):
     def stop(self) -> None:
         """Say goodbye, after the event in hand."""
         self._is_stopping = True
-        if self._conversation is None:
+        if self._is_in_handshake:
             self.abort()
         else:
             self._pump()
@@ -252,7 +249,7 @@ class Connection(TwistedProtocol):
     def _take_another_turn(self) -> None:
         if not self._turn_is_due:
             self._turn_is_due = True
-            self._runtime.reactor.callLater(0, self._turn)
+            self.runtime.reactor.callLater(0, self._turn)
 
     def _turn(self) -> None:
         self._turn_is_due = False
@@ -261,143 +258,81 @@ class Connection(TwistedProtocol):
     def _serve(self, event: Any) -> None:
         session = self._session
         assert session is not None
-        assert self._conversation is not None
         try:
             if not session.is_quick(event):
                 self._is_busy = True
-                self._runtime.pool.submit(
-                    partial(self._work, session, event, partial(session.handle, event))
-                )
+                work = partial(session.handle, event)
+                self.runtime.pool.submit(partial(errands.handle, self, session, event, work))
                 return
             answer = session.handle(event)
-        except Exception:  # noqa: BLE001 (`_failure` logs it)
-            answer = self._failure(session, event)
+        except Exception:  # noqa: BLE001 (`failure` logs it)
+            answer = errands.failure(self, session, event)
         if isinstance(answer, Iterator):
             self._is_busy = True
-            self._continue(Slices(answer, partial(self._failure, session, event)))
-        elif isinstance(answer, _DEFERRED):
+            fail = partial(errands.failure, self, session, event)
+            self._continue(Slices(answer, fail))
+        elif isinstance(answer, errands.DEFERRED):
             self._is_busy = True
-            self._await(session, event, answer)
+            errands.deliver(self, session, event, answer)
         elif answer is not None:
-            self._conversation.send(answer)
+            self._say((), answer)
 
-    def _work(self, session: Session[Any, Any, Any], event: Any, work: Callable[[], Any]) -> None:
-        """Handle an event, or go on with one; runs in the pool."""
-        try:
-            answer = work()
-        except Exception:  # noqa: BLE001 (`_failure` logs it)
-            answer = self._failure(session, event)
-        if isinstance(answer, Iterator):
-            self._pull(Slices(answer, partial(self._failure, session, event)))
-        elif isinstance(answer, _DEFERRED):
-            self._await(session, event, answer)
-        else:
-            self._runtime.way_back.post(self._answered, answer)
-
-    def _await(
-        self, session: Session[Any, Any, Any], event: Any, answer: "Future[Any] | After | Later"
-    ) -> None:
-        """Have an answer brought when it is there; in any thread."""
-        match answer:
-            case After(future, then):
-                future.add_done_callback(partial(self._go_on, session, event, then))
-            case Later(reply, seconds):
-                self._runtime.way_back.post(self._hold_back, reply, seconds)
-            case Future():
-                answer.add_done_callback(partial(self._resolve, session, event))
-
-    def _go_on(
-        self,
-        session: Session[Any, Any, Any],
-        event: Any,
-        then: Callable[[Any], Any],
-        done: Future[Any],
-    ) -> None:
-        """Send the rest of the work to the pool; runs in whatever thread has set the Future."""
-        self._runtime.pool.submit(partial(self._work, session, event, lambda: then(done.result())))
-
-    def _hold_back(self, reply: Any, seconds: float) -> None:
-        self._runtime.reactor.callLater(seconds, self._answered, reply)
-
-    def _resolve(self, session: Session[Any, Any, Any], event: Any, done: Future[Any]) -> None:
-        """Take a Future's answer back; runs in whatever thread has set it."""
-        try:
-            answer = done.result()
-        except Exception:  # noqa: BLE001 (`_failure` logs it)
-            answer = self._failure(session, event)
-        self._runtime.way_back.post(self._answered, answer)
-
-    def _failure(self, session: Session[Any, Any, Any], event: Any) -> Any:
-        """Log the exception being handled and give the reply that tells of it; in any thread."""
-        log.exception("event_failed", command=type(event).__name__, peer=self.peer.address)
-        close_old_connections()
-        try:
-            return session.failed(event)
-        except Exception:
-            log.exception("failed_failed", command=type(event).__name__)
-            self._runtime.way_back.post(self.abort)
-            return None
-
-    def _answered(self, answer: Any) -> None:
+    def answered(self, answer: Any) -> None:
         self._is_busy = False
-        if self._conversation is None or self._is_gone:
-            self._part()
+        self._heard_at = self.runtime.reactor.seconds()
+        if self._may_speak():
+            self._say((), answer)
+            self._pump()
+
+    def answer_later(self, answer: Any, seconds: float) -> None:
+        self.runtime.reactor.callLater(seconds, self.answered, answer)
+
+    def sliced(self, slices: Slices, part: Slice) -> None:
+        if part.is_last:
+            self._say(part.pushes)
+            self.answered(part.reply)
             return
-        self._heard_at = self._runtime.reactor.seconds()
-        if answer is not None:
-            self._conversation.send(answer)
-        self._pump()
+        self._slices = slices
+        if self._may_speak():
+            self._say(part.pushes)
+            self._flush()
+            if self._paused_at is None:
+                self._continue(slices)
+
+    def woken(self, responses: list[Any]) -> None:
+        self._is_busy = False
+        if self._may_speak():
+            self._say(responses)
+            self._pump()
+
+    def _may_speak(self) -> bool:
+        """False, and the session is let go, where the peer went while it was away."""
+        if self._is_gone:
+            self._part()
+        return not self._is_gone
+
+    def _say(self, responses: Iterable[Any], reply: Any = None) -> None:
+        if self._conversation is None:
+            return
+        try:
+            for response in responses:
+                self._conversation.push(response)
+            if reply is not None:
+                self._conversation.send(reply)
+        except Exception:
+            log.exception("conversation_failed", peer=self.peer.address)
+            self.abort()
 
     def _continue(self, slices: Slices) -> None:
         self._slices = None
-        self._runtime.pool.submit(partial(self._pull, slices))
-
-    def _pull(self, slices: Slices) -> None:
-        """Read the next slice of an answer; runs in the pool."""
-        self._runtime.way_back.post(self._sliced, slices, slices.pull())
-
-    def _sliced(self, slices: Slices, part: Slice) -> None:
-        if self._conversation is None or self._is_gone:
-            self._slices = slices
-            self._part()
-            return
-        for response in part.pushes:
-            self._conversation.push(response)
-        if part.is_last:
-            self._answered(part.reply)
-            return
-        self._flush()
-        if self._paused_at is None:
-            self._continue(slices)
-        else:
-            self._slices = slices
+        self.runtime.pool.submit(partial(errands.pull, self, slices))
 
     def _run_wakes(self) -> None:
         works = []
         while self._wakes:
             works.append(self._wakes.popitem()[0])
         self._is_busy = True
-        self._runtime.pool.submit(partial(self._wake, works))
-
-    def _wake(self, works: list[Wake]) -> None:
-        """Run the session's own work; runs in the pool."""
-        responses: list[Any] = []
-        for work in works:
-            try:
-                responses.extend(work() or ())
-            except Exception:
-                log.exception("wake_failed", peer=self.peer.address)
-                close_old_connections()
-        self._runtime.way_back.post(self._woken, responses)
-
-    def _woken(self, responses: list[Any]) -> None:
-        self._is_busy = False
-        if self._conversation is None or self._is_gone:
-            self._part()
-            return
-        for response in responses:
-            self._conversation.push(response)
-        self._pump()
+        self.runtime.pool.submit(partial(errands.wake, self, works))
 
     def _flush(self) -> None:
         """Write until the peer's reading is behind or nothing is left."""
@@ -439,9 +374,9 @@ class Connection(TwistedProtocol):
 
     def _start_tls(self, conversation: Conversation[Any, Any, Any]) -> None:
         self._is_in_handshake = True
-        self._heard_at = self._runtime.reactor.seconds()
+        self._heard_at = self.runtime.reactor.seconds()
         conversation.tls_started()
-        self.transport.startTLS(self._runtime.tls)
+        self.transport.startTLS(self.runtime.tls)
 
     def _say_goodbye(self) -> None:
         assert self._session is not None
@@ -458,7 +393,7 @@ class Connection(TwistedProtocol):
     def _hang_up(self) -> None:
         """Close once the peer has our last octets, at most a while later; the session ends now."""
         self._part()
-        self._close_by = self._runtime.reactor.seconds() + STALL_TIMEOUT
+        self._close_by = self.runtime.reactor.seconds() + STALL_TIMEOUT
         self.transport.unregisterProducer()
         if not self._is_reading:
             self.transport.resumeProducing()
@@ -476,12 +411,4 @@ class Connection(TwistedProtocol):
         self._conversation = None
         self._wakes.clear()
         if session is not None:
-            self._runtime.pool.submit(partial(_close_session, session, slices))
-
-
-def _close_session(session: Session[Any, Any, Any], slices: Slices | None) -> None:
-    try:
-        if slices is not None:
-            slices.close()
-    finally:
-        session.closed()
+            self.runtime.pool.submit(partial(errands.close, session, slices))

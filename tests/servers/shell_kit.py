@@ -50,6 +50,8 @@ class Lines:
 
     def send(self, reply: bytes) -> None:
         assert self.asked is not None
+        if reply.endswith(b"unspeakable"):
+            raise RuntimeError("a bug in saying it")
         self.is_over = self.asked == b"quit"
         self.wants_tls = self.asked == b"starttls"
         self.asked = None

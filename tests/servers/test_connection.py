@@ -92,6 +92,16 @@ def test_a_bug_in_the_grammar_costs_the_connection_not_the_server(
     assert other.hear() == b"hello"
 
 
+@pytest.mark.parametrize("event", [b"quick unspeakable", b"slow unspeakable"])
+def test_a_reply_that_cannot_be_said_costs_the_connection(
+    stage: Stage, client: Client, event: bytes
+) -> None:
+    client.say(event)
+    with pytest.raises(ConnectionResetError):
+        assert client.hear() == b"reset"
+    assert stage.sessions[0].is_closed.wait(10)
+
+
 def test_a_wake_is_pushed_once_and_never_during_an_event(stage: Stage, client: Client) -> None:
     client.say(b"wake")
     assert [client.hear(), client.hear()] == [b"asleep", b"woken"]
@@ -304,6 +314,13 @@ def test_stopping_says_goodbye_and_finishes_what_is_in_hand(stage: Stage, client
     stage.sessions[1].go.set()
     assert [busy.hear(), busy.hear(), busy.hear()] == [b"waited", b"goodbye", b""]
     assert stage.connect().hear() == b"full"
+
+
+def test_stopping_does_not_cut_off_last_words(stage: Stage, client: Client) -> None:
+    client.say(b"quit")
+    until(lambda: [c._is_output_over for c in stage.runtime.connections] == [True])
+    on_reactor(stage.runtime.say_goodbye)
+    assert [client.hear(), client.hear()] == [b"ok quit", b""]
 
 
 def test_a_half_open_connection_is_asked_by_the_kernel(stage: Stage, client: Client) -> None:

@@ -1,0 +1,128 @@
+"""What a session does away from the reactor thread, and how its answer comes back.
+
+Every function but `failure` and `deliver` runs in the session pool (or in whatever thread resolves
+a Future); they touch a connection only by posting to the way back.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future
+from functools import partial
+from typing import Any, Protocol
+
+import structlog
+from django.db import close_old_connections
+
+from protocols.servers.runtime import Runtime
+from protocols.servers.session import After, Later, Peer, Session
+from protocols.servers.slices import Slice, Slices
+
+log = structlog.get_logger()
+
+AnySession = Session[Any, Any, Any]
+Wake = Callable[[], Iterable[Any] | None]
+
+# Answers that are not there yet.
+DEFERRED = (Future, After, Later)
+
+
+class Host(Protocol):
+    """The connection that sends a session on errands; its methods run on the reactor thread."""
+
+    @property
+    def peer(self) -> Peer: ...
+
+    @property
+    def runtime(self) -> Runtime: ...
+
+    def answered(self, answer: Any) -> None: ...
+
+    def answer_later(self, answer: Any, seconds: float) -> None: ...
+
+    def sliced(self, slices: Slices, part: Slice) -> None: ...
+
+    def woken(self, responses: list[Any]) -> None: ...
+
+    def abort(self) -> None: ...
+
+
+def handle(host: Host, session: AnySession, event: Any, work: Callable[[], Any]) -> None:
+    """Handle an event, or go on with one, and send the answer home."""
+    try:
+        answer = work()
+    except Exception:  # noqa: BLE001 (`failure` logs it)
+        answer = failure(host, session, event)
+    if isinstance(answer, Iterator):
+        pull(host, Slices(answer, partial(failure, host, session, event)))
+    elif isinstance(answer, DEFERRED):
+        deliver(host, session, event, answer)
+    else:
+        host.runtime.way_back.post(host.answered, answer)
+
+
+def deliver(
+    host: Host, session: AnySession, event: Any, answer: "Future[Any] | After | Later"
+) -> None:
+    """Have an answer brought when it is there; in any thread."""
+    match answer:
+        case After(future, then):
+            future.add_done_callback(partial(_go_on, host, session, event, then))
+        case Later(reply, seconds):
+            host.runtime.way_back.post(host.answer_later, reply, seconds)
+        case Future():
+            answer.add_done_callback(partial(_resolve, host, session, event))
+
+
+def _go_on(
+    host: Host,
+    session: AnySession,
+    event: Any,
+    then: Callable[[Any], Any],
+    done: "Future[Any]",
+) -> None:
+    host.runtime.pool.submit(partial(handle, host, session, event, lambda: then(done.result())))
+
+
+def _resolve(host: Host, session: AnySession, event: Any, done: "Future[Any]") -> None:
+    try:
+        answer = done.result()
+    except Exception:  # noqa: BLE001 (`failure` logs it)
+        answer = failure(host, session, event)
+    host.runtime.way_back.post(host.answered, answer)
+
+
+def pull(host: Host, slices: Slices) -> None:
+    """Read the next slice of an answer."""
+    host.runtime.way_back.post(host.sliced, slices, slices.pull())
+
+
+def wake(host: Host, works: list[Wake]) -> None:
+    """Run the session's own work."""
+    responses: list[Any] = []
+    for work in works:
+        try:
+            responses.extend(work() or ())
+        except Exception:
+            log.exception("wake_failed", peer=host.peer.address)
+            close_old_connections()
+    host.runtime.way_back.post(host.woken, responses)
+
+
+def failure(host: Host, session: AnySession, event: Any) -> Any:
+    """Log the exception being handled and give the reply that tells of it; in any thread."""
+    log.exception("event_failed", command=type(event).__name__, peer=host.peer.address)
+    close_old_connections()
+    try:
+        return session.failed(event)
+    except Exception:
+        log.exception("failed_failed", command=type(event).__name__)
+        host.runtime.way_back.post(host.abort)
+        return None
+
+
+def close(session: AnySession, slices: Slices | None) -> None:
+    """Let the session, and an answer that nobody reads any more, free what they hold."""
+    try:
+        if slices is not None:
+            slices.close()
+    finally:
+        session.closed()
