@@ -26,8 +26,8 @@ from protocols.wire.smtp.reply import Reply
 
 log = structlog.get_logger(__name__)
 
-# RFC 5321 §6.3: a message that came so far goes in circles.
-HOPS_LIMIT = 50
+# RFC 5321 §6.3: a message that came so far goes in circles; the limit is to be large.
+HOPS_LIMIT = 100
 _COPY = 1 << 20
 
 TOO_MANY_HOPS = Reply(554, "5.4.6", "Too many hops: the message goes in circles")

@@ -65,7 +65,9 @@ def test_what_goes_in_comes_out(host: Instance) -> None:
     refused = 0
     for name, octets in corpus():
         reply = send_message(smtp, "x@lejos.test", USER, octets)
-        if is_refused_by_the_rule(octets):
+        if octets.count(b"\r\nReceived:") > 100:  # RFC 5321 §6.3: it goes in circles
+            assert reply.startswith("554 5.4.6"), (name, reply)
+        elif is_refused_by_the_rule(octets):
             assert reply.startswith("550 5.6.0"), (name, reply)
             refused += 1
         else:

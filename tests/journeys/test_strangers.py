@@ -107,7 +107,8 @@ def contents(client: imaplib.IMAP4) -> dict[str, list[tuple[frozenset[str], byte
         for number in client.search(None, "ALL")[1][0].split():
             data = client.fetch(number, "(FLAGS BODY.PEEK[])")[1]
             flags = imaplib.ParseFlags(data[0][0]) + imaplib.ParseFlags(data[1] or b"")
-            messages.append((frozenset(f.decode() for f in flags if f != rb"\Recent"), data[0][1]))
+            octets = re.sub(rb"X-TUID: \S+\r\n", b"", data[0][1])  # mbsync's own mark
+            messages.append((frozenset(f.decode() for f in flags if f != rb"\Recent"), octets))
         if messages:
             found[name] = sorted(messages, key=lambda pair: pair[1])
     return found
