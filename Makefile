@@ -16,7 +16,7 @@ export UV_PROJECT_ENVIRONMENT := $(VENV)
 TOOL_HOME = MAILHOST_HOME=$$(mktemp -d)
 
 .DEFAULT_GOAL := help
-.PHONY: help up test partners check format lint types contracts migrations docs-check proof bench docs clean
+.PHONY: help venv up test partners check format lint types contracts migrations docs-check proof bench docs clean
 
 help:
 	@echo "make up        run the whole platform here (ARGS=\"--home DIR\" passes arguments on)"
@@ -38,6 +38,8 @@ help:
 $(STAMP): .boot/bin/uv pyproject.toml uv.lock
 	@.boot/bin/uv sync --frozen --quiet -p .boot/bin/python
 	@touch $@
+
+venv: $(STAMP)
 
 up: $(STAMP)
 	@exec $(RUN) manage.py up $(ARGS)

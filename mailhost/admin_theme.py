@@ -72,15 +72,6 @@ UNFOLD: dict[str, Any] = {
                 ],
             },
             {
-                "title": _("Mail in motion"),
-                "separator": True,
-                "items": [
-                    _link(_("Queue"), "schedule_send", "delivery_queuedrecipient"),
-                    _link(_("Queued messages"), "outbox", "delivery_queuedmessage"),
-                    _link(_("Attempts"), "swap_vert", "delivery_attempt"),
-                ],
-            },
-            {
                 "title": _("Mail at rest"),
                 "separator": True,
                 "collapsible": True,

@@ -166,10 +166,10 @@ class MailboxAdmin(Page):
         ordering="used_bytes",
         label={"full": "danger", "nearly": "warning"},
     )
-    def used_of_quota(self, mailbox: Mailbox) -> tuple[str, str]:
+    def used_of_quota(self, mailbox: Mailbox) -> str | tuple[str, str]:
         words = f"{size_in_words(mailbox.used_bytes)} / {unlimited_or_size(mailbox.quota_bytes)}"
         if not mailbox.quota_bytes or mailbox.used_bytes < NEARLY_FULL * mailbox.quota_bytes:
-            return "fine", words
+            return words
         return ("full" if mailbox.used_bytes >= mailbox.quota_bytes else "nearly"), words
 
     @display(

@@ -101,6 +101,13 @@ def test_the_first_page_says_the_state(client: Client) -> None:
     assert "2 domains with 3 mailboxes hold 0 of mail." in page
 
 
+def test_the_list_shows_usage_and_what_needs_somebody(client: Client, people: People) -> None:
+    Mailbox.objects.filter(pk=people.alice.pk).update(used_bytes=900, quota_bytes=1000)
+    page = client.get(url(Mailbox, "changelist")).content.decode()
+    assert "900 / 1000" in page
+    assert "0 / unlimited" in page
+
+
 def test_strangers_and_owners_do_not_get_in(people: People) -> None:
     client = Client()
     assert client.get(reverse("admin:index")).status_code == 302
