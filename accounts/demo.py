@@ -18,6 +18,8 @@ TENANT = "Demo"
 DOMAIN = "example.test"
 MAILBOXES = {"alice@example.test": "Alice Example", "bob@example.test": "Bob Example"}
 ADMIN = "admin"
+LETTERS = "abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789"
+LENGTH = 16
 
 
 def is_wanted() -> bool:
@@ -45,9 +47,14 @@ def _passwords(path: Path) -> dict[str, str]:
         known = json.loads(path.read_text())
         if known.keys() >= set(names):
             return dict(known)
-    made = {name: secrets.token_urlsafe(12) for name in names}
+    made = {name: _password() for name in names}
     draft = path.with_suffix(f".{os.getpid()}")
     draft.touch(0o600)
     draft.write_text(json.dumps(made, indent=2) + "\n")
     draft.replace(path)
     return made
+
+
+def _password() -> str:
+    """93 bits in letters and digits that nobody takes for each other."""
+    return "".join(secrets.choice(LETTERS) for _ in range(LENGTH))

@@ -121,7 +121,7 @@ def tracked() -> list[Path]:
 
 
 def test_no_path_of_one_machine_is_kept() -> None:
-    private = re.compile(r"/home/\w+/\w|/root/\w|/work/(?:main|shared)")
+    private = re.compile(r"(?<!\w)/(?:home/\w+/|root/|work/(?:main|shared))\w*")
     bad = [
         path
         for path in tracked()
