@@ -1,7 +1,8 @@
 """Run the platform's processes: start them, relay their logs, start them again, stop them.
 
 A child never outlives the supervisor: the kernel kills it when the supervisor dies, however that
-happens. A child that dies is started again, after a pause that doubles while it keeps dying.
+happens. A child that dies is started again, after a pause that doubles while it keeps dying young
+of its own accord; being killed from outside says nothing about it.
 """
 
 import ctypes
@@ -22,7 +23,7 @@ from typing import IO
 FIRST_PAUSE = 0.25
 LONGEST_PAUSE = 30.0
 # Whoever ran this long was well: its next pause is short again.
-WELL_AFTER = 60.0
+WELL_AFTER = 5.0
 LOG_SIZE = 10 << 20
 LOG_FILES = 4
 
@@ -113,12 +114,14 @@ class Child:
 
     def _note_death(self, returncode: int) -> None:
         now = time.monotonic()
-        if now - self._started_at >= WELL_AFTER:
+        was_killed = returncode == -signal.SIGKILL
+        if was_killed or now - self._started_at >= WELL_AFTER:
             self._pause = FIRST_PAUSE
         self._start_at = now + self._pause
         how = f"signal {-returncode}" if returncode < 0 else f"status {returncode}"
         self.say(f"ended with {how}; it starts again in {self._pause:g} s")
-        self._pause = min(self._pause * 2, LONGEST_PAUSE)
+        if not was_killed:
+            self._pause = min(self._pause * 2, LONGEST_PAUSE)
 
     def _relay(self, stream: IO[bytes]) -> None:
         with stream:

@@ -1,6 +1,6 @@
 """A supervisor with three children that do nothing, run as a program of its own by the tests.
 
-python -m tests.wiring.small_house HOME [slow]
+python -m tests.wiring.small_house HOME [slow|broken]
 """
 
 import signal
@@ -13,7 +13,9 @@ from mailhost.supervisor import Program, Supervisor
 
 
 def child(name: str, home: Path) -> None:
-    """Stay until SIGTERM; the worker of a slow house ignores it."""
+    """Stay until SIGTERM; a slow house's worker ignores it, a broken one's ends at once."""
+    if name == "broken":
+        sys.exit(3)
 
     def stop(number: int, frame: FrameType | None) -> None:
         if name != "slow":
@@ -38,7 +40,7 @@ def main() -> None:
     home = Path(sys.argv[1])
     programs = [
         program("server", home),
-        program("worker", home, "slow" if "slow" in sys.argv else "", stop_seconds=0.5),
+        program("worker", home, sys.argv[2] if len(sys.argv) > 2 else "", stop_seconds=0.5),
         program("redis", home, is_foundation=True, is_quiet=True),
     ]
     Supervisor(programs, home, Path.cwd()).run(

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import sys
 from collections.abc import Iterator
@@ -67,6 +68,24 @@ def test_a_child_that_dies_is_started_again(running: Running) -> None:
     wait_until(lambda: running.children().get("worker", before["worker"]) != before["worker"], "it")
     assert running.children()["server"] == before["server"]
     assert "worker ended with signal 9" in running.said()
+
+
+def test_kills_from_outside_do_not_lengthen_the_pause(running: Running) -> None:
+    for times in range(1, 5):
+        pid = running.children()["worker"]
+        os.kill(pid, signal.SIGKILL)
+        wait_until(lambda pid=pid: running.children().get("worker", pid) != pid, "it")  # type: ignore[misc]
+        assert running.said().count("starts again in 0.25 s") == times
+
+
+def test_whoever_keeps_failing_waits_longer_each_time(tmp_path: Path) -> None:
+    running = Running(tmp_path, "broken")
+    wait_until(lambda: "it starts again in 1 s" in running.said(), "a longer pause", 30)
+    running.daemon.stop()
+    pauses = re.findall(
+        r"worker ended with status 3; it starts again in ([\d.]+) s", running.said()
+    )
+    assert pauses[:3] == ["0.25", "0.5", "1"]
 
 
 def test_sigterm_stops_all_and_the_foundation_last(running: Running) -> None:
