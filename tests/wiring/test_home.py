@@ -54,10 +54,15 @@ def test_marks_of_an_earlier_run_go(home: Path) -> None:
 
 
 def test_what_still_runs_is_waited_for(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)", "manage.py"])
+    code = "import time; print('up', flush=True); time.sleep(60)"
+    command = [sys.executable, "-c", code, "manage.py"]
+    child = subprocess.Popen(command, stdout=subprocess.PIPE)
+    assert child.stdout
+    child.stdout.readline()
     (home / "run" / "children.json").write_text(json.dumps({"server": child.pid}))
     monkeypatch.setattr(home_directory.time, "sleep", lambda _seconds: (child.kill(), child.wait()))
     home_directory.clear_run(home)
+    child.stdout.close()
     assert child.returncode is not None
 
 
