@@ -1,7 +1,6 @@
 """Renew what is generated in docs/: the tree of the house, from the modules' own docstrings.
 
-    python docs/generate.py            write it
-    python docs/generate.py --check    fail where it is out of date
+`--check` writes nothing and fails where a page is out of date.
 """
 
 import ast

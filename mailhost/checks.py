@@ -20,6 +20,7 @@ from django.core.checks import CheckMessage, Error, Tags, register
 from accounts.directory.names import DirectoryError, check_address, check_domain
 
 WEAK_KEY = 24
+MOST_WRITERS = 2
 
 
 @register(Tags.security)
@@ -153,6 +154,32 @@ def outbound(**_: Any) -> Iterator[CheckMessage]:
             f"MAILHOST_OUTBOUND_BIND is “{config.outbound_bind}”, which is no IP address.",
             id="mailhost.E014",
         )
+
+
+@register()
+def writers(**_: Any) -> Iterator[CheckMessage]:
+    """SQLite lets one process write at a time: a third one would only make the others wait."""
+    if not settings.MAILHOST.is_embedded:
+        return
+    run: Path = settings.HOME / "run"
+    marks = [*run.glob("server-*.ready"), *run.glob("worker-*.alive")]
+    count = sum(_lives(mark) for mark in marks)
+    if count > MOST_WRITERS:
+        yield Error(
+            f"{count} processes write to the embedded database; it takes {MOST_WRITERS}.",
+            hint="Stop one, or set MAILHOST_DATABASE_URL to a PostgreSQL database.",
+            id="mailhost.E015",
+        )
+
+
+def _lives(mark: Path) -> bool:
+    """Whether the process that a mark in `run/` is named for is there."""
+    pid = mark.stem.rpartition("-")[2]
+    try:
+        os.kill(int(pid), 0)
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 def _schedule(spans: Sequence[timedelta]) -> Iterator[CheckMessage]:

@@ -4,22 +4,33 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('accounts', '0001_initial'),
+        ("accounts", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='DirectoryVersion',
+            name="DirectoryVersion",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('token', models.BigIntegerField()),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("token", models.BigIntegerField()),
             ],
         ),
         migrations.AddField(
-            model_name='mailbox',
-            name='removed_at',
-            field=models.DateTimeField(blank=True, db_index=True, editable=False, help_text='It takes no mail and no login; until it is purged it can be restored.', null=True, verbose_name='removed'),
+            model_name="mailbox",
+            name="removed_at",
+            field=models.DateTimeField(
+                blank=True,
+                db_index=True,
+                editable=False,
+                help_text="It takes no mail and no login; until it is purged it can be restored.",
+                null=True,
+                verbose_name="removed",
+            ),
         ),
     ]

@@ -4,15 +4,14 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('accounts', '0003_lean_indexes_and_retired_segments'),
+        ("accounts", "0003_lean_indexes_and_retired_segments"),
     ]
 
     operations = [
         migrations.AlterField(
-            model_name='mailbox',
-            name='highest_modseq',
+            model_name="mailbox",
+            name="highest_modseq",
             field=models.BigIntegerField(default=1, editable=False),
         ),
     ]

@@ -1,5 +1,6 @@
 """System checks: each wrong setting has its id; the right ones have none."""
 
+import os
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -80,6 +81,22 @@ def test_a_home_that_cannot_be_written_to(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(settings, "HOME", Path("/proc/mailhost"))
     monkeypatch.setattr("mailhost.checks.os.access", lambda path, mode: False)
     assert ids(monkeypatch) == {"mailhost.E002"}
+
+
+def test_more_than_two_writers_of_the_embedded_database(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(settings, "HOME", tmp_path)
+    run = tmp_path / "run"
+    run.mkdir()
+    alive, dead = os.getpid(), 2**22 + 1
+    for name in (f"server-{alive}.ready", f"worker-{alive}.alive", f"worker-{dead}.alive"):
+        (run / name).touch()
+    embedded = {"database_url": ""}
+    assert ids(monkeypatch, **embedded) == set()
+    (run / f"server-{os.getppid()}.ready").touch()
+    assert ids(monkeypatch, **embedded) == {"mailhost.E015"}
+    assert ids(monkeypatch, database_url="postgres://u@h/db") == set()
 
 
 def test_a_key_that_belongs_to_another_certificate(
