@@ -29,11 +29,12 @@ from twisted.logger import (
 
 import accounts.mailstore.changes  # noqa: F401 (it tells other processes of our commits)
 from accounts import commit
+from protocols.servers.allocation import give_back_large_blocks
 from protocols.servers.listeners import LISTENERS, Door, Listener, listen, open_socket
 from protocols.servers.runtime import Runtime
 from protocols.servers.tls import TlsServer, certificate_files
 
-log = structlog.get_logger()
+log = structlog.get_logger(__name__)
 
 # Seconds: how long peers and commits may take at the end, and how often we look.
 GOODBYE = 7.0
@@ -90,6 +91,7 @@ class Server:
         """Serve until SIGTERM or SIGINT."""
         _log_through_logging()
         _raise_file_limit()
+        give_back_large_blocks()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._asked_to_stop)
         self._reactor.callWhenRunning(self._start, when_ready)

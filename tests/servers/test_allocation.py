@@ -1,0 +1,31 @@
+"""Memory that was used once for something large goes back to the system."""
+
+import subprocess
+import sys
+
+import pytest
+
+SCRIPT = """
+import sys
+from protocols.servers.allocation import give_back_large_blocks
+
+def resident():
+    return int(open("/proc/self/statm").read().split()[1]) * 4096
+
+if sys.argv[1] == "ours":
+    give_back_large_blocks()
+before = resident()
+for _ in range(3):
+    large = bytearray(20 << 20)
+    large[::4096] = b"x" * (len(large) // 4096)
+    del large
+print(resident() - before)
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="steers glibc")
+def test_large_blocks_are_given_back() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT, "ours"], capture_output=True, text=True, check=True
+    )
+    assert int(done.stdout) < 4 << 20
