@@ -26,6 +26,7 @@ class Running:
             cwd=ROOT,
         )
         wait_until(lambda: self.said().count("up") >= 2, "children", 30)
+        wait_until((home / "run" / "children.json").exists, "their names", 30)
 
     def said(self) -> str:
         return (self.home / "up.log").read_text()
@@ -68,6 +69,16 @@ def test_a_child_that_dies_is_started_again(running: Running) -> None:
     wait_until(lambda: running.children().get("worker", before["worker"]) != before["worker"], "it")
     assert running.children()["server"] == before["server"]
     assert "worker ended with signal 9" in running.said()
+
+
+def test_the_marks_of_a_killed_child_go_with_it(running: Running) -> None:
+    pid = running.children()["worker"]
+    mark, other = (running.home / "run" / f"{name}-{pid}.alive" for name in ("worker", "stranger"))
+    mark.touch()
+    other.touch()
+    os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: not mark.exists(), "it")
+    assert other.exists()
 
 
 def test_kills_from_outside_do_not_lengthen_the_pause(running: Running) -> None:
