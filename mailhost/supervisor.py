@@ -126,7 +126,10 @@ class Child:
             # A child of its own may hold the pipe open for longer.
             self._reader.join(10 * RELAY_PAUSE)
 
-    def _note_death(self, returncode: int) -> None:
+    def _note_death(self, pid: int, returncode: int) -> None:
+        # A killed process could not take back what it said about itself.
+        for mark in (self._home / "run").glob(f"{self.program.name}-{pid}.*"):
+            mark.unlink(missing_ok=True)
         self._hear_out()
         now = time.monotonic()
         was_killed = returncode == -signal.SIGKILL
