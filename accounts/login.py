@@ -1,6 +1,6 @@
 """Who may open a mailbox: an address and a password in, an Identity or a refusal out.
 
-The order is fixed: the throttle, one row of the database, the memory of recent good logins, and
+The order is fixed: the throttle, one row of the database, the memory of recent logins, and
 only then the expensive hash, in two threads of its own that never touch the database. A mailbox
 that does not exist costs the same hash as a wrong password. Every login reads the row, so that a
 suspension or a new password counts at once.
@@ -89,6 +89,10 @@ def check(address: str, password: str, *, service: str, peer: str) -> Future[Log
         if row is not None and _remembers(row.identity, password):
             throttle().succeeded(key, peer)
             return _done(_admit(row))
+        if _is_known_wrong(row, key, password):
+            # A phone that repeats the password of yesterday guesses nothing, and must not make
+            # its owner's other programs wait.
+            return _done(Refused("credentials"))
     except DatabaseError:
         log.exception("login.database", service=service)
         return _done(Refused("temporary"))
@@ -156,6 +160,7 @@ def _verify(row: _Row | None, key: str, password: str, service: str, peer: str) 
         log.exception("login.hash", service=service)
         return Refused("temporary")
     throttle().failed(key, peer)
+    _keep(_wrong, _wrong_digest(row, key, password))
     log.info("login.refused", address=key, service=service, peer=peer)
     return Refused("credentials")
 
@@ -164,7 +169,7 @@ def _good(row: _Row, secret: _Secret, key: str, password: str, peer: str) -> Log
     throttle().succeeded(key, peer)
     if row.is_suspended:
         return Refused("suspended")
-    _remember(row.identity, password)
+    _keep(_good_ones, _digest(row.identity, password))
     if hashers.wants_renewal(secret.hash):
         renewed = hashers.hash_password(password)
         effects.soon(f"renew {secret.id}", lambda: _renew(secret.id, secret.hash, renewed))
@@ -223,31 +228,46 @@ def _read_row(**condition: object) -> _Row | None:
 
 # The memory holds keyed digests only: a dump of it opens nothing after the process has ended.
 _memory_key = secrets.token_bytes(32)
-_memory: OrderedDict[bytes, float] = OrderedDict()
+_good_ones: OrderedDict[bytes, float] = OrderedDict()
+_wrong: OrderedDict[bytes, float] = OrderedDict()
 _memory_lock = threading.Lock()
 
 
 def _digest(identity: Identity, password: str) -> bytes:
-    text = f"{identity.mailbox_id}\0{identity.credential_version}\0{password}"
+    return _sealed(f"{identity.mailbox_id}\0{identity.credential_version}\0{password}")
+
+
+def _wrong_digest(row: _Row | None, key: str, password: str) -> bytes:
+    # With the hashes: a password that is set later is not wrong any more.
+    hashes = "\0".join(secret.hash for secret in row.hashes) if row else ""
+    return _sealed(f"{key}\0{hashes}\0{password}")
+
+
+def _sealed(text: str) -> bytes:
     return hmac.new(_memory_key, text.encode("utf-8", "surrogateescape"), hashlib.sha256).digest()
 
 
-def _remember(identity: Identity, password: str) -> None:
-    digest = _digest(identity, password)
+def _keep(memory: OrderedDict[bytes, float], digest: bytes) -> None:
     with _memory_lock:
-        _memory[digest] = time.monotonic() + MEMORY_SECONDS
-        _memory.move_to_end(digest)
-        if len(_memory) > MEMORY_CAPACITY:
-            _memory.popitem(last=False)
+        memory[digest] = time.monotonic() + MEMORY_SECONDS
+        memory.move_to_end(digest)
+        if len(memory) > MEMORY_CAPACITY:
+            memory.popitem(last=False)
 
 
 def _remembers(identity: Identity, password: str) -> bool:
     with _memory_lock:
-        return _memory.get(_digest(identity, password), 0.0) > time.monotonic()
+        return _good_ones.get(_digest(identity, password), 0.0) > time.monotonic()
+
+
+def _is_known_wrong(row: _Row | None, key: str, password: str) -> bool:
+    with _memory_lock:
+        return _wrong.get(_wrong_digest(row, key, password), 0.0) > time.monotonic()
 
 
 def forget() -> None:
-    """Lose the memory of good logins and of failures."""
+    """Lose the memory of logins and of failures."""
     with _memory_lock:
-        _memory.clear()
+        _good_ones.clear()
+        _wrong.clear()
     throttle.cache_clear()

@@ -1,8 +1,11 @@
 """Count failed logins and say who has to wait, before any expensive hash is computed.
 
-Two keys count a failure: the address, and the peer's network. Past a free allowance each further
-failure doubles the wait. A success clears the address and takes its failures off the network. Where
-an address logged in well lately from the same network, guesses from elsewhere do not lock it out.
+Three counts: of one network guessing at one address, of a network, of an address. Past a free
+allowance each further failure doubles the wait. Nobody can lock somebody else out: what all others
+failed at an address slows only those down who have failed there themselves more than once, and a
+network's count spares the addresses that logged in well from it lately. A success clears what its
+own network failed.
+
 Counts live in memory, or in Redis where one is configured; a Redis that does not answer costs the
 shared view for a while, never a login.
 """
@@ -11,15 +14,18 @@ import hashlib
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from ipaddress import ip_address, ip_network
 from typing import NamedTuple, Protocol, TypeVar
 
 import redis
 import structlog
 
-FREE_FOR_ADDRESS = 5
+FREE = 5
 FREE_FOR_NETWORK = 30
+FREE_FOR_ADDRESS = 20
+# What one network may still fail at an address that many others have guessed at.
+FREE_WHEN_GUESSED_AT = 2
 FIRST_WAIT = 1.0
 LONGEST_WAIT = 15 * 60.0
 MEMORY_SECONDS = 3600.0
@@ -41,9 +47,10 @@ class _Count(NamedTuple):
 class Counts(Protocol):
     """Where failures are counted, by opaque key. Times are seconds of one shared clock."""
 
-    def wait(self, keys: tuple[str, ...], now: float) -> float: ...
-    def fail(self, key: str, free: int, now: float) -> None: ...
-    def forgive(self, key: str, also: str) -> None: ...
+    def wait(self, keys: Sequence[str], now: float) -> float: ...
+    def fail(self, keys: Sequence[str], now: float) -> Sequence[int]: ...
+    def hold(self, waits: Mapping[str, float], now: float) -> None: ...
+    def forgive(self, key: str, also: Sequence[str]) -> None: ...
 
 
 def wait_after(failures: int, free: int) -> float:
@@ -61,29 +68,41 @@ class MemoryCounts:
         self._counts: OrderedDict[str, _Count] = OrderedDict()
         self._lock = threading.Lock()
 
-    def wait(self, keys: tuple[str, ...], now: float) -> float:
+    def wait(self, keys: Sequence[str], now: float) -> float:
         with self._lock:
             found = [self._counts[key].wait_until - now for key in keys if key in self._counts]
         return max(0.0, *found) if found else 0.0
 
-    def fail(self, key: str, free: int, now: float) -> None:
+    def fail(self, keys: Sequence[str], now: float) -> Sequence[int]:
         with self._lock:
-            before = self._counts.get(key)
-            failures = 1
-            if before is not None and now - before.last_at < MEMORY_SECONDS:
-                failures += before.failures
-            self._counts[key] = _Count(failures, now + wait_after(failures, free), now)
-            self._counts.move_to_end(key)
-            if len(self._counts) > self._capacity:
-                self._counts.popitem(last=False)
+            return [self._fail(key, now) for key in keys]
 
-    def forgive(self, key: str, also: str) -> None:
+    def _fail(self, key: str, now: float) -> int:
+        before = self._counts.get(key)
+        if before is None or now - before.last_at >= MEMORY_SECONDS:
+            before = _Count(0, now, now)
+        failures = before.failures + 1
+        self._counts[key] = _Count(failures, before.wait_until, now)
+        self._counts.move_to_end(key)
+        if len(self._counts) > self._capacity:
+            self._counts.popitem(last=False)
+        return failures
+
+    def hold(self, waits: Mapping[str, float], now: float) -> None:
+        with self._lock:
+            for key, seconds in waits.items():
+                count = self._counts.get(key)
+                if count is not None:
+                    self._counts[key] = count._replace(wait_until=now + seconds)
+
+    def forgive(self, key: str, also: Sequence[str]) -> None:
         with self._lock:
             gone = self._counts.pop(key, None)
-            other = self._counts.get(also)
-            if gone is not None and other is not None:
-                left = max(0, other.failures - gone.failures)
-                self._counts[also] = other._replace(failures=left)
+            for each in also:
+                other = self._counts.get(each)
+                if gone is not None and other is not None:
+                    left = max(0, other.failures - gone.failures)
+                    self._counts[each] = other._replace(failures=left)
 
 
 class RedisCounts:
@@ -99,7 +118,7 @@ class RedisCounts:
         self._clock = clock
         self._rests_until = float("-inf")
 
-    def wait(self, keys: tuple[str, ...], now: float) -> float:
+    def wait(self, keys: Sequence[str], now: float) -> float:
         def ask() -> float:
             pipeline = self._redis.pipeline(transaction=False)
             for key in keys:
@@ -108,24 +127,34 @@ class RedisCounts:
 
         return self._try(ask) or 0.0
 
-    def fail(self, key: str, free: int, now: float) -> None:
-        def count() -> None:
+    def fail(self, keys: Sequence[str], now: float) -> Sequence[int]:
+        def count() -> list[int]:
             pipeline = self._redis.pipeline(transaction=False)
-            pipeline.incr(key)
-            pipeline.expire(key, int(MEMORY_SECONDS))
-            failures = int(pipeline.execute()[0])
-            if wait := wait_after(failures, free):
-                self._redis.set(f"{key}:wait", 1, px=int(wait * 1000))
+            for key in keys:
+                pipeline.incr(key)
+                pipeline.expire(key, int(MEMORY_SECONDS))
+            return [int(answer) for answer in pipeline.execute()[::2]]
 
-        self._try(count)
+        return self._try(count) or [0] * len(keys)
 
-    def forgive(self, key: str, also: str) -> None:
+    def hold(self, waits: Mapping[str, float], now: float) -> None:
+        def keep() -> None:
+            pipeline = self._redis.pipeline(transaction=False)
+            for key, seconds in waits.items():
+                pipeline.set(f"{key}:wait", 1, px=int(seconds * 1000))
+            pipeline.execute()
+
+        if waits:
+            self._try(keep)
+
+    def forgive(self, key: str, also: Sequence[str]) -> None:
         def clear() -> None:
             count = int(str(self._redis.get(key) or 0))
             pipeline = self._redis.pipeline(transaction=False)
             pipeline.delete(key, f"{key}:wait")
             if count:
-                pipeline.decrby(also, count)
+                for each in also:
+                    pipeline.decrby(each, count)
             pipeline.execute()
 
         self._try(clear)
@@ -141,8 +170,15 @@ class RedisCounts:
             return None
 
 
+class _Keys(NamedTuple):
+    pair: str
+    network: str
+    address: str
+    is_known: bool
+
+
 class Throttle:
-    """The two keys of a login, and what a success means for them."""
+    """The three keys of a login, and what failure and success mean for them."""
 
     def __init__(self, *, counts: list[Counts], clock: Callable[[], float] = time.monotonic):
         self._counts = counts
@@ -153,31 +189,39 @@ class Throttle:
     def must_wait(self, address: str, peer: str) -> float:
         """Seconds this peer has to wait before it may try this address; 0 lets it try now."""
         keys, now = self._keys(address, peer), self._clock()
-        return max(counts.wait(keys, now) for counts in self._counts)
+        held = (keys.pair,) if keys.is_known else (keys.pair, keys.network)
+        return max(counts.wait(held, now) for counts in self._counts)
 
     def failed(self, address: str, peer: str) -> None:
-        now = self._clock()
-        for_address, for_network = self._keys(address, peer)
+        keys, now = self._keys(address, peer), self._clock()
         for counts in self._counts:
-            counts.fail(for_address, FREE_FOR_ADDRESS, now)
-            counts.fail(for_network, FREE_FOR_NETWORK, now)
+            here, network, anywhere = counts.fail((keys.pair, keys.network, keys.address), now)
+            wait = wait_after(here, FREE)
+            if here >= FREE_WHEN_GUESSED_AT and not keys.is_known:
+                wait = max(wait, wait_after(anywhere, FREE_FOR_ADDRESS))
+            waits = {keys.pair: wait, keys.network: wait_after(network, FREE_FOR_NETWORK)}
+            counts.hold({key: seconds for key, seconds in waits.items() if seconds}, now)
 
     def succeeded(self, address: str, peer: str) -> None:
-        for_address, for_network = self._keys(address, peer)
+        keys = self._keys(address, peer)
         for counts in self._counts:
-            counts.forgive(for_address, for_network)
+            counts.forgive(keys.pair, (keys.network, keys.address))
         with self._lock:
             self._known[address, network_of(peer)] = self._clock()
             self._known.move_to_end((address, network_of(peer)))
             if len(self._known) > CAPACITY:
                 self._known.popitem(last=False)
 
-    def _keys(self, address: str, peer: str) -> tuple[str, str]:
+    def _keys(self, address: str, peer: str) -> _Keys:
         network = network_of(peer)
         with self._lock:
             is_known = (address, network) in self._known
-        # A network this address logs in from has a count of its own: strangers cannot fill it.
-        return _key("address", address, network if is_known else ""), _key("network", network)
+        return _Keys(
+            _key("pair", address, network),
+            _key("network", network),
+            _key("address", address),
+            is_known,
+        )
 
 
 def network_of(peer: str) -> str:

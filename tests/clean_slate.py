@@ -18,7 +18,7 @@ _HOOKS = (
     ("accounts.effects", "wait_idle"),
     ("accounts.directory.version", "forget"),
     ("accounts.mailstore.index", "forget"),
-    ("accounts.login", "throttle.cache_clear"),
+    ("accounts.login", "forget"),
 )
 _KEPT = {"django_content_type", "auth_permission"}
 

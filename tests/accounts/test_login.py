@@ -8,7 +8,7 @@ from django.test import RequestFactory
 from accounts import directory, effects, hashers, login
 from accounts.login import Identity, Refused
 from accounts.models import Credential, User
-from accounts.throttle import FREE_FOR_ADDRESS
+from accounts.throttle import FREE
 from accounts.web_login import AdminBackend, MailboxBackend
 from tests.accounts.people import PASSWORD, People, settle
 from tests.accounts.test_hashers import DREPPER
@@ -138,8 +138,8 @@ def test_a_mailbox_without_a_password_opens_to_nobody(people: People) -> None:
 def test_guessing_has_to_wait_before_any_hash(
     people: People, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for _ in range(FREE_FOR_ADDRESS):
-        assert check("alice@a.test", "guess") == Refused("credentials")
+    for number in range(FREE):
+        assert check("alice@a.test", f"guess {number}") == Refused("credentials")
     monkeypatch.setattr(hashers, "verify", lambda *_: pytest.fail("hashed"))
     # Even the right one: else a throttled guesser would learn which it is.
     assert check("alice@a.test", PASSWORD) == Refused("throttled")
@@ -148,10 +148,35 @@ def test_guessing_has_to_wait_before_any_hash(
 
 def test_the_owner_is_not_locked_out_by_strangers(people: People) -> None:
     assert isinstance(check("alice@a.test", PASSWORD, peer="198.51.100.7"), Identity)
-    for _ in range(FREE_FOR_ADDRESS + 1):
-        check("alice@a.test", "guess")
+    for number in range(FREE + 1):
+        check("alice@a.test", f"guess {number}")
     assert check("alice@a.test", "guess") == Refused("throttled")
     assert isinstance(check("alice@a.test", PASSWORD, peer="198.51.100.7"), Identity)
+
+
+def test_repeating_one_wrong_password_makes_nobody_wait(
+    people: People, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("alice@a.test", "nobody@a.test"):
+        assert check(name, "of yesterday") == Refused("credentials")
+    with monkeypatch.context() as patch:
+        patch.setattr(hashers, "verify", lambda *_: pytest.fail("hashed"))
+        patch.setattr(hashers, "verify_nothing", lambda *_: pytest.fail("hashed"))
+        for _ in range(FREE + 1):
+            for name in ("alice@a.test", "nobody@a.test"):
+                assert check(name, "of yesterday") == Refused("credentials")
+    assert isinstance(check("alice@a.test", PASSWORD), Identity)
+
+
+def test_a_password_once_wrong_may_be_set_later(people: People) -> None:
+    assert check("alice@a.test", "to come") == Refused("credentials")
+    Credential.objects.create(
+        mailbox=people.alice,
+        kind=Credential.Kind.APP_PASSWORD,
+        hash=hashers.hash_password("to come"),
+        label="Phone",
+    )
+    assert isinstance(check("alice@a.test", "to come"), Identity)
 
 
 def test_a_hash_that_breaks_is_our_fault_not_the_passwords(people: People) -> None:
@@ -178,7 +203,7 @@ def test_an_admin_logs_in_with_the_own_password_behind_the_same_throttle(people:
     backend = AdminBackend()
     assert backend.authenticate(request(), "admin", "an admin's password") == admin
     assert backend.authenticate(request(), "alice@a.test", PASSWORD) is None
-    for _ in range(FREE_FOR_ADDRESS):
+    for _ in range(FREE):
         assert backend.authenticate(request("192.0.2.9"), "root", "guess") is None
     assert login.throttle().must_wait("root", "192.0.2.9") > 0
 
