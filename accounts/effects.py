@@ -10,13 +10,13 @@ import os
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
-from typing import Literal
+from typing import Literal, get_args
 
 from django.db import connections
 
 log = logging.getLogger(__name__)
 
-Lane = Literal["nudges", "notices"]
+Lane = Literal["nudges", "notices", "publications"]
 Action = Callable[[], None]
 
 CAPACITY = 10_000
@@ -73,8 +73,8 @@ _slots: dict[Lane, _Slot] = {}
 
 
 def _start_afresh() -> None:
-    _slots["nudges"] = _Slot("nudges")
-    _slots["notices"] = _Slot("notices")
+    for lane in get_args(Lane):
+        _slots[lane] = _Slot(lane)
 
 
 _start_afresh()

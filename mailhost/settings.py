@@ -30,7 +30,7 @@ def _secret_key() -> str:
     if not path.exists():
         for directory in (HOME, path.parent):
             directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-        draft = path.with_suffix(f".{os.getpid()}")
+        draft = path.with_suffix(f".{secrets.token_hex(8)}")
         draft.touch(0o600)
         draft.write_text(secrets.token_urlsafe(50))
         # link() fails where another process was first: then its key is the one.

@@ -3,7 +3,6 @@
 `tests.partners.platform` has chosen the database before Django read its settings.
 """
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -29,11 +28,6 @@ def pytest_configure(config: pytest.Config) -> None:
         # No test pulls the plug; `tests/proof` does, on a database of its own.
         options = database["OPTIONS"]
         options["init_command"] = options["init_command"].replace("FULL", "OFF")
-    if url := settings.MAILHOST.redis_url:
-        # Each worker of a parallel run counts failed logins by itself.
-        number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
-        own = url.removesuffix("/0") + f"/{15 - number % 8}"
-        settings.MAILHOST = settings.MAILHOST.model_copy(update={"redis_url": own})
     TransactionTestCase._fixture_teardown = lambda self: clean_slate.wipe()
 
 

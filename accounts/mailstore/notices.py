@@ -15,6 +15,7 @@ import time
 import uuid
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import redis
 from django.conf import settings
@@ -25,7 +26,6 @@ from accounts import effects
 log = logging.getLogger(__name__)
 
 POLL_SECONDS = 15.0
-REDIS_CHANNEL = "mailhost:notices"
 # An AF_UNIX address is limited to 108 octets on Linux.
 _LONGEST_ADDRESS = 100
 # A directory's time stamp is no finer than a clock tick of the kernel.
@@ -83,7 +83,7 @@ class Listener(threading.Thread):
     def _listen_to_redis(self) -> None:
         own = _redis_outbox.sender.encode()
         with _redis() as client, client.pubsub() as pubsub:
-            pubsub.subscribe(REDIS_CHANNEL)
+            pubsub.subscribe(_channel())
             while True:
                 message = pubsub.get_message(timeout=self._seconds_to_poll())
                 if message is None:
@@ -211,18 +211,26 @@ class _RedisOutbox:
     def put(self, mailbox_id: int, folder_id: int, modseq: int) -> None:
         with self._lock:
             self._waiting[mailbox_id, folder_id] = modseq
-        effects.soon("notices", self._flush)
+        # A lane of its own: nudges pause, and may wait for a broker.
+        effects.soon("notices", self._flush, lane="publications")
 
     def _flush(self) -> None:
         with self._lock:
             waiting, self._waiting = self._waiting, {}
+        channel = _channel()
         with _redis() as client, client.pipeline(transaction=False) as pipeline:
             for (mailbox_id, folder_id), modseq in waiting.items():
-                pipeline.publish(REDIS_CHANNEL, f"{mailbox_id} {folder_id} {modseq} {self.sender}")
+                pipeline.publish(channel, f"{mailbox_id} {folder_id} {modseq} {self.sender}")
             pipeline.execute()
 
 
 _redis_outbox = _RedisOutbox()
+
+
+def _channel() -> str:
+    """Redis has channels for the whole server: the database's number keeps two Mailhosts apart."""
+    number = urlsplit(settings.MAILHOST.redis_url).path.strip("/") or "0"
+    return f"mailhost:{number}:notices"
 
 
 def _redis() -> "redis.Redis":

@@ -1,5 +1,8 @@
 """A real Dovecot that holds Maildirs for virtual users."""
 
+import atexit
+import shutil
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -19,12 +22,16 @@ class Dovecot:
         # Everything runs as one plain user: Dovecot never reads mail as root.
         mail.chmod(0o777)
         let_others_enter(directory)
+        # pytest's own directories may be too long for the names of sockets.
+        run = tempfile.mkdtemp(prefix="dovecot-")
+        atexit.register(shutil.rmtree, run, ignore_errors=True)
+        let_others_enter(Path(run))
         (directory / "passwd").write_text(
             "".join(f"{user}:{{PLAIN}}{password}\n" for user, password in users.items())
         )
         (directory / "dovecot.conf").write_text(
             f"""
-base_dir = {directory}/run
+base_dir = {run}
 state_dir = {directory}/state
 log_path = {directory}/dovecot.log
 protocols = imap pop3

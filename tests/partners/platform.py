@@ -5,11 +5,15 @@
 """
 
 import atexit
+import itertools
+import logging
 import os
 import shutil
 import tempfile
 from pathlib import Path
 from urllib.parse import urlsplit
+
+from tests.partners.redis import DATABASES, DATABASES_OF_A_WORKER
 
 PLATFORM = os.environ.get("MAILHOST_TEST_PLATFORM", "embedded")
 _TEST_ENVIRONMENT = {
@@ -31,11 +35,14 @@ def _prepare() -> None:
         if "MAILHOST_TEST_POSTGRES" not in os.environ:
             _start_servers()
         os.environ["MAILHOST_DATABASE_URL"] = os.environ["MAILHOST_TEST_POSTGRES"]
-        os.environ["MAILHOST_REDIS_URL"] = os.environ["MAILHOST_TEST_REDIS"]
+        os.environ["MAILHOST_REDIS_URL"] = _redis_url(0)
 
 
 _KEPT = {
+    "MAILHOST_PROOF",
+    "MAILHOST_PROOF_KILLS",
     "MAILHOST_TEST_PLATFORM",
+    "MAILHOST_TEST_BUNDLED",
     "MAILHOST_TEST_DATA",
     "MAILHOST_TEST_POSTGRES",
     "MAILHOST_TEST_REDIS",
@@ -55,6 +62,8 @@ def _start_servers() -> None:
     os.environ["MAILHOST_TEST_REDIS"] = redis.url
 
     def stop() -> None:
+        # pytest has closed what threads that now miss their server would log to.
+        logging.raiseExceptions = False
         redis.stop()
         postgres.stop()
         shutil.rmtree(directory, ignore_errors=True)
@@ -73,18 +82,18 @@ def scaled_settings(name: str) -> dict[str, str]:
         connection.execute(f'CREATE DATABASE "{name}"')  # type: ignore[arg-type]
     return {
         "MAILHOST_DATABASE_URL": url._replace(path=f"/{name}").geturl(),
-        "MAILHOST_REDIS_URL": os.environ["MAILHOST_TEST_REDIS"].removesuffix("/0")
-        + f"/{1 + _next_redis()}",
+        "MAILHOST_REDIS_URL": _redis_url(next(_instances)),
     }
 
 
-_redis_databases = 0
+_instances = itertools.count(1)
 
 
-def _next_redis() -> int:
-    global _redis_databases
-    _redis_databases = (_redis_databases + 1) % 14
-    return _redis_databases
+def _redis_url(number: int) -> str:
+    """A Redis database of this worker's own: its tests have the first, its instances the others."""
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    own = worker * DATABASES_OF_A_WORKER + number % DATABASES_OF_A_WORKER
+    return os.environ["MAILHOST_TEST_REDIS"].removesuffix("/0") + f"/{own % DATABASES}"
 
 
 _prepare()

@@ -7,8 +7,10 @@ system's) or, for the wheel's, as `nobody`.
 import importlib.util
 import os
 import shutil
+import signal
 import subprocess
 from pathlib import Path
+from pwd import getpwnam
 
 from tests.partners.daemon import Daemon, let_others_enter, wait_until
 from tests.partners.presence import need, program
@@ -36,11 +38,15 @@ class Postgres:
             need("postgres")
             raise AssertionError("unreachable: need() skips or fails")
         self._binaries = binaries
-        self._user = "postgres" if system else "nobody"
+        self._user = getpwnam("postgres" if system else "nobody") if os.geteuid() == 0 else None
         directory.mkdir(parents=True, exist_ok=True)
-        if os.geteuid() == 0:
-            shutil.chown(directory, self._user)
+        if self._user:
+            os.chown(directory, self._user.pw_uid, self._user.pw_gid)
             let_others_enter(directory.parent)
+            if not self._may_run():
+                copy = directory.parent / f"{directory.name}-programs"
+                shutil.copytree(binaries.parent, copy, symlinks=True)
+                self._binaries = copy / "bin"
         self._run(
             "initdb",
             "-D",
@@ -61,15 +67,20 @@ class Postgres:
 
     def _command(self, name: str, *args: str) -> list[str]:
         command = [str(self._binaries / name), *args]
-        if os.geteuid() == 0:
+        if self._user:
             return [
                 "setpriv",
-                f"--reuid={self._user}",
-                f"--regid={self._user}",
+                f"--reuid={self._user.pw_uid}",
+                f"--regid={self._user.pw_gid}",
                 "--clear-groups",
                 *command,
             ]
         return command
+
+    def _may_run(self) -> bool:
+        """False where the user we turn into cannot enter the directories above the programs."""
+        words = self._command("postgres", "--version")
+        return subprocess.run(words, capture_output=True, cwd="/", check=False).returncode == 0
 
     def _run(self, name: str, *args: str) -> None:
         result = subprocess.run(
@@ -126,8 +137,12 @@ class Postgres:
         return f"postgres://mailhost@{self.address}:{PORT}/mailhost"
 
     def stop(self) -> None:
-        self.daemon.process.terminate()
-        wait_until(lambda: self.daemon.process.poll() is not None, "PostgreSQL stops", 5)
+        """A fast shutdown: whoever is connected is cut off."""
+        if self.daemon.process.poll() is None:
+            self.daemon.process.send_signal(signal.SIGINT)
+            wait_until(lambda: self.daemon.process.poll() is not None, "PostgreSQL stops", 20)
 
     def kill(self) -> None:
-        self.daemon.kill()
+        """`kill -9` to the server and every process of it."""
+        os.killpg(self.daemon.process.pid, signal.SIGKILL)
+        self.daemon.process.wait()

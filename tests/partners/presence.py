@@ -30,8 +30,14 @@ _EXTRA_PATHS = ("/usr/sbin", "/usr/lib/postgresql/15/bin", "/usr/lib/postgresql/
 _missing: dict[str, set[str]] = {}
 
 
+# What comes with our own packages, too.
+_BUNDLED = {"redis-server", "initdb", "postgres"}
+
+
 def program(name: str) -> str | None:
-    """The full path of a program, or None."""
+    """The full path of a program, or None; `MAILHOST_TEST_BUNDLED=1` hides what we bring along."""
+    if name in _BUNDLED and os.environ.get("MAILHOST_TEST_BUNDLED") == "1":
+        return None
     path = os.pathsep.join([os.environ.get("PATH", ""), *_EXTRA_PATHS])
     return shutil.which(name, path=path)
 

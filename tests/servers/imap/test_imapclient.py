@@ -136,7 +136,9 @@ def test_writers_and_readers_at_once(address: tuple[str, int]) -> None:
                 while not stop.is_set():
                     uids = client.search()
                     found = client.fetch(uids, ["FLAGS", "RFC822.SIZE"]) if uids else {}
-                    assert all(data[b"RFC822.SIZE"] == len(MESSAGE) for data in found.values())
+                    # What else changed meanwhile is told with its flags alone.
+                    sizes = {data.get(b"RFC822.SIZE", len(MESSAGE)) for data in found.values()}
+                    assert sizes <= {len(MESSAGE)}
                     client.noop()
         except BaseException as error:
             failures.append(error)
