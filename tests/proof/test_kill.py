@@ -1,6 +1,7 @@
 """`kill -9` at random under load: what got its 250 is in its folder or queue exactly once.
 
-`MAILHOST_PROOF_KILLS` (500) sets how many.
+`MAILHOST_PROOF_KILLS` (500) sets how many. With `MAILHOST_TEST_PLATFORM=scaled` PostgreSQL, one of
+its backends and Redis are killed too.
 """
 
 import imaplib
@@ -8,162 +9,208 @@ import json
 import os
 import random
 import re
-import signal
-import smtplib
-import threading
+import sqlite3
 import time
 from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
 
 from tests.journeys.conftest import MakeInstance
+from tests.partners import platform
 from tests.partners.daemon import wait_until
 from tests.partners.dns import NameServer
-from tests.partners.instance import PASSWORD, Instance
+from tests.partners.instance import Instance
+from tests.partners.postgres import Postgres
 from tests.partners.presence import Loopback, need
+from tests.partners.redis import Redis
+from tests.proof.ledger import End, Found, Ledger, Verdict, read_copy
+from tests.proof.load import BOTH, FAR, FOLDERS, POP_USER, USERS, Load
+from tests.proof.victims import Killer, of_home
 
 KILLS = int(os.environ.get("MAILHOST_PROOF_KILLS", "500"))
-USERS = [f"u{n}@here.test" for n in range(4)]
-FAR = "far@there.test"
+THREE_DAYS = 3 * 86400
+# What a crash makes every client say in our logs; all else is a bug of ours.
+_TRACEBACK = re.compile(r"Traceback \(most recent call last\)")
 
 
-class Load:
-    """Clients that send and remember: `sure` got a 250, `unsure` lost the connection after DATA."""
-
-    def __init__(self, host: Instance) -> None:
-        self.host = host
-        self.sure: set[str] = set()
-        self.unsure: set[str] = set()
-        self.over = threading.Event()
-        self._numbers = iter(range(1, 1 << 31))
-        self._lock = threading.Lock()
-        self._threads = [
-            threading.Thread(target=self._work, args=(submits,), daemon=True)
-            for submits in (False, False, False, True)
-        ]
-
-    def start(self) -> None:
-        for thread in self._threads:
-            thread.start()
-
-    def stop(self) -> None:
-        self.over.set()
-        for thread in self._threads:
-            thread.join(60)
-            assert not thread.is_alive(), "a client hangs"
-
-    def _work(self, submits: bool) -> None:
-        while not self.over.is_set():
-            try:
-                port = self.host.SUBMISSION if submits else self.host.SMTP
-                with smtplib.SMTP(self.host.address, port, timeout=30) as client:
-                    client.ehlo("load.test")
-                    if submits:
-                        client.starttls()
-                        client.login(USERS[0], PASSWORD)
-                    for _ in range(random.randint(1, 20)):
-                        self._send(client, submits)
-                        if self.over.is_set():
-                            break
-            except (OSError, smtplib.SMTPException):
-                time.sleep(0.05)
-
-    def _send(self, client: smtplib.SMTP, submits: bool) -> None:
-        with self._lock:
-            name = f"{'out' if submits else 'in'}-{next(self._numbers)}"
-        # Some go to one mailbox, some to two, some into a segment of their own.
-        size = random.choice([200, 4000, 4000, 60_000, 1_200_000 if random.random() < 0.05 else 10])
-        octets = f"Subject: {name}\r\nFrom: {USERS[0]}\r\n\r\n".encode() + b"x" * 70 + b"\r\n"
-        octets += (b"y" * 70 + b"\r\n") * (size // 72)
-        to = [FAR] if submits else [USERS[hash(name) % 4]]
-        client.mail(USERS[0] if submits else "s@load.test")
-        client.rcpt(to[0])
-        try:
-            code, _ = client.data(octets)
-        except (OSError, smtplib.SMTPServerDisconnected):
-            self.unsure.add(name)
-            raise
-        if code == 250:
-            self.sure.add(name)
-        else:
-            client.rset()
+@pytest.fixture
+def partners(
+    tmp_path_factory: pytest.TempPathFactory, loopback: Loopback
+) -> Iterator[tuple[Postgres, Redis] | None]:
+    """A database and a broker that may be killed, where the platform wants them."""
+    if platform.PLATFORM != "scaled":
+        yield None
+        return
+    directory = tmp_path_factory.mktemp("partners")
+    postgres = Postgres(directory / "postgres", loopback.address())
+    redis = Redis(directory / "redis", loopback.address())
+    yield postgres, redis
+    redis.stop()
+    postgres.stop()
 
 
-def subjects(host: Instance, users: list[str]) -> Counter[str]:
-    found: Counter[str] = Counter()
-    imaplib._MAXLINE = 100 << 20
-    for user in users:
-        client = host.imap(user)
-        _, counted = client.select("INBOX", readonly=True)
-        if int(counted[0]):
-            _, data = client.fetch("1:*", "(BODY.PEEK[HEADER.FIELDS (SUBJECT)])")
-            for part in data:
-                if isinstance(part, tuple):
-                    match = re.search(rb"Subject: ((?:in|out)-\d+)", part[1])
-                    if match:
-                        found[match[1].decode()] += 1
-        client.logout()
-    return found
+@pytest.fixture
+def names(tmp_path: Path, loopback: Loopback) -> Iterator[tuple[NameServer, str]]:
+    """A name server that leads mail for there.test to the address given with it."""
+    need("knotd")
+    there = loopback.address()
+    server = NameServer(
+        tmp_path / "dns", loopback.address(), {"there.test": f"@ MX 1 mx\nmx A {there}"}
+    )
+    yield server, there
+    server.stop()
 
 
 def test_no_accepted_message_is_lost_or_doubled(
-    make_instance: MakeInstance, loopback: Loopback, tmp_path_factory: object
+    make_instance: MakeInstance,
+    names: tuple[NameServer, str],
+    partners: tuple[Postgres, Redis] | None,
 ) -> None:
-    need("knotd")
-    here, there = loopback.address(), loopback.address()
-    from pathlib import Path
-    from tempfile import mkdtemp
-
-    names = NameServer(
-        Path(mkdtemp()), loopback.address(), {"there.test": f"@ MX 1 mx\nmx A {there}"}
-    )
+    server, there = names
     far = make_instance("there", there, HOSTNAME="mx.there.test")
     far.add_mailbox(FAR)
-    host = make_instance(
-        "here",
-        here,
-        HOSTNAME="mx.here.test",
-        DNS_SERVERS=names.server,
-        RETRY_SCHEDULE=",".join(["1s"] * 300),
-    )
-    for user in USERS:
-        host.add_mailbox(user)
-    load = Load(host)
-    load.start()
-    killed: Counter[str] = Counter()
-    for number in range(KILLS):
-        time.sleep(random.uniform(0.1, 2.0))
-        victim = random.choice(list(host.children()) + (["all"] if number % 25 == 0 else []))
-        if victim == "all":
-            host.kill()
-            host.start()
-        else:
-            try:
-                os.kill(host.children()[victim], signal.SIGKILL)
-            except ProcessLookupError:
-                continue  # Died of the last kill and is not back yet.
-        killed[victim] += 1
-    load.stop()
-    wait_until(host.is_ready, "the host is back", 60, 0.2)
-    wait_until(lambda: host.queue() == [], "an empty queue", 300, 1)
-
-    arrived = subjects(host, USERS) + subjects(far, [FAR])
-    ambiguous = {
-        row["subject"] if "subject" in row else row["queue_id"]
-        for row in json.loads(host.manage("queue", "list", "--settled", "--json").stdout)
-        if row["is_ambiguous"]
+    settings = {
+        "HOSTNAME": "mx.here.test",
+        "DNS_SERVERS": server.server,
+        "RETRY_SCHEDULE": ",".join(["1s"] * 1000),
     }
-    lost = sorted(name for name in load.sure if not arrived[name])
-    doubled = sorted(name for name, times in arrived.items() if times > 1)
-    foreign = sorted(name for name in arrived if name not in load.sure | load.unsure)
-    print(
-        f"\nkills {dict(killed)}; accepted {len(load.sure)}, unknown to the client "
-        f"{len(load.unsure)} (of which arrived {sum(bool(arrived[n]) for n in load.unsure)}); "
-        f"lost {len(lost)}, doubled {len(doubled)}, ambiguous attempts {len(ambiguous)}"
+    if partners:
+        settings |= {"DATABASE_URL": partners[0].url, "REDIS_URL": partners[1].url}
+    host = make_instance("here", **settings)
+    for user in (*USERS, POP_USER):
+        host.add_mailbox(user)
+    host.manage("alias", "add", BOTH, USERS[0], FAR)
+
+    ledger = Ledger()
+    load = Load(host, ledger)
+    killer = Killer(host, *(partners or ()))
+    begun = time.monotonic()
+    load.start()
+    for number in range(1, KILLS + 1):
+        time.sleep(random.uniform(0.05, 1.5))
+        killer.kill_one()
+        if number % 25 == 0:
+            print(f"{number} kills, {len(ledger.sent)} messages", flush=True)
+    wait_until(host.is_ready, "the host is back", 60, 0.2)
+    load.stop()
+    lasted = time.monotonic() - begun
+    wait_until(lambda: host.queue() == [], "an empty queue", 400, 1)
+
+    rows = json.loads(
+        host.manage("queue", "list", "--settled", "--json", "--limit", "10000000").stdout
     )
-    assert not lost
-    assert not foreign
-    # Only a message that left with an unknown outcome may arrive twice (RFC 5321 §6.1).
-    assert all(name.startswith("out-") for name in doubled), doubled
-    assert len(doubled) <= len(ambiguous), (doubled, ambiguous)
+    ambiguous = {row["queue_id"] for row in rows if row["is_ambiguous"]}
+    found = [
+        *(copy for user in (*USERS, POP_USER) for copy in copies(host, user, user)),
+        *copies(far, FAR, FAR),
+    ]
+    verdict = ledger.judge(found, ambiguous, FAR)
+    far.stop()
+    host.stop()
+    tell(ledger, load, killer, verdict, rows, found, lasted)
+
+    assert verdict.lost == []
+    assert verdict.doubled == []
+    assert verdict.broken == []
+    assert ledger.complaints == []
+    unsent = [row for row in rows if row["state"] != "delivered"]
+    assert unsent == []
+    promised = {s.queue_id for s in ledger.sent.values() if FAR in s.places and s.queue_id}
+    assert promised <= {row["queue_id"] for row in rows}
+    assert of_home(host.home) == {}, "processes are left"
+    check_store(host, is_sqlite=partners is None)
+    assert tracebacks(host) == Counter()
+
+
+def copies(host: Instance, user: str, place: str) -> list[Found]:
+    """Every message of a mailbox, in whatever folder."""
+    imaplib._MAXLINE = 100 << 20
+    found = []
+    client = host.imap(user)
+    for folder in FOLDERS:
+        _, counted = client.select(folder, readonly=True)
+        if int(counted[0] or b"0"):
+            _, data = client.fetch("1:*", "(BODY.PEEK[HEADER.FIELDS (SUBJECT RECEIVED)])")
+            found += [read_copy(part[1], place) for part in data if isinstance(part, tuple)]
+    client.logout()
+    return found
+
+
+def tell(
+    ledger: Ledger,
+    load: Load,
+    killer: Killer,
+    verdict: Verdict,
+    rows: list[dict[str, Any]],
+    found: list[Found],
+    lasted: float,
+) -> None:
+    """The figures, and every try that nobody knows the end of."""
+    by_queue_id = {sent.queue_id: sent.name for sent in ledger.sent.values() if sent.queue_id}
+    times = Counter(queue_id for copy in found if copy.place == FAR for queue_id in copy.queue_ids)
+    ambiguous = [row for row in rows if row["is_ambiguous"]]
+    print("\nambiguous tries (queue id, message, tries, copies there):")
+    for row in ambiguous:
+        queue_id = row["queue_id"]
+        name = by_queue_id.get(queue_id, "unsure")
+        print(f"  {queue_id} {name} {row['attempts']} {times[queue_id]}")
+    arrived = {copy.name for copy in found}
+    unsure = [sent for sent in ledger.sent.values() if sent.end is End.UNSURE]
+    print(
+        f"{killer.killed.total()} kills in {lasted:.0f} s: {dict(killer.killed)}\n"
+        f"longest start after a kill of everything {killer.longest_start:.1f} s; "
+        f"{load.sessions} client sessions\n"
+        f"accepted {ledger.count(End.SURE)}, refused {ledger.count(End.REFUSED)}, "
+        f"unknown to the client {len(unsure)} (of which "
+        f"{sum(sent.name in arrived for sent in unsure)} are there)\n"
+        f"taken by POP3 {len(ledger.taken)} (perhaps {len(ledger.perhaps_taken)})\n"
+        f"lost {len(verdict.lost)}, doubled {len(verdict.doubled)}, broken {len(verdict.broken)}, "
+        f"ambiguous {len(ambiguous)}, of which arrived twice {len(verdict.excused)}"
+    )
+
+
+def check_store(host: Instance, *, is_sqlite: bool) -> None:
+    """Database and octets are sound, and what crashes left behind is collected."""
+    if is_sqlite:
+        with sqlite3.connect(host.home / "mailhost.sqlite3") as database:
+            assert database.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+            assert database.execute("PRAGMA foreign_key_check").fetchall() == []
     checked = host.manage("fsck", check=False)
+    print("fsck:", checked.stdout.strip())
     assert checked.returncode == 0, checked.stdout + checked.stderr
-    names.stop()
+    blobs = host.home / "blobs"
+    left = [*blobs.rglob("*.spool")]
+    long_ago = time.time() - THREE_DAYS
+    for path in blobs.rglob("*.*"):
+        os.utime(path, (long_ago, long_ago))
+    report = json.loads(host.manage("fsck", "--collect", "--json").stdout)
+    print(f"{len(left)} spools were left; collected {report['collected']}")
+    assert report["clean"]
+    assert [each["text"] for each in report["findings"] if each["kind"] != "leftover"] == []
+    assert [*blobs.rglob("*.spool")] == []
+    rows = len(list(blobs.rglob("*.seg")))
+    print(f"{rows} segments; in run/: {sorted(p.name for p in (host.home / 'run').rglob('*'))}")
+
+
+def tracebacks(host: Instance) -> Counter[str]:
+    """What was logged as a bug: the last line of each traceback, with how often."""
+    found: Counter[str] = Counter()
+    for path in (host.home / "logs").glob("*.log*"):
+        for line in path.read_text(errors="replace").splitlines():
+            if _TRACEBACK.search(line):
+                found[f"{path.name.split('.')[0]}: {_last_line(line)}"] += 1
+    for text, times in found.items():
+        print(f"{times} × {text}")
+    return found
+
+
+def _last_line(line: str) -> str:
+    try:
+        record = json.loads(line)
+    except ValueError:
+        return line[:300]
+    text = str(record.get("exception") or record.get("exc_info") or record)
+    return f"{record.get('event', '')}: {text.strip().splitlines()[-1]}"[:300]
