@@ -10,6 +10,7 @@ import time
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
+from secrets import token_hex
 
 import structlog
 from cryptography import x509
@@ -20,7 +21,7 @@ from OpenSSL import SSL
 from twisted.internet.interfaces import IOpenSSLServerConnectionCreator
 from zope.interface import implementer
 
-log = structlog.get_logger()
+log = structlog.get_logger(__name__)
 
 # Seconds between looks at the files.
 LOOK_INTERVAL = 10.0
@@ -140,7 +141,8 @@ def _make_self_signed(cert: Path, key: Path, hostname: str) -> None:
 
 def _put(path: Path, data: bytes, *, replace: bool = False) -> bool:
     """Write a private file in one step; False when another process was first."""
-    draft = path.with_suffix(f".{os.getpid()}")
+    # Not named by the process id: containers that share a home may have the same.
+    draft = path.with_suffix(f".{token_hex(8)}")
     draft.touch(0o600)
     draft.write_bytes(data)
     if replace:
