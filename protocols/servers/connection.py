@@ -20,6 +20,7 @@ from zope.interface import implementer
 from protocols.servers import errands
 from protocols.servers.errands import Wake
 from protocols.servers.runtime import Runtime
+from protocols.servers.sending import unsent_octets
 from protocols.servers.session import After, Later, Make, Peer, Session, Shell
 from protocols.servers.slices import Slice, Slices
 from protocols.wire.conversation import Conversation
@@ -35,8 +36,14 @@ WRITE_SIZE = 128 * 1024
 EVENTS_PER_TURN = 100
 # Seconds.
 HANDSHAKE_TIMEOUT = 30.0
-STALL_TIMEOUT = 60.0
+LOGIN_TIMEOUT = 300.0
 LINGER = 2.0
+# Octet by octet a peer could be heard for ever: what it has begun to say must be complete, or be
+# so many octets longer, within so many seconds. RFC 5321 §4.5.3.2.5 gives a block three minutes.
+TRICKLE_TIMEOUT = 300.0
+TRICKLE_SIZE = 64 * 1024
+# Nor may it read so: it takes all that waits, or at least this much, in `caps.stall_timeout`.
+STALL_SIZE = 16 * 1024
 
 
 @implementer(IPushProducer, IHalfCloseableProtocol, IHandshakeListener)
@@ -44,6 +51,7 @@ class Connection(TwistedProtocol):
     """One peer, its conversation and its session; to the session it is the `Shell`."""
 
     __slots__ = (
+        "_begun",
         "_close_by",
         "_conversation",
         "_heard_at",
@@ -58,8 +66,10 @@ class Connection(TwistedProtocol):
         "_make",
         "_paused_at",
         "_session",
+        "_since",
         "_slices",
         "_turn_is_due",
+        "_unsent",
         "_wakes",
         "is_tls",
         "local_address",
@@ -81,8 +91,11 @@ class Connection(TwistedProtocol):
         self._session: Session[Any, Any, Any] | None = None
         self._slices: Slices | None = None  # the rest of an answer, while the peer does not read
         self._wakes: dict[Wake, None] = {}
-        self._heard_at = 0.0
+        self._since = 0.0
+        self._heard_at = 0.0  # when the peer last got on
+        self._begun = 0  # octets heard since we last said something
         self._paused_at: float | None = None  # since when the peer does not read
+        self._unsent = 0  # what waited for it then
         self._close_by: float | None = None  # we have hung up; what is left ends at this time
         self._is_busy = False  # an event or a wake is in the pool, or its Future is pending
         self._is_in_handshake = implicit_tls
@@ -108,7 +121,7 @@ class Connection(TwistedProtocol):
 
     def connectionMade(self) -> None:
         self.local_address = self.transport.getHost().host
-        self._heard_at = self.runtime.reactor.seconds()
+        self._since = self._heard_at = self.runtime.reactor.seconds()
         self.runtime.enter(self)
         self.transport.registerProducer(self, True)
         if self._is_in_handshake:
@@ -128,7 +141,10 @@ class Connection(TwistedProtocol):
     def dataReceived(self, data: bytes) -> None:
         if self._conversation is None or self._close_by is not None:
             return
-        self._heard_at = self.runtime.reactor.seconds()
+        if not self._begun or self._begun + len(data) >= TRICKLE_SIZE:
+            self._heard_at = self.runtime.reactor.seconds()
+            self._begun = 0
+        self._begun += len(data)
         try:
             self._conversation.receive_data(data)
         except Exception:
@@ -159,6 +175,7 @@ class Connection(TwistedProtocol):
 
     def pauseProducing(self) -> None:
         self._paused_at = self.runtime.reactor.seconds()
+        self._unsent = unsent_octets(self.transport)
 
     def resumeProducing(self) -> None:
         self._paused_at = None
@@ -183,15 +200,25 @@ class Connection(TwistedProtocol):
             if now - self._heard_at > HANDSHAKE_TIMEOUT:
                 self.abort()
         elif self._paused_at is not None:
-            if now - self._paused_at > STALL_TIMEOUT:
-                log.info("peer_does_not_read", peer=self.peer.address)
-                self.abort()
+            self._look_at_reader(now, self._paused_at)
         elif (
-            self._session is not None
-            and not self._is_busy
-            and now - self._heard_at > self._session.idle_timeout
+            self._session is not None and not self._is_busy and now > self._patience(self._session)
         ):
             self._say_goodbye()
+
+    def _look_at_reader(self, now: float, paused_at: float) -> None:
+        unsent = unsent_octets(self.transport)
+        if unsent <= self._unsent - STALL_SIZE:
+            self._paused_at, self._unsent = now, unsent
+        elif now - paused_at > self.runtime.caps.stall_timeout:
+            log.info("peer_does_not_read", peer=self.peer.address)
+            self.abort()
+
+    def _patience(self, session: Session[Any, Any, Any]) -> float:
+        """Until when a peer that does not get on is kept."""
+        timeout = session.idle_timeout
+        until = self._heard_at + (min(timeout, TRICKLE_TIMEOUT) if self._begun else timeout)
+        return min(until, self._since + LOGIN_TIMEOUT) if session.must_log_in else until
 
     def stop(self) -> None:
         """Say goodbye, after the event in hand."""
@@ -339,6 +366,8 @@ class Connection(TwistedProtocol):
         if self._conversation is None or self._close_by is not None:
             return
         while self._paused_at is None and (data := self._conversation.data_to_send(WRITE_SIZE)):
+            self._begun = 0
+            self._heard_at = self.runtime.reactor.seconds()
             self._write(data)
 
     def _write(self, data: bytes) -> None:
@@ -393,7 +422,7 @@ class Connection(TwistedProtocol):
     def _hang_up(self) -> None:
         """Close once the peer has our last octets, at most a while later; the session ends now."""
         self._part()
-        self._close_by = self.runtime.reactor.seconds() + STALL_TIMEOUT
+        self._close_by = self.runtime.reactor.seconds() + self.runtime.caps.stall_timeout
         self.transport.unregisterProducer()
         if not self._is_reading:
             self.transport.resumeProducing()

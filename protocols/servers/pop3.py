@@ -59,6 +59,10 @@ class Pop3Session:
         self._deleted: set[int] = set()
         self._failed_logins = 0
 
+    @property
+    def must_log_in(self) -> bool:
+        return self._maildrop is None
+
     def greeting(self) -> Push:
         return Ok(f"{settings.MAILHOST.hostname} POP3 ready")
 

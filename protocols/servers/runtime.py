@@ -22,11 +22,12 @@ WATCH_INTERVAL = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Caps:
-    """How many connections are held at once."""
+    """What peers may hold: connections at once, and seconds without reading what they asked for."""
 
     total: int = 10_000
-    per_network: int = 100  # one IPv4 address, or one IPv6 /64: what one customer is given
+    per_network: int = 250  # one IPv4 address, or one IPv6 /64: what one customer is given
     per_loopback: int = 10_000
+    stall_timeout: float = 60.0
 
     def of(self, peer: Peer) -> int:
         return self.per_loopback if peer.is_loopback else self.per_network

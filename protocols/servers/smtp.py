@@ -62,6 +62,10 @@ class MxSession:
     def __init__(self, shell: Shell) -> None:
         self._shell = shell
         self._hello: Hello | None = None
+    @property
+    def must_log_in(self) -> bool:
+        return False
+
         self._source: Source | None = None
         self._envelope: Envelope[Route] | None = None
         self._route: Route | None = None
@@ -212,6 +216,10 @@ class SubmissionSession(MxSession):
     @property
     def _may_relay(self) -> bool:
         return True
+
+    @property
+    def must_log_in(self) -> bool:
+        return self._identity is None
 
     def _log_in(self, credentials: Credentials) -> Reply | Future[Reply]:
         if not credentials.acts_as_itself:

@@ -74,6 +74,7 @@ class Obedient:
     """A session that does what a line says; it notes in which thread, and when two overlap."""
 
     idle_timeout = 30.0
+    must_log_in = False
 
     def __init__(self, shell: Shell) -> None:
         self.shell = shell
@@ -202,6 +203,13 @@ class Stage:
                 sock.close()
         on_reactor(self._port.stopListening)
         on_reactor(self.runtime.stop)
+    def outwait(self) -> None:
+        """Let the stall timeout pass until nobody is left."""
+        step = self.runtime.caps.stall_timeout + 5
+        for times in range(1, 6):
+            self.look(times * step)
+        until(lambda: not self.runtime.connections)
+
 
 
 class Client:

@@ -64,8 +64,11 @@ class ImapSession:
     @property
     def idle_timeout(self) -> float:
         """Seconds a silent client is kept."""
-        is_known = self._client.identity is not None
-        return IDLE_TIMEOUT if is_known else LOGIN_TIMEOUT
+        return LOGIN_TIMEOUT if self.must_log_in else IDLE_TIMEOUT
+
+    @property
+    def must_log_in(self) -> bool:
+        return self._client.identity is None
 
     def is_quick(self, event: Event) -> bool:
         """Whether the event is handled without database, disk or hashing."""
