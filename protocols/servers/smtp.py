@@ -59,13 +59,13 @@ class MxSession:
     idle_timeout = IDLE_TIMEOUT
     is_authenticated = False
 
-    def __init__(self, shell: Shell) -> None:
-        self._shell = shell
-        self._hello: Hello | None = None
     @property
     def must_log_in(self) -> bool:
         return False
 
+    def __init__(self, shell: Shell) -> None:
+        self._shell = shell
+        self._hello: Hello | None = None
         self._source: Source | None = None
         self._envelope: Envelope[Route] | None = None
         self._route: Route | None = None
@@ -209,6 +209,10 @@ class SubmissionSession(MxSession):
         super().__init__(shell)
         self._identity: Identity | None = None
 
+    @property
+    def must_log_in(self) -> bool:
+        return self._identity is None
+
     def is_quick(self, event: Event) -> bool:
         # The login is looked at again for each message: one row, so never on the reactor thread.
         return not isinstance(event, MailFrom) and super().is_quick(event)
@@ -216,10 +220,6 @@ class SubmissionSession(MxSession):
     @property
     def _may_relay(self) -> bool:
         return True
-
-    @property
-    def must_log_in(self) -> bool:
-        return self._identity is None
 
     def _log_in(self, credentials: Credentials) -> Reply | Future[Reply]:
         if not credentials.acts_as_itself:

@@ -197,12 +197,6 @@ class Stage:
 
         on_reactor(look)
 
-    def close(self) -> None:
-        for sock in self._sockets:
-            with contextlib.suppress(OSError):
-                sock.close()
-        on_reactor(self._port.stopListening)
-        on_reactor(self.runtime.stop)
     def outwait(self) -> None:
         """Let the stall timeout pass until nobody is left."""
         step = self.runtime.caps.stall_timeout + 5
@@ -210,6 +204,12 @@ class Stage:
             self.look(times * step)
         until(lambda: not self.runtime.connections)
 
+    def close(self) -> None:
+        for sock in self._sockets:
+            with contextlib.suppress(OSError):
+                sock.close()
+        on_reactor(self._port.stopListening)
+        on_reactor(self.runtime.stop)
 
 
 class Client:
