@@ -12,7 +12,7 @@ from accounts.blobs.spool import IN_MEMORY
 from accounts.commit import CommitUnavailable
 from accounts.mailstore.refusals import StoreRefusal
 from accounts.rows import FolderGone
-from protocols.servers.imap import append, copy, enabled, fetch, folders, login, search, store
+from protocols.servers.imap import append, copy, fetch, folders, login, search, store
 from protocols.servers.imap.answers import FOLDER_DELETED, bad, no, ok, refused
 from protocols.servers.imap.client import Client, State
 from protocols.servers.imap.idle import Idler
@@ -164,7 +164,8 @@ class ImapSession:
             case c.Id():
                 return ok(event.tag, "Done.", untagged=responses.identity({"name": "Mailhost"}))
             case c.Enable():
-                return enabled.enable(client, event)
+                # RFC 5161 §3.1: nothing of ours waits to be enabled.
+                return ok(event.tag, "Done.", untagged=responses.enabled(()))
             case c.Namespace():
                 return ok(event.tag, "Done.", untagged=responses.namespace())
             case c.StartTls():
