@@ -10,8 +10,9 @@ Invariants (what a kill -9 at any line leaves behind):
 2. Before the commit nothing of the batch is visible; octets without rows are dead space that the
    collector frees.
 3. A batch carries a CommitMark, written first and inside it. When the outcome of a commit is
-   unknown the batch is repeated only if its mark is absent; and should the lost commit still be
-   under way, the repeat runs into its mark and ends there. So nothing is written twice.
+   unknown the batch is repeated only if its mark is absent, and failed only once that is known or
+   the database stays away; and should the lost commit still be under way, the repeat runs into its
+   mark and ends there. So nothing is written twice.
 4. A unit fails alone: an exception of its own undoes it alone, and an error of the data at the
    flush splits the batch until the culprit stands alone.
 """
@@ -70,11 +71,18 @@ MAX_WAITING = 20_000
 # Units of one long command that may wait or commit together.
 WINDOW = 5
 RETRY_PAUSES = (0.05, 0.25, 1.0)
+# How long to wait, in seconds, for a database that went away during a COMMIT.
+LOOK_PATIENCE = 30.0
+LOOK_PAUSE = 0.25
 MARKS_KEPT = timedelta(days=1)
 
 
 class CommitUnavailable(Exception):
     """The store cannot commit just now (database locked, lost or full): a temporary failure."""
+
+
+class _OutcomeUnknown(Exception):
+    """The database went away during a COMMIT and did not come back to say what became of it."""
 
 
 @dataclass
@@ -226,7 +234,15 @@ Outcome = tuple[list[tuple[int, int, int]], list[Callable[[], None]]]
 
 def _commit(items: list[_Item]) -> Outcome:
     """Commit the rows of a batch, repeating and splitting it as the module's invariants say."""
-    attempt = _Attempt(items)
+    try:
+        return _commit_under_one_mark(items, _Attempt(items))
+    except _OutcomeUnknown as unknown:
+        for item in items:
+            item.error = _unavailable(unknown)
+        return [], []
+
+
+def _commit_under_one_mark(items: list[_Item], attempt: "_Attempt") -> Outcome:
     error: Exception
     for pause in (*RETRY_PAUSES, None):
         try:
@@ -308,20 +324,32 @@ class _Attempt:
             self._outcome = (rows.notices, rows.callbacks)
 
     def has_landed(self) -> bool:
-        """True when a try whose outcome was unknown did commit after all."""
+        """True when a try whose outcome was unknown did commit after all.
+
+        Whoever is told that nothing was stored sends again: so this waits for a database that is
+        away. _OutcomeUnknown when it stays away.
+        """
         if self._verdicts is None:
             return False
-        try:
-            return CommitMark.objects.filter(pk=self._mark).exists()
-        except (OperationalError, InterfaceError) as error:
-            log.warning("commit: cannot look for a mark: %s", error)
-            connection.close()
-            return False
+        deadline = time.monotonic() + LOOK_PATIENCE
+        while True:
+            try:
+                return _is_marked(self._mark)
+            except (OperationalError, InterfaceError) as error:
+                log.warning("commit: cannot look for a mark: %s", error)
+                connection.close()
+                if time.monotonic() > deadline:
+                    raise _OutcomeUnknown(str(error)) from error
+                time.sleep(LOOK_PAUSE)
 
     def outcome(self) -> Outcome:
         for item, (result, error) in zip(self._items, self._verdicts or (), strict=True):
             item.result, item.error = result, error
         return self._outcome
+
+
+def _is_marked(mark: uuid.UUID) -> bool:
+    return CommitMark.objects.filter(pk=mark).exists()
 
 
 def _leave_mark(mark: uuid.UUID) -> None:

@@ -222,6 +222,34 @@ def test_a_connection_lost_in_commit_is_settled_by_the_mark(
     assert counters_agree(mailbox_id)
 
 
+def test_a_database_that_is_away_after_a_commit_is_waited_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    mailbox_id = make_mailbox()
+    monkeypatch.setattr(commit, "RETRY_PAUSES", (0.0,))
+    monkeypatch.setattr(commit, "LOOK_PAUSE", 0.0)
+    _fail_after_commit(monkeypatch, OperationalError("lost in COMMIT"))
+    look = commit._is_marked
+    failures = iter([True] * 20)
+
+    def is_marked(mark: Any) -> bool:
+        if next(failures, False):
+            raise OperationalError("the database system is starting up")
+        return look(mark)
+
+    monkeypatch.setattr(commit, "_is_marked", is_marked)
+    assert commit.run(delivery(mailbox_id, HELLO)).uid == 1
+    assert Entry.objects.count() == 1
+
+    monkeypatch.setattr(commit, "LOOK_PATIENCE", 0.0)
+    failures = iter([True] * 20)
+    _fail_after_commit(monkeypatch, OperationalError("lost in COMMIT"))
+    with pytest.raises(commit.CommitUnavailable):
+        commit.run(delivery(mailbox_id, HELLO))
+    # The sender may send it twice: never has one try written it twice.
+    assert Entry.objects.count() == 2
+
+
 def test_a_repeat_that_meets_the_mark_of_a_late_commit_ends_there(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
