@@ -1,8 +1,7 @@
 """What every message passes on its way in, by whichever door, and the reply once it is durable."""
 
+import time
 from concurrent.futures import Future
-from datetime import UTC, datetime
-from email.utils import format_datetime
 
 import structlog
 from django.conf import settings
@@ -11,7 +10,7 @@ from accounts.blobs import Spool
 from accounts.commit import CommitUnavailable, FolderGone, MailboxGone, OutOfSpace
 from accounts.directory import Route
 from delivery import local
-from delivery.envelope import Envelope, received_field
+from delivery.envelope import Envelope, date_of, received_field
 from delivery.local import Parcel
 from protocols.wire.message import (
     Buffer,
@@ -65,7 +64,7 @@ def trace(
 
     With an `author` (perhaps "") the fields that a message must have are added where missing.
     """
-    now = datetime.now(UTC)
+    now = int(time.time())
     hostname = settings.MAILHOST.hostname
     received = received_field(envelope, hostname=hostname, queue_id=queue_id, at=now)
     if author is None:
@@ -73,7 +72,7 @@ def trace(
     return received + add_missing_fields(
         octets,
         message_id=f"<{queue_id}@{hostname}>".encode(),
-        date=format_datetime(now).encode(),
+        date=date_of(now).encode(),
         sender=author.encode(),
     )
 

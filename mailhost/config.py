@@ -11,7 +11,7 @@ from datetime import timedelta
 from difflib import get_close_matches
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
 from pydantic_settings import (
@@ -83,6 +83,10 @@ class Config(BaseSettings):
     model_config = SettingsConfigDict(
         env_prefix="MAILHOST_", extra="forbid", env_ignore_empty=True, frozen=True
     )
+
+    # Django asks this of every value it gives out. Without an answer pydantic searches for one at
+    # length, which made `settings.MAILHOST` the dearest thing in some sessions.
+    _mask_wrapped: ClassVar[bool] = True
 
     home: Path = Path("var")
     hostname: str = "mail.example.test"

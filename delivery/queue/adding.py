@@ -1,6 +1,6 @@
 """Put messages into the queue, as part of the group commit that stores their octets."""
 
-import secrets
+import random
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -22,13 +22,16 @@ _last = 0
 
 
 def new_queue_id(
-    clock: Callable[[], int] = time.time_ns, random: Callable[[int], int] = secrets.randbits
+    clock: Callable[[], int] = time.time_ns, chance: Callable[[int], int] = random.getrandbits
 ) -> str:
-    """14 characters that sort by time: microseconds, never the same twice here, then chance."""
+    """14 characters that sort by time: microseconds, never the same twice here, then chance.
+
+    Chance keeps processes apart and need not surprise anybody; the kernel's costs a system call.
+    """
     global _last
     with _lock:
         _last = max(_last + 1, clock() // 1000)
-        number = _last << _RANDOM_BITS | random(_RANDOM_BITS)
+        number = _last << _RANDOM_BITS | chance(_RANDOM_BITS)
     digits = []
     for _ in range(14):
         digits.append(_DIGITS[number & 31])

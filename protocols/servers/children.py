@@ -14,7 +14,7 @@ from contextlib import suppress
 
 import structlog
 
-log = structlog.get_logger()
+log = structlog.get_logger(__name__)
 
 # A child gets this long to end before it is killed; a dead one is started again after the pause.
 STOP_SECONDS = 12.0

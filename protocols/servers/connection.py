@@ -27,7 +27,7 @@ from protocols.wire.conversation import Conversation
 
 __all__ = ["After", "Connection", "Later", "Peer", "Session", "Shell"]
 
-log = structlog.get_logger()
+log = structlog.get_logger(__name__)
 
 # Octets handed to the transport at once. It asks us to pause above 64 KiB, so at most about
 # 192 KiB wait for a peer that does not read.
@@ -439,5 +439,5 @@ class Connection(TwistedProtocol):
         slices, self._slices = self._slices, None
         self._conversation = None
         self._wakes.clear()
-        if session is not None:
+        if session is not None and (slices is not None or not session.holds_nothing):
             self.runtime.pool.submit(partial(errands.close, session, slices))

@@ -16,7 +16,7 @@ from protocols.servers.runtime import Runtime
 from protocols.servers.session import After, Later, Peer, Session
 from protocols.servers.slices import Slice, Slices
 
-log = structlog.get_logger()
+log = structlog.get_logger(__name__)
 
 AnySession = Session[Any, Any, Any]
 Wake = Callable[[], Iterable[Any] | None]

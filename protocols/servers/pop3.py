@@ -72,6 +72,10 @@ class Pop3Session:
     def failed(self, event: Command) -> Reply:
         return Err("Something went wrong here, try again later", "SYS/TEMP")
 
+    @property
+    def holds_nothing(self) -> bool:
+        return self._maildrop is None
+
     def closed(self) -> None:
         if self._maildrop is not None:
             self._maildrop.close()

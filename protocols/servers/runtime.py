@@ -15,7 +15,7 @@ from protocols.servers.tls import TlsServer
 if TYPE_CHECKING:
     from protocols.servers.connection import Connection
 
-log = structlog.get_logger()
+log = structlog.get_logger(__name__)
 
 WATCH_INTERVAL = 1.0
 

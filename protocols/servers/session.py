@@ -7,6 +7,7 @@ Sessions are plain synchronous code: they see events and give replies. Only
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import ip_address
 from typing import Any, Protocol, TypeAlias, TypeVar
 
@@ -29,11 +30,17 @@ class Peer:
     @classmethod
     def at(cls, address: str, port: int) -> "Peer":
         """The peer at a numeric address; an IPv4-mapped IPv6 address is read as IPv4."""
-        parsed = ip_address(address.partition("%")[0])
-        mapped = getattr(parsed, "ipv4_mapped", None)
-        if mapped is not None:
-            parsed = mapped
-        return cls(str(parsed), port, parsed.is_loopback)
+        plain, is_loopback = _plain_address(address)
+        return cls(plain, port, is_loopback)
+
+
+@lru_cache(maxsize=1024)
+def _plain_address(address: str) -> tuple[str, bool]:
+    parsed = ip_address(address.partition("%")[0])
+    mapped = getattr(parsed, "ipv4_mapped", None)
+    if mapped is not None:
+        parsed = mapped
+    return str(parsed), parsed.is_loopback
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +131,11 @@ class Session(Protocol[EventT, ReplyT, PushT]):
 
     def failed(self, event: EventT) -> ReplyT:
         """The reply to an event whose handling raised; the traceback is logged elsewhere."""
+        ...
+
+    @property
+    def holds_nothing(self) -> bool:
+        """True when there is nothing for `closed` to free: then it is not called."""
         ...
 
     def closed(self) -> None:

@@ -17,7 +17,7 @@ from twisted.internet.interfaces import IReactorFromThreads
 
 Job = Callable[[], None]
 
-log = structlog.get_logger()
+log = structlog.get_logger(__name__)
 
 # A database connection unused for this long (seconds) is checked before it is used again.
 STALE_AFTER = 30.0

@@ -23,7 +23,7 @@ from twisted.web.wsgi import WSGIResource
 
 from protocols.servers.tls import TlsServer
 
-log = structlog.get_logger()
+log = structlog.get_logger(__name__)
 
 THREADS = 8
 MAX_CONNECTIONS = 1000

@@ -6,7 +6,7 @@ import pytest
 
 from delivery.envelope import Envelope, Recipient, Source, delivery_fields, received_field
 
-AT = datetime(2026, 11, 23, 8, 30, tzinfo=UTC)
+AT = int(datetime(2026, 11, 23, 8, 30, tzinfo=UTC).timestamp())
 
 
 def received(envelope: Envelope[None]) -> str:

@@ -79,6 +79,7 @@ class Obedient:
     def __init__(self, shell: Shell) -> None:
         self.shell = shell
         self.threads: list[str] = []
+        self.heard: set[bytes] = set()
         self.is_closed = threading.Event()
         self.future: Future[bytes] = Future()
         self.go = threading.Event()
@@ -95,6 +96,10 @@ class Obedient:
 
     def failed(self, event: bytes) -> bytes:
         return b"failed " + event
+
+    @property
+    def holds_nothing(self) -> bool:
+        return b"quick nothing" in self.heard
 
     def closed(self) -> None:
         self.is_closed.set()
@@ -113,6 +118,7 @@ class Obedient:
             self._inside.release()
 
     def _obey(self, event: bytes) -> Any:
+        self.heard.add(event)
         word, _space, rest = event.partition(b" ")
         match word:
             case b"silent":

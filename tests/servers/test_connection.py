@@ -5,6 +5,7 @@ import ssl
 import time
 import warnings
 from collections.abc import Iterator
+from threading import Event
 
 import pytest
 
@@ -125,6 +126,17 @@ def test_a_session_hears_that_its_peer_is_gone(stage: Stage, client: Client) -> 
     client.sock.close()
     assert stage.sessions[0].is_closed.wait(10)
     until(lambda: not stage.runtime.connections)
+
+
+def test_a_session_that_holds_nothing_is_left_alone(stage: Stage, client: Client) -> None:
+    assert client.ask(b"quick nothing") == b"ok quick nothing"
+    client.sock.close()
+    until(lambda: not stage.runtime.connections)
+    # Whatever was asked of the pool before this has begun by now.
+    done = Event()
+    stage.runtime.pool.submit(done.set)
+    assert done.wait(10)
+    assert not stage.sessions[0].is_closed.is_set()
 
 
 def test_a_session_is_not_closed_while_it_handles(stage: Stage, client: Client) -> None:

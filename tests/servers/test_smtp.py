@@ -16,18 +16,20 @@ from hypothesis import strategies as st
 
 from accounts import login
 from accounts.blobs import OutOfSpace, Spool
+from accounts.blobs.spool import IN_MEMORY
 from accounts.directory import set_password
 from accounts.login import Refused
 from accounts.models import Entry, Mailbox
 from mailhost.config import Config
 from protocols.servers.session import Peer
-from protocols.servers.smtp import make_mx, make_submission
+from protocols.servers.smtp import QUICK_SIZE, make_mx, make_submission
 from protocols.wire.conversation import READ_AHEAD
 from protocols.wire.smtp.events import MessageEnd, RcptTo
 from tests.delivery.house import inbox, make_mailbox
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
+LINE = b"x" * 62 + b"\r\n"
 ENVELOPE = b"MAIL FROM:<zoe@far.test>\r\nRCPT TO:<anna@a.test>\r\nDATA\r\n"
 PASSWORD = "a long enough password"
 
@@ -101,11 +103,33 @@ def spools() -> list[Path]:
 def test_only_what_costs_is_not_quick() -> None:
     client = mx()
     client.say(ENVELOPE + b"Hi\r\n.\r\n")
-    # EHLO, MAIL; RCPT the first time (a query); the end of the message.
-    assert client.quick == [True, True, False, False]
+    # EHLO, MAIL; RCPT the first time (a query); the end of a small message.
+    assert client.quick == [True, True, False, True]
     client.quick.clear()
-    client.say(b"MAIL FROM:<zoe@far.test>\r\nRCPT TO:<anna@a.test>\r\n")
-    assert client.quick == [True, True]
+    client.say(b"MAIL FROM:<zoe@far.test>\r\nRCPT TO:<anna@a.test>\r\nDATA\r\n")
+    client.say(LINE * (QUICK_SIZE // len(LINE) + 1) + b".\r\n")
+    # A large one is read in the pool.
+    assert client.quick[:2] == [True, True]
+    assert client.quick[-1] is False
+
+
+def test_a_submission_ends_in_the_pool() -> None:
+    client, _code = submitter()
+    client.quick.clear()
+    client.say(b"MAIL FROM:<anna@a.test>\r\nRCPT TO:<anna@a.test>\r\nDATA\r\nHi\r\n.\r\n")
+    # MAIL looks at the login's row, RCPT costs a query the first time, the end asks for authors.
+    assert client.quick == [False, False, False]
+
+
+def test_only_a_message_in_a_file_must_be_let_go() -> None:
+    client = mx()
+    client.say(ENVELOPE + LINE * (QUICK_SIZE // len(LINE)))
+    assert client.session.holds_nothing
+    client.say(LINE * (IN_MEMORY // len(LINE)))
+    assert not client.session.holds_nothing
+    client.session.closed()
+    assert client.session.holds_nothing
+    assert spools() == []
 
 
 def test_a_known_recipient_costs_no_query(django_assert_num_queries: Any) -> None:

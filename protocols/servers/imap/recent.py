@@ -14,7 +14,7 @@ from accounts.mailstore import folders
 from accounts.mailstore.picture import Picture
 from accounts.mailstore.refusals import NoSuchFolder
 
-log = structlog.get_logger()
+log = structlog.get_logger(__name__)
 
 _lock = threading.Lock()
 # By folder: sessions of this process have shown all UIDs below.

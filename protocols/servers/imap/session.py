@@ -97,6 +97,12 @@ class ImapSession:
             return None
         return no(event.tag, "Something went wrong here.", code=b"SERVERBUG")
 
+    @property
+    def holds_nothing(self) -> bool:
+        """Whether no folder is selected, no APPEND under way and nobody idles."""
+        client = self._client
+        return client.view is None and client.appending is None and client.stop_watching is None
+
     def closed(self) -> None:
         """The connection is gone."""
         self._client.drop_append()

@@ -4,8 +4,8 @@ import re
 
 from protocols.wire.message.content import strip_comments
 from protocols.wire.message.header import (
+    BETWEEN_FIELDS,
     HEADER_LIMIT,
-    begins_with_field,
     iter_fields,
     split_header,
     unfold,
@@ -22,11 +22,13 @@ def add_missing_fields(octets: Buffer, *, message_id: bytes, date: bytes, sender
     adds no From. A text that does not begin with a header field gets an empty line after them,
     so that it stays body.
     """
-    has_fields = begins_with_field(octets)
+    block = take(octets, 0, min(split_header(octets), HEADER_LIMIT))
+    has_fields = bool(block) and not block.startswith((b"\n", b"\r\n"))
     present = set()
-    if has_fields:
-        block = take(octets, 0, min(split_header(octets), HEADER_LIMIT))
-        present = {field.name for field in iter_fields(block) if field.value.strip()}
+    for raw in BETWEEN_FIELDS.split(block):
+        name, _colon, value = raw.partition(b":")
+        if value.strip() and not value.startswith(b"//"):
+            present.add(name.rstrip(b" \t").lower())
     lines = b"".join(
         b"%b: %b\r\n" % (name, value)
         for name, value in ((b"Message-ID", message_id), (b"Date", date), (b"From", sender))
@@ -56,6 +58,10 @@ def ranges_to_strip(octets: Buffer, *, authserv_id: bytes) -> list[tuple[int, in
     to be ours are forged. Ranges are whole fields, in order.
     """
     block = take(octets, 0, min(split_header(octets), HEADER_LIMIT))
+    # Most headers hold neither, which is told much sooner than what they do hold.
+    lowered = block.lower()
+    if b"return-path" not in lowered and b"authentication-results" not in lowered:
+        return []
     ours = authserv_id.lower()
     return [
         (field.start, field.end)

@@ -5,6 +5,7 @@ Whether a refusal is temporary is derived from the code, never stored beside it.
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 # RFC 5321 §4.5.3.1.5: a reply line has at most 512 octets, its end included.
 _LINE_LIMIT = 512
@@ -47,17 +48,23 @@ class Reply:
 
     def to_bytes(self) -> bytes:
         """The reply as it goes over the wire, every line ended by CRLF."""
-        lines = self.lines
-        last = len(lines) - 1
-        return b"".join(
-            _line(self.code, " " if number == last else "-", self.enhanced, text)
-            for number, text in enumerate(lines)
-        )
+        return _octets(self)
 
     def __str__(self) -> str:
         """One line for logs, bounces and the queue."""
         head = f"{self.code} {self.enhanced}".strip()
         return f"{head} {' '.join(self.lines)}".strip()
+
+
+# Nearly all that is said is said again and again.
+@lru_cache(maxsize=256)
+def _octets(reply: Reply) -> bytes:
+    lines = reply.lines
+    last = len(lines) - 1
+    return b"".join(
+        _line(reply.code, " " if number == last else "-", reply.enhanced, text)
+        for number, text in enumerate(lines)
+    )
 
 
 def _line(code: int, mark: str, enhanced: str, text: str) -> bytes:
