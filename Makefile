@@ -77,7 +77,7 @@ docs: $(STAMP)
 	@$(TOOL_HOME) $(RUN) docs/generate.py
 
 proof: $(STAMP)
-	@MAILHOST_PROOF=1 $(RUN) -m pytest tests/proof $(ARGS)
+	@MAILHOST_PROOF=1 $(RUN) -m pytest tests/proof -s $(ARGS)
 
 bench: $(STAMP)
 	@$(RUN) -m bench.run $(ARGS)

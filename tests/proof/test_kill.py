@@ -32,8 +32,8 @@ from tests.proof.victims import Killer, of_home
 
 KILLS = int(os.environ.get("MAILHOST_PROOF_KILLS", "500"))
 THREE_DAYS = 3 * 86400
-# What a crash makes every client say in our logs; all else is a bug of ours.
-_TRACEBACK = re.compile(r"Traceback \(most recent call last\)")
+_AWAY = re.compile(r"(?:OperationalError|InterfaceError|redis\.exceptions\.ConnectionError): ")
+_TRACEBACK = "Traceback (most recent call last)"
 
 
 @pytest.fixture
@@ -68,6 +68,7 @@ def test_no_accepted_message_is_lost_or_doubled(
     make_instance: MakeInstance,
     names: tuple[NameServer, str],
     partners: tuple[Postgres, Redis] | None,
+    figures: list[str],
 ) -> None:
     server, there = names
     far = make_instance("there", there, HOSTNAME="mx.there.test")
@@ -90,7 +91,7 @@ def test_no_accepted_message_is_lost_or_doubled(
     begun = time.monotonic()
     load.start()
     for number in range(1, KILLS + 1):
-        time.sleep(random.uniform(0.05, 1.5))
+        time.sleep(random.uniform(0.05, 1.0))
         killer.kill_one()
         if number % 25 == 0:
             print(f"{number} kills, {len(ledger.sent)} messages", flush=True)
@@ -110,7 +111,7 @@ def test_no_accepted_message_is_lost_or_doubled(
     verdict = ledger.judge(found, ambiguous, FAR)
     far.stop()
     host.stop()
-    tell(ledger, load, killer, verdict, rows, found, lasted)
+    figures += tell(ledger, load, killer, verdict, rows, found, lasted)
 
     assert verdict.lost == []
     assert verdict.doubled == []
@@ -121,8 +122,8 @@ def test_no_accepted_message_is_lost_or_doubled(
     promised = {s.queue_id for s in ledger.sent.values() if FAR in s.places and s.queue_id}
     assert promised <= {row["queue_id"] for row in rows}
     assert of_home(host.home) == {}, "processes are left"
-    check_store(host, is_sqlite=partners is None)
-    assert tracebacks(host) == Counter()
+    figures += check_store(host, is_sqlite=partners is None)
+    assert tracebacks(host, may_miss_database=partners is not None) == Counter()
 
 
 def copies(host: Instance, user: str, place: str) -> list[Found]:
@@ -147,63 +148,61 @@ def tell(
     rows: list[dict[str, Any]],
     found: list[Found],
     lasted: float,
-) -> None:
+) -> Iterator[str]:
     """The figures, and every try that nobody knows the end of."""
     by_queue_id = {sent.queue_id: sent.name for sent in ledger.sent.values() if sent.queue_id}
     times = Counter(queue_id for copy in found if copy.place == FAR for queue_id in copy.queue_ids)
     ambiguous = [row for row in rows if row["is_ambiguous"]]
-    print("\nambiguous tries (queue id, message, tries, copies there):")
+    yield "ambiguous tries (queue id, message, tries, copies there):"
     for row in ambiguous:
         queue_id = row["queue_id"]
         name = by_queue_id.get(queue_id, "unsure")
-        print(f"  {queue_id} {name} {row['attempts']} {times[queue_id]}")
+        yield f"  {queue_id} {name} {row['attempts']} {times[queue_id]}"
     arrived = {copy.name for copy in found}
     unsure = [sent for sent in ledger.sent.values() if sent.end is End.UNSURE]
-    print(
-        f"{killer.killed.total()} kills in {lasted:.0f} s: {dict(killer.killed)}\n"
-        f"longest start after a kill of everything {killer.longest_start:.1f} s; "
-        f"{load.sessions} client sessions\n"
+    yield f"{killer.killed.total()} kills in {lasted:.0f} s: {dict(killer.killed)}"
+    yield f"longest start after a kill of everything: {killer.longest_start:.1f} s"
+    yield (
         f"accepted {ledger.count(End.SURE)}, refused {ledger.count(End.REFUSED)}, "
         f"unknown to the client {len(unsure)} (of which "
-        f"{sum(sent.name in arrived for sent in unsure)} are there)\n"
-        f"taken by POP3 {len(ledger.taken)} (perhaps {len(ledger.perhaps_taken)})\n"
+        f"{sum(sent.name in arrived for sent in unsure)} are there), "
+        f"taken by POP3 {len(ledger.taken)} (perhaps {len(ledger.perhaps_taken)}), "
+        f"{load.sessions} client sessions"
+    )
+    yield (
         f"lost {len(verdict.lost)}, doubled {len(verdict.doubled)}, broken {len(verdict.broken)}, "
         f"ambiguous {len(ambiguous)}, of which arrived twice {len(verdict.excused)}"
     )
 
 
-def check_store(host: Instance, *, is_sqlite: bool) -> None:
+def check_store(host: Instance, *, is_sqlite: bool) -> Iterator[str]:
     """Database and octets are sound, and what crashes left behind is collected."""
     if is_sqlite:
         with sqlite3.connect(host.home / "mailhost.sqlite3") as database:
             assert database.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
             assert database.execute("PRAGMA foreign_key_check").fetchall() == []
     checked = host.manage("fsck", check=False)
-    print("fsck:", checked.stdout.strip())
     assert checked.returncode == 0, checked.stdout + checked.stderr
+    yield "fsck: " + "; ".join(checked.stdout.split("\n")).strip("; ")
     blobs = host.home / "blobs"
-    left = [*blobs.rglob("*.spool")]
+    left = len([*blobs.rglob("*.spool")])
     long_ago = time.time() - THREE_DAYS
     for path in blobs.rglob("*.*"):
         os.utime(path, (long_ago, long_ago))
     report = json.loads(host.manage("fsck", "--collect", "--json").stdout)
-    print(f"{len(left)} spools were left; collected {report['collected']}")
     assert report["clean"]
     assert [each["text"] for each in report["findings"] if each["kind"] != "leftover"] == []
     assert [*blobs.rglob("*.spool")] == []
-    rows = len(list(blobs.rglob("*.seg")))
-    print(f"{rows} segments; in run/: {sorted(p.name for p in (host.home / 'run').rglob('*'))}")
+    yield f"{left} spools were left behind and collected, with {report['collected']}"
 
 
-def tracebacks(host: Instance) -> Counter[str]:
-    """What was logged as a bug: the last line of each traceback, with how often."""
+def tracebacks(host: Instance, *, may_miss_database: bool) -> Counter[str]:
+    """What was logged as a bug, with how often; a database that was killed may be missed."""
     found: Counter[str] = Counter()
     for path in (host.home / "logs").glob("*.log*"):
         for line in path.read_text(errors="replace").splitlines():
-            if _TRACEBACK.search(line):
+            if _TRACEBACK in line and not (may_miss_database and _AWAY.search(line)):
                 found[f"{path.name.split('.')[0]}: {_last_line(line)}"] += 1
-    for text, times in found.items():
-        print(f"{times} × {text}")
     return found
 
 
@@ -212,5 +211,5 @@ def _last_line(line: str) -> str:
         record = json.loads(line)
     except ValueError:
         return line[:300]
-    text = str(record.get("exception") or record.get("exc_info") or record)
+    text = str(record.get("exception") or record)
     return f"{record.get('event', '')}: {text.strip().splitlines()[-1]}"[:300]

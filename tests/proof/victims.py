@@ -18,10 +18,12 @@ from tests.partners.postgres import Postgres
 from tests.partners.redis import Redis
 
 # How often each is chosen. `up` is the supervisor alone, `all` its whole process group.
-WEIGHTS = {"server": 50, "worker": 50, "redis": 30, "up": 3, "all": 3}
+WEIGHTS = {"server": 50, "worker": 50, "redis": 35, "up": 3, "all": 3}
 PARTNER_WEIGHTS = {"postgres": 8, "postgres backend": 8, "redis-server": 8}
-# How often a server or worker that is only starting is spared: most of its life it should work.
+# How often a server or worker that is only starting is spared: it should die at work, mostly, after
+# up to so many seconds of it.
 RIPE = 0.8
+LIFE = 2.0
 
 
 class Killer:
@@ -33,6 +35,7 @@ class Killer:
         self._redis = redis
         self.killed: Counter[str] = Counter()
         self.longest_start = 0.0
+        self._spared_until: dict[int, float] = {}
         self._weights: Mapping[str, int] = WEIGHTS
         if postgres:
             self._weights = {
@@ -67,14 +70,19 @@ class Killer:
             time.sleep(0.05)
 
     def _works(self, name: str) -> bool:
-        """Whether it does its work already, and not only starts."""
-        if name == "server":
-            return accepts(self._host.address, self._host.SMTP)
+        """Whether it has done its work for a while, and does not only start."""
         try:
-            pid = self._host.children()["worker"]
+            pid = self._host.children()[name]
         except (KeyError, OSError):
             return False
-        return (self._host.home / "run" / f"worker-{pid}.alive").exists()
+        if name == "server":
+            works = accepts(self._host.address, self._host.SMTP)
+        else:
+            works = (self._host.home / "run" / f"worker-{pid}.alive").exists()
+        if not works:
+            return False
+        until = self._spared_until.setdefault(pid, time.monotonic() + random.uniform(0, LIFE))
+        return time.monotonic() >= until
 
     def _kill_child(self, name: str) -> bool:
         try:
