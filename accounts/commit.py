@@ -42,6 +42,7 @@ from accounts.models import Blob, CommitMark, Segment
 from accounts.rows import FolderGone, MailboxGone, Rows
 
 __all__ = [
+    "DATABASE_AWAY",
     "CommitUnavailable",
     "FolderGone",
     "FolderState",
@@ -79,6 +80,10 @@ MARKS_KEPT = timedelta(days=1)
 
 class CommitUnavailable(Exception):
     """The store cannot commit just now (database locked, lost or full): a temporary failure."""
+
+
+# What reading and writing raise while the database does not answer.
+DATABASE_AWAY = (OperationalError, InterfaceError, CommitUnavailable)
 
 
 class _OutcomeUnknown(Exception):

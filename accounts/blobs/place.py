@@ -5,6 +5,7 @@ points at the payload. Only the plain codec exists; the byte lets compressed or 
 the same segments later.
 """
 
+import errno
 import os
 import struct
 from pathlib import Path
@@ -34,7 +35,15 @@ class BlobMissing(Exception):
 
 
 class OutOfSpace(OSError):
-    """The disk or its quota is full."""
+    """The disk or its quota is full, or a limit of this process is reached."""
+
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+def known(error: OSError) -> OSError:
+    """OutOfSpace where that is what the error says; else the error itself."""
+    return OutOfSpace(error.errno, error.strerror) if error.errno in _FULL else error
 
 
 def directory() -> Path:

@@ -11,7 +11,6 @@ Invariants (what a kill -9 at any line leaves behind):
    pages it could not write, and a second sync would claim that all is well.
 """
 
-import errno
 import fcntl
 import os
 import secrets
@@ -26,9 +25,9 @@ from accounts.blobs.place import (
     MAGIC,
     PLAIN,
     SEGMENTS,
-    OutOfSpace,
     Place,
     directory,
+    known,
     make_directory,
     sync_directory,
 )
@@ -126,9 +125,7 @@ def append(batch: Sequence[bytes]) -> list[Place]:
         abandoned, _open = _open, None
         if abandoned is not None:
             abandoned.close()
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise OutOfSpace(error.errno, error.strerror) from error
-        raise
+        raise known(error) from error
 
 
 def close_segment() -> None:
@@ -165,9 +162,7 @@ def adopt(spool: Spool) -> Adopted:
         os.rename(spool.path, target)
         sync_directory(target.parent)
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise OutOfSpace(error.errno, error.strerror) from error
-        raise
+        raise known(error) from error
     length = spool.size
     spool.release()
     return Adopted(name, PAYLOAD_START + length, PAYLOAD_START, length)

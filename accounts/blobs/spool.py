@@ -5,7 +5,6 @@ hole, the payload. The hole makes the payload start where mmap can, and costs no
 A file whose process died is removed by the collector after a day.
 """
 
-import errno
 import mmap
 import os
 import secrets
@@ -17,8 +16,8 @@ from accounts.blobs.place import (
     MAGIC,
     PLAIN,
     SPOOLS,
-    OutOfSpace,
     directory,
+    known,
     make_directory,
 )
 
@@ -86,7 +85,7 @@ class Spool:
         try:
             self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
         except OSError as error:
-            raise _known(error) from error
+            raise known(error) from error
         self.path = path
         os.lseek(self._fd, PAYLOAD_START, os.SEEK_SET)
         chunks, self._chunks = self._chunks, []
@@ -98,15 +97,9 @@ class Spool:
             while view:
                 view = view[os.write(self._fd, view) :]
         except OSError as error:
-            raise _known(error) from error
+            raise known(error) from error
 
     def _close(self) -> None:
         fd, self._fd = self._fd, -1
         if fd >= 0:
             os.close(fd)
-
-
-def _known(error: OSError) -> OSError:
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return OutOfSpace(error.errno, error.strerror)
-    return error

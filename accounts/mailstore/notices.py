@@ -204,9 +204,14 @@ class _RedisOutbox:
     """The newest MODSEQ of each folder that Redis has not heard; sent off the caller's thread."""
 
     def __init__(self) -> None:
-        self.sender = uuid.uuid4().hex
+        self._token = uuid.uuid4().hex
         self._lock = threading.Lock()
         self._waiting: dict[tuple[int, int], int] = {}
+
+    @property
+    def sender(self) -> str:
+        """Tells this process from all others; a forked child is another."""
+        return f"{self._token}-{os.getpid()}"
 
     def put(self, mailbox_id: int, folder_id: int, modseq: int) -> None:
         with self._lock:
@@ -217,10 +222,10 @@ class _RedisOutbox:
     def _flush(self) -> None:
         with self._lock:
             waiting, self._waiting = self._waiting, {}
-        channel = _channel()
+        channel, sender = _channel(), self.sender
         with _redis() as client, client.pipeline(transaction=False) as pipeline:
             for (mailbox_id, folder_id), modseq in waiting.items():
-                pipeline.publish(channel, f"{mailbox_id} {folder_id} {modseq} {self.sender}")
+                pipeline.publish(channel, f"{mailbox_id} {folder_id} {modseq} {sender}")
             pipeline.execute()
 
 

@@ -4,6 +4,7 @@ Every function but `failure` and `deliver` runs in the session pool (or in whate
 a Future); they touch a connection only by posting to the way back.
 """
 
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from functools import partial
@@ -12,6 +13,7 @@ from typing import Any, Protocol
 import structlog
 from django.db import close_old_connections
 
+from accounts.commit import DATABASE_AWAY
 from protocols.servers.runtime import Runtime
 from protocols.servers.session import After, Later, Peer, Session
 from protocols.servers.slices import Slice, Slices
@@ -109,7 +111,13 @@ def wake(host: Host, works: list[Wake]) -> None:
 
 def failure(host: Host, session: AnySession, event: Any) -> Any:
     """Log the exception being handled and give the reply that tells of it; in any thread."""
-    log.exception("event_failed", command=type(event).__name__, peer=host.peer.address)
+    command, error = type(event).__name__, sys.exc_info()[1]
+    if isinstance(error, DATABASE_AWAY):
+        # Every command fails of it: a line each tells as much as a traceback each.
+        reason = str(error).partition("\n")[0]
+        log.error("database_away", command=command, peer=host.peer.address, error=reason)
+    else:
+        log.exception("event_failed", command=command, peer=host.peer.address)
     close_old_connections()
     try:
         return session.failed(event)
