@@ -1,32 +1,23 @@
 """What a POP3 session holds: INBOX as it was at login, and an exclusive lock on it (RFC 1939 §4).
 
-The lock is a row with a token: it holds across processes, ends by itself when its holder died, and
-a holder whose lock was taken over meanwhile finds out before it removes anything. Numbers are
-places in the maildrop from 1 on and stay fixed, whatever IMAP does to the folder.
+Numbers are places in the maildrop from 1 on and stay fixed, whatever IMAP does to the folder.
 """
 
-import uuid
 from array import array
 from collections.abc import Collection
-from datetime import timedelta
 
-from django.db.models import QuerySet
-from django.utils import timezone
-
+from accounts import maildrop_lock
+from accounts.maildrop_lock import InUse
 from accounts.mailstore import expunge, fetch, folders, index
+from accounts.mailstore.columns import read_columns
 from accounts.mailstore.fetch import Columns, FetchRow
-from accounts.models import MaildropLock
+from accounts.mailstore.picture import Picture
 
-# How long a lock outlives its holder's last sign of life, and how often that sign is written.
-LIFETIME = timedelta(minutes=10)
-RENEWED_EVERY = timedelta(minutes=1)
+__all__ = ["InUse", "Maildrop", "MessageGone"]
+
 # Clients read one message after the other: what follows is read with it, up to so much.
 AHEAD_MESSAGES = 50
 AHEAD_OCTETS = 256 * 1024
-
-
-class InUse(Exception):
-    """Another session holds the maildrop."""
 
 
 class MessageGone(Exception):
@@ -38,20 +29,16 @@ class Maildrop:
 
     def __init__(self, mailbox_id: int) -> None:
         """Take the lock, then look; raises InUse."""
-        self._mailbox_id = mailbox_id
-        self._token = uuid.uuid4()
-        if not self._take():
-            raise InUse
+        self._lock = maildrop_lock.lock(mailbox_id)
         try:
-            picture = index.picture(folders.find_folder(mailbox_id, "INBOX").id)
-            rows = fetch.fetch(picture.folder_id, picture.uids, columns=Columns.SIZE)
+            folder = folders.find_folder(mailbox_id, "INBOX")
+            picture = index.picture(folder.id, folder.counters)
+            self.uids, self.sizes = _sizes(picture)
         except BaseException:
             self.close()
             raise
         self._folder_id = picture.folder_id
         self.uidvalidity = picture.uidvalidity
-        self.uids = array("I", (row.uid for row in rows))
-        self.sizes = array("Q", (row.size or 0 for row in rows))
         self._ahead: dict[int, bytes] = {}
 
     def __len__(self) -> int:
@@ -59,14 +46,16 @@ class Maildrop:
 
     @property
     def is_renewal_due(self) -> bool:
-        return timezone.now() >= self._renew_at
+        return self._lock.is_renewal_due
+
+    @property
+    def is_freed_at_once(self) -> bool:
+        """True when `close` needs neither the database nor the disk."""
+        return self._lock.is_freed_at_once
 
     def renew(self) -> None:
         """Hold the lock for another lifetime; raises InUse when it has gone to another session."""
-        now = timezone.now()
-        if not self._held().update(expires_at=now + LIFETIME):
-            raise InUse
-        self._renew_at = now + RENEWED_EVERY
+        self._lock.renew()
 
     def has_ready(self, number: int) -> bool:
         """True when `read_whole` needs neither the database nor the disk."""
@@ -97,21 +86,7 @@ class Maildrop:
 
     def close(self) -> None:
         """Give the lock up, if it is still held."""
-        self._held().delete()
-
-    def _take(self) -> bool:
-        now = timezone.now()
-        expires_at = now + LIFETIME
-        self._renew_at = now + RENEWED_EVERY
-        ended = MaildropLock.objects.filter(mailbox_id=self._mailbox_id, expires_at__lte=now)
-        if ended.update(token=self._token, expires_at=expires_at):
-            return True
-        row = MaildropLock(mailbox_id=self._mailbox_id, token=self._token, expires_at=expires_at)
-        MaildropLock.objects.bulk_create([row], ignore_conflicts=True)
-        return self._held().exists()
-
-    def _held(self) -> QuerySet[MaildropLock]:
-        return MaildropLock.objects.filter(mailbox_id=self._mailbox_id, token=self._token)
+        self._lock.close()
 
     def _read_ahead(self, number: int) -> None:
         self._ahead.clear()
@@ -128,3 +103,13 @@ class Maildrop:
             self._ahead[by_uid[row.uid]] = octets
         if number not in self._ahead:
             raise MessageGone
+
+
+def _sizes(picture: Picture) -> "tuple[array[int], array[int]]":
+    """UIDs and sizes of a folder's messages: the same arrays for all who see this picture."""
+    known: tuple[array[int], array[int]] | None = picture.memo.get("sizes")
+    if known is None:
+        found = read_columns(picture.folder_id, picture.uids, columns=Columns.SIZE)
+        known = array("I", found["uid"]), array("Q", found["size"])
+        picture.memo["sizes"] = known
+    return known

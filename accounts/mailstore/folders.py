@@ -5,12 +5,13 @@ taken from the mailbox's counter and never used twice, so name and UIDVALIDITY t
 two different folders (RFC 9051 §2.3.1.1).
 """
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import QuerySet
 from django.db.models.functions import Substr
 
@@ -20,6 +21,7 @@ from accounts.mailstore.copy import copy_entries, count_in
 from accounts.mailstore.expunge import remove_entries
 from accounts.mailstore.locked import locked_folder
 from accounts.mailstore.names import SEPARATOR, canonical, checked, parents
+from accounts.mailstore.picture import Counters
 from accounts.mailstore.refusals import (
     BadFolderName,
     FolderError,
@@ -87,6 +89,19 @@ class FolderInfo:
     octets: int
     keywords: tuple[str, ...]
 
+    @property
+    def counters(self) -> Counters:
+        """What a picture of the folder is made from."""
+        return Counters(
+            self.mailbox_id,
+            self.uidvalidity,
+            self.uidnext,
+            self.highest_modseq,
+            self.recent_from_uid,
+            self.exists,
+            self.keywords,
+        )
+
 
 _COLUMNS = (
     "id",
@@ -105,8 +120,22 @@ _COLUMNS = (
 )
 
 
+_SELECT = f"SELECT {', '.join(_COLUMNS)} FROM {Folder._meta.db_table} WHERE "  # noqa: S608
+
+
 def _info(row: tuple[Any, ...]) -> FolderInfo:
     return FolderInfo(*(*row[:-1], tuple(row[-1])))
+
+
+def _read(condition: str, parameters: Sequence[int | str]) -> FolderInfo | None:
+    """One folder, by a written query: SELECT, STATUS and APPEND ask nothing else of note."""
+    with connection.cursor() as cursor:
+        cursor.execute(_SELECT + condition, parameters)
+        row = cursor.fetchone()
+    if row is None:
+        return None
+    keywords = row[-1]
+    return _info((*row[:-1], json.loads(keywords) if isinstance(keywords, str) else keywords))
 
 
 def list_folders(mailbox_id: int) -> list[FolderInfo]:
@@ -117,19 +146,18 @@ def list_folders(mailbox_id: int) -> list[FolderInfo]:
 
 def find_folder(mailbox_id: int, name: str) -> FolderInfo:
     """The folder of that name. NoSuchFolder."""
-    found = Folder.objects.filter(mailbox_id=mailbox_id, name=canonical(name))
-    row = found.values_list(*_COLUMNS).first()
-    if row is None:
+    found = _read("mailbox_id = %s AND name = %s", (mailbox_id, canonical(name)))
+    if found is None:
         raise NoSuchFolder("There is no folder of that name.")
-    return _info(row)
+    return found
 
 
 def get_folder(folder_id: int) -> FolderInfo:
     """The folder with that id. NoSuchFolder."""
-    row = Folder.objects.filter(pk=folder_id).values_list(*_COLUMNS).first()
-    if row is None:
+    found = _read("id = %s", (folder_id,))
+    if found is None:
         raise NoSuchFolder("The folder no longer exists.")
-    return _info(row)
+    return found
 
 
 def create_folder(mailbox_id: int, name: str, special_use: str = "") -> FolderInfo:

@@ -121,6 +121,13 @@ def advanced(
         columns = list(zip(*rows, strict=True))
         uids, flags = array("I", columns[0]), array("H", columns[1])
         keywords, modseqs = array("Q", columns[2]), array("Q", columns[3])
+    elif not gone and (run := _run_in(old.uids, rows)) is not None:
+        # Only flags changed, side by side: the UIDs stay the same object, which tells upper rooms
+        # that nobody came or went.
+        columns = list(zip(*rows, strict=True))
+        uids, flags, keywords, modseqs = old.uids, old.flags[:], old.keywords[:], old.modseqs[:]
+        flags[run], keywords[run] = array("H", columns[1]), array("Q", columns[2])
+        modseqs[run] = array("Q", columns[3])
     elif rows or gone:
         uids, flags, keywords, modseqs = old.uids[:], old.flags[:], old.keywords[:], old.modseqs[:]
         _overlay(uids, flags, keywords, modseqs, rows)
@@ -140,6 +147,17 @@ def advanced(
         journal=_longer_journal(old, rows, removed),
         memo={} if rows or gone or old.keyword_names != tuple(counters.keywords) else old.memo,
     )
+
+
+def _run_in(uids: "array[int]", rows: Sequence[Row]) -> slice | None:
+    """The places of all rows, where they are in the folder already and next to each other."""
+    if not rows:
+        return None
+    start = bisect_left(uids, rows[0][0])
+    stop = start + len(rows)
+    if uids[start:stop] != array(uids.typecode, (row[0] for row in rows)):
+        return None
+    return slice(start, stop)
 
 
 def _overlay(

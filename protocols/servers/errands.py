@@ -51,6 +51,9 @@ def handle(host: Host, session: AnySession, event: Any, work: Callable[[], Any])
     """Handle an event, or go on with one, and send the answer home."""
     try:
         answer = work()
+        # What is there already needs no other turn in the pool.
+        while isinstance(answer, After) and answer.future.done():
+            answer = answer.then(answer.future.result())
     except Exception:  # noqa: BLE001 (`failure` logs it)
         answer = failure(host, session, event)
     if isinstance(answer, Iterator):

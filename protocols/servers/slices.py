@@ -7,8 +7,8 @@ from typing import Any
 
 # A slice ends at the first of these, so that no peer holds a pool thread or much memory.
 SLICE_ITEMS = 1000
-SLICE_OCTETS = 256 * 1024
-SLICE_SECONDS = 0.02
+SLICE_OCTETS = 1 << 20
+SLICE_SECONDS = 0.03
 
 _END = object()
 

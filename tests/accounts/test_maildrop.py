@@ -1,17 +1,21 @@
 """The maildrop: its lock between sessions and processes, its fixed numbers, its reading ahead."""
 
+import subprocess
+import sys
 import threading
 from datetime import timedelta
 
 import pytest
+from django.conf import settings
 from django.db import connections
 from django.utils import timezone
 
-from accounts import maildrop
+from accounts import maildrop, maildrop_lock
 from accounts.directory.domains import create_domain
 from accounts.directory.mailboxes import create_mailbox
 from accounts.directory.tenants import create_tenant
 from accounts.maildrop import InUse, Maildrop, MessageGone
+from accounts.maildrop_lock import KernelLock, RowLock
 from accounts.mailstore import expunge, folders
 from accounts.mailstore.append import append_message
 from accounts.models import MaildropLock
@@ -26,6 +30,22 @@ def mailbox() -> int:
     return create_mailbox("alice@a.test", "secret").pk
 
 
+@pytest.fixture(params=[KernelLock, RowLock])
+def kind(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> type[KernelLock] | type[RowLock]:
+    """Either lock; both work on either database."""
+    monkeypatch.setattr(maildrop_lock, "lock", request.param)
+    chosen: type[KernelLock] | type[RowLock] = request.param
+    return chosen
+
+
+@pytest.fixture
+def rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The lock that PostgreSQL gets."""
+    monkeypatch.setattr(maildrop_lock, "lock", RowLock)
+
+
 def fill(mailbox: int, *messages: bytes) -> int:
     inbox = folders.find_folder(mailbox, "INBOX").id
     for octets in messages:
@@ -33,7 +53,7 @@ def fill(mailbox: int, *messages: bytes) -> int:
     return inbox
 
 
-def test_one_session_at_a_time(mailbox: int) -> None:
+def test_one_session_at_a_time(mailbox: int, kind: object) -> None:
     first = Maildrop(mailbox)
     with pytest.raises(InUse):
         Maildrop(mailbox)
@@ -42,7 +62,7 @@ def test_one_session_at_a_time(mailbox: int) -> None:
     assert not MaildropLock.objects.exists()
 
 
-def test_of_many_that_knock_at_once_one_enters(mailbox: int) -> None:
+def test_of_many_that_knock_at_once_one_enters(mailbox: int, kind: object) -> None:
     entered: list[Maildrop] = []
     start = threading.Barrier(6)
 
@@ -63,12 +83,12 @@ def test_of_many_that_knock_at_once_one_enters(mailbox: int) -> None:
     assert len(entered) == 1
 
 
-def test_the_lock_of_a_dead_session_ends_by_itself(mailbox: int) -> None:
+def test_the_lock_of_a_dead_session_ends_by_itself(mailbox: int, rows: None) -> None:
     fill(mailbox, b"a\r\n")
     dead = Maildrop(mailbox)
     clock = Clock()
     try:
-        clock.advance(maildrop.LIFETIME.total_seconds() - 1)
+        clock.advance(maildrop_lock.LIFETIME.total_seconds() - 1)
         with pytest.raises(InUse):
             Maildrop(mailbox)
         clock.advance(2)
@@ -86,7 +106,7 @@ def test_the_lock_of_a_dead_session_ends_by_itself(mailbox: int) -> None:
         clock.stop()
 
 
-def test_a_lock_is_renewed_by_the_minute(mailbox: int) -> None:
+def test_a_lock_is_renewed_by_the_minute(mailbox: int, rows: None) -> None:
     drop = Maildrop(mailbox)
     assert not drop.is_renewal_due
     clock = Clock()
@@ -96,7 +116,7 @@ def test_a_lock_is_renewed_by_the_minute(mailbox: int) -> None:
         drop.renew()
         assert not drop.is_renewal_due
         (row,) = MaildropLock.objects.all()
-        assert row.expires_at - timezone.now() > maildrop.LIFETIME - timedelta(seconds=5)
+        assert row.expires_at - timezone.now() > maildrop_lock.LIFETIME - timedelta(seconds=5)
     finally:
         clock.stop()
 
@@ -104,13 +124,43 @@ def test_a_lock_is_renewed_by_the_minute(mailbox: int) -> None:
 def test_a_login_that_fails_after_the_lock_frees_it(
     mailbox: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(folder_id: int) -> None:
+    def fail(*_: object) -> None:
         raise RuntimeError("disk")
 
     monkeypatch.setattr(maildrop.index, "picture", fail)
     with pytest.raises(RuntimeError):
         Maildrop(mailbox)
-    assert not MaildropLock.objects.exists()
+    assert not maildrop_lock.is_locked(mailbox)
+
+
+def test_the_kernel_keeps_other_processes_out_until_the_holder_dies(mailbox: int) -> None:
+    path = settings.MAILHOST.home.absolute() / "run" / "maildrops.lock"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    program = (
+        "import fcntl, os, sys\n"
+        "fd = os.open(sys.argv[1], os.O_RDWR | os.O_CREAT)\n"
+        "fcntl.lockf(fd, fcntl.LOCK_EX, 1, int(sys.argv[2]))\n"
+        "print('held', flush=True)\n"
+        "sys.stdin.read()\n"
+    )
+    other = subprocess.Popen(
+        [sys.executable, "-c", program, str(path), str(mailbox)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    assert other.stdout is not None
+    assert other.stdout.readline() == b"held\n"
+    with pytest.raises(InUse):
+        KernelLock(mailbox)
+    KernelLock(mailbox + 1).close()
+    other.kill()
+    other.communicate()
+    lock = KernelLock(mailbox)
+    with pytest.raises(InUse):
+        KernelLock(mailbox)
+    lock.close()
+    lock.close()
+    KernelLock(mailbox).close()
 
 
 def test_numbers_stay_what_they_were_at_login(mailbox: int) -> None:

@@ -9,12 +9,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from accounts import maildrop
+from accounts import maildrop_lock
 from accounts.directory.domains import create_domain
 from accounts.directory.mailboxes import create_mailbox, find_mailbox
 from accounts.directory.tenants import create_tenant
+from accounts.maildrop_lock import RowLock
 from accounts.mailstore import folders
 from accounts.mailstore.append import append_message
+from accounts.models import MaildropLock
 from protocols.servers import pop3
 from tests.servers.shell_kit import Client, until
 from tests.transcripts.given import Scene
@@ -37,6 +39,10 @@ def fill(*messages: bytes) -> None:
     inbox = folders.find_folder(mailbox_id, "INBOX").id
     for octets in messages:
         append_message(mailbox_id, inbox, octets).result(10)
+
+
+def is_locked() -> bool:
+    return maildrop_lock.is_locked(find_mailbox("alice@a.test").pk)
 
 
 def log_in(venue: RealVenue) -> poplib.POP3:
@@ -81,7 +87,7 @@ def test_a_client_that_never_reads_holds_little(venue: RealVenue) -> None:
     assert held() <= 3 * pop3.PIECE
     client.reset()
     until(lambda: not venue.runtime.connections)
-    until(lambda: not maildrop.MaildropLock.objects.exists())
+    until(lambda: not is_locked())
 
 
 def test_a_crash_frees_the_maildrop_and_removes_nothing(venue: RealVenue) -> None:
@@ -90,18 +96,21 @@ def test_a_crash_frees_the_maildrop_and_removes_nothing(venue: RealVenue) -> Non
     client.say(b"USER alice@a.test", b"PASS secret", b"DELE 1")
     assert [client.hear()[:3] for _ in range(3)] == [b"+OK"] * 3
     client.reset()
-    until(lambda: not maildrop.MaildropLock.objects.exists())
+    until(lambda: not is_locked())
     again = log_in(venue)
     assert again.stat() == (1, 5)
     again.quit()
 
 
-def test_a_session_that_lost_its_lock_may_do_nothing_more(venue: RealVenue) -> None:
+def test_a_session_that_lost_its_lock_may_do_nothing_more(
+    venue: RealVenue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(maildrop_lock, "lock", RowLock)
     fill(b"one\r\n")
     client = raw(venue)
     client.say(b"USER alice@a.test", b"PASS secret", b"DELE 1")
     assert [client.hear()[:3] for _ in range(3)] == [b"+OK"] * 3
-    maildrop.MaildropLock.objects.all().delete()
+    MaildropLock.objects.all().delete()
     other = log_in(venue)
     client.say(b"QUIT")
     assert client.hear().startswith(b"-ERR [IN-USE]")
@@ -167,4 +176,4 @@ def test_any_order_of_commands_is_answered(
     assert heard.pop() == b""
     assert heard[-1].startswith((b"+OK", b"-ERR Too many"))
     client.sock.close()
-    until(lambda: not maildrop.MaildropLock.objects.exists())
+    until(lambda: not is_locked())

@@ -1,7 +1,9 @@
 """APPEND: a message from the client, spooled as it comes (RFC 3501 §6.3.11, RFC 4315)."""
 
+from collections.abc import Callable
 from concurrent.futures import Future
 from functools import partial
+from typing import Any
 
 from django.conf import settings
 
@@ -52,7 +54,7 @@ def take(client: Client, chunk: commands.AppendChunk) -> None:
         appending.spool.discard()
 
 
-def finish(client: Client, command: commands.AppendEnd) -> Tagged | After:
+def finish(client: Client, command: commands.AppendEnd) -> Tagged | Future[Any] | After:
     """Store the message; OK once it is durable."""
     appending, client.appending = client.appending, None
     assert appending is not None
@@ -76,25 +78,34 @@ def finish(client: Client, command: commands.AppendEnd) -> Tagged | After:
     except Exception:
         appending.spool.discard()
         raise
-    return After(_outcome(future, appending.spool), partial(_answer, client, tag))
+    outcome: Future[Any] = Future()
+    if client.view is None:
+        # Without a folder there is no news to look up: the committer's thread makes the answer.
+        _settled(future, appending.spool, outcome, partial(_answer, client, tag))
+        return outcome
+    _settled(future, appending.spool, outcome, lambda result: result)
+    return After(outcome, partial(_answer, client, tag))
 
 
-def _outcome(future: Future[Appended], spool: Spool) -> Future[Appended | Exception]:
-    """What came of it; a refusal is no failure of the Future, for it has an answer."""
-    outcome: Future[Appended | Exception] = Future()
+def _settled(
+    future: Future[Appended],
+    spool: Spool,
+    outcome: Future[Any],
+    finish: Callable[[Appended | Exception], object],
+) -> None:
+    """Resolve `outcome` with what came of it; a refusal is no failure, for it has an answer."""
 
     def settle(done: Future[Appended]) -> None:
         spool.discard()
         error = done.exception()
         if error is None:
-            outcome.set_result(done.result())
+            outcome.set_result(finish(done.result()))
         elif isinstance(error, StoreRefusal | CommitUnavailable | OutOfSpace):
-            outcome.set_result(error)
+            outcome.set_result(finish(error))
         else:
             outcome.set_exception(error)
 
     future.add_done_callback(settle)
-    return outcome
 
 
 def _answer(client: Client, tag: bytes, outcome: Appended | Exception) -> Tagged:
