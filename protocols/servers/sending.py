@@ -9,7 +9,7 @@ from typing import Any
 
 def unsent_octets(transport: Any) -> int:
     """Octets that the peer has not acknowledged: those in the transport, and in the kernel."""
-    waiting = len(transport.dataBuffer) - transport.offset + transport._tempDataLen
+    waiting: int = len(transport.dataBuffer) - transport.offset + transport._tempDataLen
     return waiting + _in_kernel(transport.fileno())
 
 
