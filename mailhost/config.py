@@ -54,6 +54,10 @@ def _spans(value: Any) -> Any:
     return [parse_span(part) if isinstance(part, str) else part for part in _split(value)]
 
 
+def _span(value: Any) -> Any:
+    return parse_span(value) if isinstance(value, str) else value
+
+
 def _address(value: str) -> str:
     return str(ip_address(value))
 
@@ -64,9 +68,11 @@ def _size(value: Any) -> Any:
 
 Words = Annotated[list[str], NoDecode, BeforeValidator(_split)]
 Networks = Annotated[list[Network], NoDecode, BeforeValidator(_networks)]
+Span = Annotated[timedelta, BeforeValidator(_span), Field(gt=timedelta())]
 Spans = Annotated[list[timedelta], NoDecode, BeforeValidator(_spans)]
 Size = Annotated[int, BeforeValidator(_size)]
 Port = Annotated[int, Field(ge=1, le=65535)]
+Count = Annotated[int, Field(ge=1)]
 
 SECRETS = ("secret_key", "database_url", "redis_url")
 # Names under our prefix that are no settings: they steer the tests and measurements.
@@ -120,6 +126,9 @@ class Config(BaseSettings):
     relayhost: str = ""
     retry_schedule: Spans = Field(default_factory=list)
     max_message_size: Size = 100 << 20
+    max_connections: Count = 10_000
+    max_connections_per_network: Count = 250
+    stall_timeout: Span = timedelta(seconds=60)
     proxy_networks: Networks = Field(default_factory=list)
     metrics_networks: Networks = Field(
         default_factory=lambda: [ip_network("127.0.0.0/8"), ip_network("::1/128")]

@@ -36,7 +36,8 @@ WRITE_SIZE = 128 * 1024
 EVENTS_PER_TURN = 100
 # Seconds.
 HANDSHAKE_TIMEOUT = 30.0
-LOGIN_TIMEOUT = 300.0
+# RFC 1939 §3 lets nobody be idle for less than ten minutes.
+LOGIN_TIMEOUT = 900.0
 LINGER = 2.0
 # Octet by octet a peer could be heard for ever: what it has begun to say must be complete, or be
 # so many octets longer, within so many seconds. RFC 5321 §4.5.3.2.5 gives a block three minutes.

@@ -31,7 +31,7 @@ import accounts.mailstore.changes  # noqa: F401 (it tells other processes of our
 from accounts import commit
 from protocols.servers.allocation import give_back_large_blocks
 from protocols.servers.listeners import LISTENERS, Door, Listener, listen, open_socket
-from protocols.servers.runtime import Runtime
+from protocols.servers.runtime import Caps, Runtime
 from protocols.servers.tls import TlsServer, certificate_files
 
 log = structlog.get_logger(__name__)
@@ -40,6 +40,8 @@ log = structlog.get_logger(__name__)
 GOODBYE = 7.0
 LOOK = 0.05
 FILES_WANTED = 65_536
+# Descriptors that are never a mail connection's: database, segments, spools, web.
+FILES_KEPT = 2_000
 
 Sockets = Mapping[str, socket.socket]
 
@@ -82,7 +84,7 @@ class Server:
         self._listeners = listeners
         self._sockets = sockets
         self._ports: list[Any] = []
-        self._runtime = Runtime(reactor, tls)
+        self._runtime = Runtime(reactor, tls, caps=_caps(_raise_file_limit()))
         self._web: Any = None
         self._is_stopping = False
         self._tls = tls
@@ -90,7 +92,6 @@ class Server:
     def run(self, when_ready: Callable[[], None]) -> None:
         """Serve until SIGTERM or SIGINT."""
         _log_through_logging()
-        _raise_file_limit()
         give_back_large_blocks()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._asked_to_stop)
@@ -167,12 +168,27 @@ class ReadyFile:
         self._path.unlink(missing_ok=True)
 
 
-def _raise_file_limit() -> None:
+def _raise_file_limit() -> int:
+    """Have as many descriptors as may be had, up to FILES_WANTED; returns how many."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = FILES_WANTED if hard == resource.RLIM_INFINITY else min(FILES_WANTED, hard)
     if soft < wanted:
         with contextlib.suppress(ValueError, OSError):
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+
+
+def _caps(files: int) -> Caps:
+    config = settings.MAILHOST
+    total = min(config.max_connections, max(files // 2, files - FILES_KEPT))
+    if total < config.max_connections:
+        log.warning("few_file_descriptors", limit=files, max_connections=total)
+    return Caps(
+        total=total,
+        per_network=config.max_connections_per_network,
+        per_loopback=total,
+        stall_timeout=config.stall_timeout.total_seconds(),
+    )
 
 
 def _log_through_logging() -> None:

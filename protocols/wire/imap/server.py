@@ -2,7 +2,8 @@
 
 Syntax and order only: whether a command is allowed in this state is the session's to say. Memory is
 bounded: a command's lines take at most `MAX_LINE` octets together, its literals `MAX_LITERAL` each
-and `MAX_LITERALS` together, and the message of an APPEND goes through in chunks. What is over a
+and `MAX_LITERALS` together (`MAX_OF_STRANGER` all of them before the login), and the message of an
+APPEND goes through in chunks. What is over a
 limit is refused and dropped as it arrives, so that the conversation stays in step.
 """
 
@@ -24,6 +25,7 @@ from .commands import (
     Event,
     Idle,
     Invalid,
+    Login,
     SaslResponse,
     StartTls,
 )
@@ -34,6 +36,7 @@ from .responses import Bye, Continuation, Push, Reply, Tagged
 MAX_LINE = 64 * 1024
 MAX_LITERAL = 64 * 1024
 MAX_LITERALS = 256 * 1024
+MAX_OF_STRANGER = 8 * 1024
 # Of an APPEND a peer might announce; larger sizes are no numbers of IMAP4rev1.
 MAX_ANNOUNCED = 0xFFFFFFFF
 # In a row, without a command that succeeds in between.
@@ -70,6 +73,7 @@ class ServerConversation:
         "_bads",
         "_buffer",
         "_command",
+        "_is_known",
         "_is_over",
         "_left",
         "_line_octets",
@@ -94,6 +98,7 @@ class ServerConversation:
         self._left = 0  # Octets still to come of a literal.
         self._tail = b""  # The end of a line being dropped: it may announce a literal.
         self._bads = 0
+        self._is_known = False  # Somebody has logged in.
         self._is_over = False
 
     @property
@@ -146,6 +151,8 @@ class ServerConversation:
                 self._start_dropping(size)
             case StartTls() if reply.status == "OK":
                 self._mode = _Mode.TLS
+            case Login() | Authenticate() | SaslResponse():
+                self._is_known |= reply.status == "OK"
         self._count(reply)
 
     def push(self, response: Push) -> None:
@@ -207,8 +214,9 @@ class ServerConversation:
     # Reading: one method a mode. None with the mode unchanged means that more octets are needed.
 
     def _read_command(self) -> Event | None:
+        limit = MAX_LINE if self._is_known else MAX_OF_STRANGER
         try:
-            line = self._take_line(MAX_LINE - self._line_octets)
+            line = self._take_line(limit - self._line_octets)
         except _TooLong as error:
             return self._give_up(bytes(self._command[:256]) or error.start, "Line too long.")
         if line is None:
@@ -232,7 +240,9 @@ class ServerConversation:
         if isinstance(append, Append):
             self._take_command()
             return append
-        too_big = size > MAX_LITERAL or self._literal_octets + size > MAX_LITERALS
+        total = self._literal_octets + size
+        too_big = size > MAX_LITERAL or total > MAX_LITERALS
+        too_big |= total > MAX_OF_STRANGER and not self._is_known
         if append is not None or too_big:
             if is_coming:
                 self._start_dropping(size)

@@ -21,10 +21,19 @@ from protocols.wire.imap.commands import (
     Login,
     Noop,
     SaslResponse,
+    Search,
     StartTls,
 )
 from protocols.wire.imap.responses import Bye, Continuation, Reply, Tagged
-from protocols.wire.imap.server import MAX_BADS, MAX_LINE, MAX_LITERAL, ServerConversation
+from protocols.wire.imap.server import (
+    MAX_BADS,
+    MAX_LINE,
+    MAX_LITERAL,
+    MAX_OF_STRANGER,
+    ServerConversation,
+)
+
+LOGIN = b"z LOGIN alice secret\r\n"
 
 
 def _ok(event: Event) -> Reply:
@@ -226,20 +235,29 @@ def test_starttls_refused_goes_on() -> None:
     ],
     ids=range(9),
 )
-def test_what_is_too_big_is_refused_and_dropped(command: bytes) -> None:
-    events, said, _ = _talk([command + b"\r\nb NOOP\r\n"])
-    assert [type(event) for event in events] == [Invalid, Noop]
-    assert said.startswith(b"a BAD [TOOBIG] ")
+@pytest.mark.parametrize("before", [b"", LOGIN], ids=["stranger", "known"])
+def test_what_is_too_big_is_refused_and_dropped(before: bytes, command: bytes) -> None:
+    events, said, _ = _talk([before + command + b"\r\nb NOOP\r\n"])
+    assert [type(event) for event in events][-2:] == [Invalid, Noop]
+    assert said.removeprefix(b"z OK Done.\r\n").startswith(b"a BAD [TOOBIG] ")
     assert said.endswith(b"\r\nb OK Done.\r\n")
     assert b"+" not in said
 
 
-def test_a_line_at_its_limit_is_read() -> None:
-    line = b"a LOGIN x " + b"y" * (MAX_LINE - 12)
-    events, _, _ = _talk([line + b"\r\n"])
-    assert [type(event) for event in events] == [Login]
-    events, _, _ = _talk([line + b"y\r\n"])
-    assert [type(event) for event in events] == [Invalid]
+@pytest.mark.parametrize(("before", "limit"), [(b"", MAX_OF_STRANGER), (LOGIN, MAX_LINE)])
+def test_a_line_at_its_limit_is_read(before: bytes, limit: int) -> None:
+    line = b"a LOGIN x " + b"y" * (limit - 12)
+    events, _, _ = _talk([before + line + b"\r\n"])
+    assert type(events[-1]) is Login
+    events, _, _ = _talk([before + line + b"y\r\n"])
+    assert type(events[-1]) is Invalid
+
+
+def test_a_stranger_sends_no_large_literals() -> None:
+    literals = b" SUBJECT {3000+}\r\n" + b"x" * 3000
+    for before, wanted in ((b"", Invalid), (LOGIN, Search)):
+        events, _, _ = _talk([before + b"a SEARCH" + literals * 3 + b"\r\n"])
+        assert type(events[-1]) is wanted
 
 
 @pytest.mark.parametrize("line", [b"a LOGIN x", b"a " + b"x" * MAX_LINE])
