@@ -17,12 +17,13 @@ from tests.partners.instance import Instance
 from tests.partners.postgres import Postgres
 from tests.partners.redis import Redis
 
-# How often each is chosen. `up` is the supervisor alone, `all` its whole process group.
-WEIGHTS = {"server": 50, "worker": 50, "redis": 35, "up": 3, "all": 3}
-PARTNER_WEIGHTS = {"postgres": 8, "postgres backend": 8, "redis-server": 8}
+# How often each is chosen; who is spared while it starts dies less often than that. `up` is the
+# supervisor alone, `all` its whole process group.
+WEIGHTS = {"server": 100, "worker": 100, "redis": 30, "up": 1, "all": 1}
+PARTNER_WEIGHTS = {"postgres": 5, "postgres backend": 5, "redis-server": 10}
 # How often a server or worker that is only starting is spared: it should die at work, mostly, after
 # up to so many seconds of it.
-RIPE = 0.8
+RIPE = 0.7
 LIFE = 2.0
 
 
