@@ -9,6 +9,7 @@ from django.contrib.auth.backends import ModelBackend
 from django.http import HttpRequest
 
 from accounts import login
+from accounts.directory.names import split_address
 from accounts.models import User
 
 HASH_SECONDS = 60.0
@@ -56,6 +57,12 @@ class AdminBackend(ModelBackend):
             return None
         throttle.succeeded(username, peer)
         return user if isinstance(user, User) else None
+
+
+def must_wait(username: str, request: HttpRequest | None) -> float:
+    """Seconds until this client may try that name again; 0 lets it try now."""
+    key = username if _is_admin(username) else "@".join(split_address(username))
+    return login.throttle().must_wait(key, _peer(request))
 
 
 def _is_admin(username: str) -> bool:

@@ -9,7 +9,6 @@ from django.db.models import Count, Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils import timezone
-from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 from unfold.contrib.filters.admin import RangeDateTimeFilter
@@ -66,7 +65,7 @@ class _Operated(LookOnly):
             return None
         context = {
             **self.admin_site.each_context(request),
-            "title": _now("Cancel"),
+            "title": _("Cancel"),
             "opts": self.model._meta,
             "rows": rows,
         }
@@ -90,7 +89,7 @@ class _Operated(LookOnly):
             text = ngettext("%d recipient changed.", "%d recipients changed.", changed.done)
             messages.success(request, text % changed.done)
         elif not changed.busy:
-            messages.info(request, _now("There was nothing to change."))
+            messages.info(request, _("There was nothing to change."))
 
 
 class _RecipientInline(LookOnlyInline):
@@ -148,8 +147,8 @@ class QueuedMessageAdmin(_Operated):
 @admin.register(QueuedRecipient)
 class QueuedRecipientAdmin(_Operated):
     list_display = [
-        "address", "shown_state", "message", "attempt_no", "next_attempt_at", "is_ambiguous",
-        "last_reply",
+        "address", "shown_state", "message", "attempt_no", "next_attempt_at", "last_reply",
+        "remark",
     ]  # fmt: skip
     list_filter = ["state", "is_ambiguous", ("next_attempt_at", RangeDateTimeFilter)]
     list_select_related = ["message"]
@@ -157,7 +156,7 @@ class QueuedRecipientAdmin(_Operated):
     ordering = ["-id"]
     fields: Sequence[str] = [
         "message", "address", "original_address", "destination", "state", "attempt_no",
-        "next_attempt_at", "claimed_until", "is_ambiguous", "is_delay_notified", "last_reply",
+        "next_attempt_at", "claimed_until", "is_ambiguous", "was_told_of_delay", "last_reply",
         "settled_at",
     ]  # fmt: skip
     readonly_fields = fields
@@ -169,6 +168,14 @@ class QueuedRecipientAdmin(_Operated):
     @display(description=_("state"), ordering="state", label=STATE_LABELS)
     def shown_state(self, recipient: QueuedRecipient) -> str:
         return recipient.get_state_display()
+
+    @display(description=_("remark"))
+    def remark(self, recipient: QueuedRecipient) -> Any:
+        return _("may arrive twice") if recipient.is_ambiguous else None
+
+    @display(description=_("sender told of the delay"), boolean=True)
+    def was_told_of_delay(self, recipient: QueuedRecipient) -> bool:
+        return recipient.is_delay_notified
 
 
 @admin.register(Attempt)

@@ -39,7 +39,8 @@ UNFOLD: dict[str, Any] = {
             "href": lambda request: static("mailhost/mark.svg"),
         }
     ],
-    "DASHBOARD_CALLBACK": "accounts.admin.start.describe",
+    "DASHBOARD_CALLBACK": "mailhost.start_page.describe",
+    "LOGIN": {"form": "mailhost.login_form.LoginForm"},
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
     "SHOW_BACK_BUTTON": True,
@@ -74,7 +75,6 @@ UNFOLD: dict[str, Any] = {
             {
                 "title": _("Mail at rest"),
                 "separator": True,
-                "collapsible": True,
                 "items": [
                     _link(_("Folders"), "folder", "accounts_folder"),
                     _link(_("Messages"), "mail", "accounts_message"),

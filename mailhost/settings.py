@@ -126,6 +126,9 @@ AUTH_USER_MODEL = "accounts.User"
 PASSWORD_HASHERS = ["accounts.hashers.Argon2idHasher"]
 AUTHENTICATION_BACKENDS = ["accounts.web_login.MailboxBackend", "accounts.web_login.AdminBackend"]
 
+# Who opens the login page itself, not a page that asked for a login.
+LOGIN_URL, LOGIN_REDIRECT_URL = "admin:login", "admin:index"
+
 # Where only this machine can reach the web, it is plain HTTP, and secure cookies would be lost.
 _IS_REACHED = not ip_address(MAILHOST.bind).is_loopback or bool(MAILHOST.proxy_networks)
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _IS_REACHED
@@ -144,6 +147,8 @@ LANGUAGES = [("en", _("English")), ("es", _("Spanish"))]
 TIME_ZONE = "UTC"
 USE_TZ = True
 USE_I18N = True
+LOCALE_PATHS = [BASE_DIR / "locale"]
+FORMAT_MODULE_PATH = ["mailhost.formats"]
 
 STATIC_URL = "static/"
 STATICFILES_DIRS = [BASE_DIR / "protocols" / "web" / "static"]

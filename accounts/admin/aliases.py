@@ -12,7 +12,7 @@ from unfold.contrib.filters.admin import AutocompleteSelectFilter
 from unfold.decorators import display
 
 from accounts import directory
-from accounts.admin.pages import Page, apply, as_form_error
+from accounts.admin.pages import DISABLED, ENABLED, Page, apply, as_form_error
 from accounts.directory import DirectoryError
 from accounts.directory.names import check_address, check_local_part
 from accounts.models import Alias, AliasTarget, Mailbox
@@ -113,13 +113,11 @@ class AliasAdmin(Page):
 
     @admin.action(description=_("Enable"), permissions=["change"])
     def enable(self, request: HttpRequest, rows: QuerySet[Alias]) -> None:
-        apply(request, rows, directory.enable_alias, "enabled")
+        apply(request, rows, directory.enable_alias, ENABLED)
 
     @admin.action(description=_("Disable"), permissions=["change"])
     def disable(self, request: HttpRequest, rows: QuerySet[Alias]) -> None:
-        apply(
-            request, rows, lambda each: directory.enable_alias(each, is_enabled=False), "disabled"
-        )
+        apply(request, rows, lambda each: directory.enable_alias(each, is_enabled=False), DISABLED)
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         super().save_related(request, form, formsets, change)

@@ -12,7 +12,7 @@ from unfold.contrib.filters.admin import AutocompleteSelectFilter
 from unfold.decorators import display
 
 from accounts import directory
-from accounts.admin.pages import LookOnlyInline, Page, apply, as_form_error
+from accounts.admin.pages import RESUMED, SUSPENDED, LookOnlyInline, Page, apply, as_form_error
 from accounts.directory import DirectoryError
 from accounts.directory.domains import check_alias_of
 from accounts.directory.names import check_domain
@@ -117,7 +117,7 @@ class DomainAdmin(Page):
 
     @admin.action(description=_("Suspend: no mail, no logins"), permissions=["change"])
     def suspend(self, request: HttpRequest, rows: QuerySet[Domain]) -> None:
-        apply(request, rows, directory.suspend_domain, "suspended")
+        apply(request, rows, directory.suspend_domain, SUSPENDED)
 
     @admin.action(description=_("Resume"), permissions=["change"])
     def resume(self, request: HttpRequest, rows: QuerySet[Domain]) -> None:
@@ -125,7 +125,7 @@ class DomainAdmin(Page):
             request,
             rows,
             lambda each: directory.suspend_domain(each, is_suspended=False),
-            "resumed",
+            RESUMED,
         )
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:

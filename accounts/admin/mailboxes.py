@@ -13,6 +13,10 @@ from unfold.widgets import UnfoldAdminPasswordWidget
 
 from accounts import directory
 from accounts.admin.pages import (
+    PURGED,
+    RESTORED,
+    RESUMED,
+    SUSPENDED,
     LookOnlyInline,
     Page,
     SizeField,
@@ -183,7 +187,7 @@ class MailboxAdmin(Page):
 
     @admin.action(description=_("Suspend: no mail, no logins"), permissions=["change"])
     def suspend(self, request: HttpRequest, rows: QuerySet[Mailbox]) -> None:
-        apply(request, rows, directory.suspend_mailbox, "suspended")
+        apply(request, rows, directory.suspend_mailbox, SUSPENDED)
 
     @admin.action(description=_("Resume"), permissions=["change"])
     def resume(self, request: HttpRequest, rows: QuerySet[Mailbox]) -> None:
@@ -191,12 +195,12 @@ class MailboxAdmin(Page):
             request,
             rows,
             lambda each: directory.suspend_mailbox(each, is_suspended=False),
-            "resumed",
+            RESUMED,
         )
 
     @admin.action(description=_("Restore removed mailboxes"), permissions=["delete"])
     def restore(self, request: HttpRequest, rows: QuerySet[Mailbox]) -> None:
-        apply(request, rows, directory.restore_mailbox, "restored")
+        apply(request, rows, directory.restore_mailbox, RESTORED)
 
     @admin.action(
         description=_("Purge removed mailboxes and their mail, for good"), permissions=["delete"]
@@ -205,7 +209,7 @@ class MailboxAdmin(Page):
         kept = rows.filter(removed_at=None).count()
         if kept:
             messages.warning(request, _("Only what was removed before can be purged."))
-        apply(request, rows.exclude(removed_at=None), directory.purge_mailbox, "purged")
+        apply(request, rows.exclude(removed_at=None), directory.purge_mailbox, PURGED)
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         """A new mailbox was made by the form; a changed one is written verb by verb."""

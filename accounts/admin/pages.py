@@ -10,7 +10,7 @@ from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.utils.functional import cached_property
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import ngettext_lazy
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.widgets import UnfoldAdminTextInputWidget
 
@@ -18,6 +18,13 @@ from accounts import limits
 from accounts.directory import DirectoryError
 
 M = TypeVar("M", bound=Model)
+
+ENABLED = ngettext_lazy("%d was enabled.", "%d were enabled.")
+DISABLED = ngettext_lazy("%d was disabled.", "%d were disabled.")
+SUSPENDED = ngettext_lazy("%d was suspended.", "%d were suspended.")
+RESUMED = ngettext_lazy("%d was resumed.", "%d were resumed.")
+RESTORED = ngettext_lazy("%d was restored.", "%d were restored.")
+PURGED = ngettext_lazy("%d was purged.", "%d were purged.")
 
 
 class BoundedPaginator(Paginator):  # type: ignore[type-arg]
@@ -85,8 +92,9 @@ class SizeField(forms.CharField):
     def clean(self, value: Any) -> Any:
         try:
             return limits.parse_size(super().clean(value) or "0")
-        except ValueError as error:
-            raise forms.ValidationError(f"{error}.") from None
+        except ValueError:
+            text = _("“%(text)s” is no size; write for example 500M or 5G.")
+            raise forms.ValidationError(text % {"text": value}) from None
 
     def has_changed(self, initial: Any, data: Any) -> bool:
         return bool(self.prepare_value(initial) != data)
@@ -96,8 +104,8 @@ def size_in_words(octets: int) -> str:
     return limits.format_size(octets)
 
 
-def apply(request: HttpRequest, rows: Iterable[M], verb: Callable[[M], object], done: str) -> None:
-    """Do `verb` to each row and say how it went; `done` is the past participle."""
+def apply(request: HttpRequest, rows: Iterable[M], verb: Callable[[M], object], done: Any) -> None:
+    """Do `verb` to each row and say how it went; `done` is one of the sentences above."""
     count = 0
     for row in rows:
         try:
@@ -106,8 +114,7 @@ def apply(request: HttpRequest, rows: Iterable[M], verb: Callable[[M], object], 
         except DirectoryError as error:
             messages.error(request, str(error))
     if count:
-        text = ngettext("%(count)d was %(done)s.", "%(count)d were %(done)s.", count)
-        messages.success(request, text % {"count": count, "done": done})
+        messages.success(request, done % count)
 
 
 def as_form_error(error: DirectoryError) -> forms.ValidationError:

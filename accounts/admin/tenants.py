@@ -10,7 +10,7 @@ from unfold.admin import TabularInline
 from unfold.decorators import display
 
 from accounts import directory
-from accounts.admin.pages import LookOnlyInline, Page, apply
+from accounts.admin.pages import RESUMED, SUSPENDED, LookOnlyInline, Page, apply
 from accounts.models import Domain, Membership, Tenant
 
 
@@ -56,7 +56,7 @@ class TenantAdmin(Page):
 
     @admin.action(description=_("Suspend: no mail, no logins"), permissions=["change"])
     def suspend(self, request: HttpRequest, rows: QuerySet[Tenant]) -> None:
-        apply(request, rows, directory.suspend_tenant, "suspended")
+        apply(request, rows, directory.suspend_tenant, SUSPENDED)
 
     @admin.action(description=_("Resume"), permissions=["change"])
     def resume(self, request: HttpRequest, rows: QuerySet[Tenant]) -> None:
@@ -64,7 +64,7 @@ class TenantAdmin(Page):
             request,
             rows,
             lambda each: directory.suspend_tenant(each, is_suspended=False),
-            "resumed",
+            RESUMED,
         )
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:

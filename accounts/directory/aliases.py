@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from accounts import limits
 from accounts.directory import version
@@ -23,7 +24,7 @@ def find_alias(address: str) -> Alias:
     key = "" if local_part == "*" else local_part
     rows = Alias.objects.select_related("domain__tenant").prefetch_related("targets__mailbox")
     if (found := rows.filter(local_part=key, domain__name=domain).first()) is None:
-        raise DirectoryError(f"There is no alias “{address}”.")
+        raise DirectoryError(_("There is no alias “%(address)s”.") % {"address": address})
     return found
 
 
@@ -32,16 +33,24 @@ def create_alias(address: str, targets: Sequence[str]) -> Alias:
     """`targets` are addresses: a mailbox of ours is kept by key, anything else by name."""
     local_part, at, domain_name = address.strip().rpartition("@")
     if not at:
-        raise DirectoryError(f"“{address}” is no address; write it as name@domain.")
+        raise DirectoryError(
+            _("“%(address)s” is no address; write it as name@domain.") % {"address": address}
+        )
     domain = find_domain(domain_name)
     if domain.alias_of is not None:
-        text = f"“{domain}” stands for “{domain.alias_of}”; add the alias there."
+        text = _("“%(domain)s” stands for “%(alias_of)s”; add the alias there.") % {
+            "domain": domain,
+            "alias_of": domain.alias_of,
+        }
         raise DirectoryError(text)
     key = "" if local_part in ("", "*") else check_local_part(local_part)
     if Alias.objects.filter(domain=domain, local_part=key).exists():
-        raise DirectoryError(f"The alias “{address}” exists already.")
+        raise DirectoryError(_("The alias “%(address)s” exists already.") % {"address": address})
     if key and Mailbox.objects.filter(domain=domain, local_part=key).exists():
-        raise DirectoryError(f"“{address}” is a mailbox; an alias cannot have its address.")
+        raise DirectoryError(
+            _("“%(address)s” is a mailbox; an alias cannot have its address.")
+            % {"address": address}
+        )
     alias = Alias.objects.create(domain=domain, local_part=key)
     _write_targets(alias, targets)
     version.touch()
@@ -70,9 +79,12 @@ def remove_alias(alias: Alias) -> None:
 
 def _write_targets(alias: Alias, targets: Sequence[str]) -> None:
     if not targets:
-        raise DirectoryError("An alias needs at least one address to lead to.")
+        raise DirectoryError(_("An alias needs at least one address to lead to."))
     if len(targets) > limits.ALIAS_TARGETS:
-        raise DirectoryError(f"An alias leads to at most {limits.ALIAS_TARGETS} addresses.")
+        raise DirectoryError(
+            _("An alias leads to at most %(alias_targets)s addresses.")
+            % {"alias_targets": limits.ALIAS_TARGETS}
+        )
     AliasTarget.objects.bulk_create(
         [_target(alias, address) for address in dict.fromkeys(each.strip() for each in targets)]
     )
@@ -81,7 +93,7 @@ def _write_targets(alias: Alias, targets: Sequence[str]) -> None:
 def _target(alias: Alias, address: str) -> AliasTarget:
     key, domain = check_address(address)
     if (key, domain) == (alias.local_part, alias.domain.name):
-        raise DirectoryError(f"“{address}” cannot lead to itself.")
+        raise DirectoryError(_("“%(address)s” cannot lead to itself.") % {"address": address})
     mailbox = Mailbox.objects.filter(local_part=key, domain__name=domain).first()
     if mailbox is not None:
         return AliasTarget(alias=alias, mailbox=mailbox)

@@ -1,6 +1,8 @@
 """Domains: create, suspend, resume, remove; domains that stand for another."""
 
 from django.db import transaction
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from accounts.directory import version
 from accounts.directory.names import DirectoryError, check_domain, fold_domain
@@ -11,7 +13,7 @@ def find_domain(name: str) -> Domain:
     """The domain of that name, in any spelling; DirectoryError when it is not hosted here."""
     domain = Domain.objects.select_related("tenant", "alias_of").filter(name=fold_domain(name))
     if (found := domain.first()) is None:
-        raise DirectoryError(f"The domain “{name}” is not hosted here.")
+        raise DirectoryError(_("The domain “%(name)s” is not hosted here.") % {"name": name})
     return found
 
 
@@ -19,7 +21,7 @@ def find_domain(name: str) -> Domain:
 def create_domain(tenant: Tenant, name: str, *, alias_of: Domain | None = None) -> Domain:
     folded = check_domain(name)
     if Domain.objects.filter(name=folded).exists():
-        raise DirectoryError(f"The domain “{name}” is hosted here already.")
+        raise DirectoryError(_("The domain “%(name)s” is hosted here already.") % {"name": name})
     if alias_of is not None:
         check_alias_of(folded, alias_of)
     domain = Domain.objects.create(tenant=tenant, name=folded, alias_of=alias_of)
@@ -30,7 +32,10 @@ def create_domain(tenant: Tenant, name: str, *, alias_of: Domain | None = None) 
 def check_alias_of(name: str, alias_of: Domain) -> None:
     """DirectoryError unless a domain called `name` may stand for `alias_of`."""
     if alias_of.alias_of_id is not None or alias_of.name == name:
-        raise DirectoryError(f"“{alias_of}” itself stands for another domain; name that one.")
+        raise DirectoryError(
+            _("“%(alias_of)s” itself stands for another domain; name that one.")
+            % {"alias_of": alias_of}
+        )
 
 
 @transaction.atomic
@@ -45,8 +50,11 @@ def suspend_domain(domain: Domain, *, is_suspended: bool = True) -> None:
 def remove_domain(domain: Domain) -> None:
     """Its aliases, domain aliases and keys go with it; a domain with mailboxes stays."""
     if count := domain.mailboxes.count():
-        noun = "mailbox" if count == 1 else "mailboxes"
-        text = f"“{domain}” still has {count} {noun}, removed ones included; purge them first."
-        raise DirectoryError(text)
+        text = ngettext(
+            "“%(domain)s” still has %(count)d mailbox, removed ones included; purge it first.",
+            "“%(domain)s” still has %(count)d mailboxes, removed ones included; purge them first.",
+            count,
+        )
+        raise DirectoryError(text % {"domain": domain, "count": count})
     domain.delete()
     version.touch()

@@ -7,6 +7,7 @@ case, so it is kept in lower case (RFC 5321 §2.4 leaves this to the receiving h
 import re
 
 import idna
+from django.utils.translation import gettext as _
 
 _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9])?")
 _ATEXT = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.\u0080-\U0010ffff-]+")
@@ -43,9 +44,9 @@ def check_domain(name: str) -> str:
     folded = fold_domain(name.strip())
     labels = folded.split(".")
     if len(folded) > 253 or not all(_LABEL.fullmatch(label) for label in labels):
-        raise DirectoryError(f"“{name}” is no domain name.")
+        raise DirectoryError(_("“%(name)s” is no domain name.") % {"name": name})
     if labels[-1].isdigit():
-        raise DirectoryError(f"“{name}” is an IP address, not a domain name.")
+        raise DirectoryError(_("“%(name)s” is an IP address, not a domain name.") % {"name": name})
     return folded
 
 
@@ -54,9 +55,15 @@ def check_local_part(local_part: str) -> str:
     folded = fold_local(local_part.strip())
     is_dotted_well = not folded.startswith(".") and not folded.endswith(".") and ".." not in folded
     if not _ATEXT.fullmatch(folded) or not is_dotted_well:
-        raise DirectoryError(f"“{local_part}” cannot stand before the @ of an address.")
+        raise DirectoryError(
+            _("“%(local_part)s” cannot stand before the @ of an address.")
+            % {"local_part": local_part}
+        )
     if len(folded.encode()) > 64:
-        raise DirectoryError(f"“{local_part}” is longer than 64 octets (RFC 5321 §4.5.3.1.1).")
+        raise DirectoryError(
+            _("“%(local_part)s” is longer than 64 octets (RFC 5321 §4.5.3.1.1).")
+            % {"local_part": local_part}
+        )
     return folded
 
 
@@ -64,5 +71,7 @@ def check_address(address: str) -> tuple[str, str]:
     """(local part, domain) of an address that may be created or written to; else DirectoryError."""
     local_part, at, domain = address.strip().rpartition("@")
     if not at or not local_part or not domain:
-        raise DirectoryError(f"“{address}” is no address; write it as name@domain.")
+        raise DirectoryError(
+            _("“%(address)s” is no address; write it as name@domain.") % {"address": address}
+        )
     return check_local_part(local_part), check_domain(domain)

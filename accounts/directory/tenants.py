@@ -3,6 +3,7 @@
 from django.db import transaction
 from django.db.models import ProtectedError
 from django.utils.text import slugify
+from django.utils.translation import gettext as _
 
 from accounts.directory import version
 from accounts.directory.names import DirectoryError
@@ -14,16 +15,18 @@ def create_tenant(name: str, *, slug: str = "", parent: Tenant | None = None) ->
     name = name.strip()
     slug = slug or slugify(name)
     if not name or not slug:
-        raise DirectoryError("A tenant needs a name with at least one letter or digit.")
+        raise DirectoryError(_("A tenant needs a name with at least one letter or digit."))
     if Tenant.objects.filter(slug=slug).exists():
-        raise DirectoryError(f"A tenant with the short name “{slug}” exists already.")
+        raise DirectoryError(
+            _("A tenant with the short name “%(slug)s” exists already.") % {"slug": slug}
+        )
     return Tenant.objects.create(name=name, slug=slug, parent=parent)
 
 
 @transaction.atomic
 def rename_tenant(tenant: Tenant, name: str) -> None:
     if not name.strip():
-        raise DirectoryError("A tenant needs a name.")
+        raise DirectoryError(_("A tenant needs a name."))
     tenant.name = name.strip()
     tenant.save(update_fields=["name"])
 
@@ -42,7 +45,9 @@ def remove_tenant(tenant: Tenant) -> None:
     try:
         tenant.delete()
     except ProtectedError:
-        text = f"“{tenant}” still has domains, tenants below it or mail in the queue."
+        text = _("“%(tenant)s” still has domains, tenants below it or mail in the queue.") % {
+            "tenant": tenant
+        }
         raise DirectoryError(text) from None
 
 
