@@ -9,7 +9,7 @@ import random
 import signal
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 
 from tests.partners.daemon import StartFailed, accepts, wait_until
@@ -17,14 +17,13 @@ from tests.partners.instance import Instance
 from tests.partners.postgres import Postgres
 from tests.partners.redis import Redis
 
-# How often each is chosen; who is spared while it starts dies less often than that. `up` is the
-# supervisor alone, `all` its whole process group.
-WEIGHTS = {"server": 100, "worker": 100, "redis": 30, "up": 1, "all": 1}
-PARTNER_WEIGHTS = {"postgres": 5, "postgres backend": 5, "redis-server": 10}
-# How often a server or worker that is only starting is spared: it should die at work, mostly, after
-# up to so many seconds of it.
-RIPE = 0.7
-LIFE = 2.0
+# Of a hundred kills, how many hit what: `up` is the supervisor alone, `all` its process group.
+SHARES = {"up": 1, "all": 1}
+PARTNER_SHARES = {"postgres": 4, "postgres backend": 6, "redis-server": 8}
+# Some children die while they start, within so many seconds; the others work up to so many first.
+DIES_STARTING = 0.3
+START = 3.0
+LIFE = {"server": 2.0, "worker": 2.0, "redis": 8.0}
 
 
 class Killer:
@@ -36,13 +35,9 @@ class Killer:
         self._redis = redis
         self.killed: Counter[str] = Counter()
         self.longest_start = 0.0
-        self._spared_until: dict[int, float] = {}
-        self._weights: Mapping[str, int] = WEIGHTS
-        if postgres:
-            self._weights = {
-                **{k: v for k, v in WEIGHTS.items() if k != "redis"},
-                **PARTNER_WEIGHTS,
-            }
+        self._dies_at: dict[int, float] = {}
+        self._dies_starting: dict[int, bool] = {}
+        self._shares = {**SHARES, **(PARTNER_SHARES if postgres else {})}
 
     def kill_one(self) -> None:
         """Kill something; whatever is not started again by the supervisor is started here."""
@@ -53,44 +48,49 @@ class Killer:
             "postgres backend": self._kill_backend,
             "redis-server": self._kill_redis,
         }
-        deadline = time.monotonic() + 60
-        while True:
-            victim = random.choices(list(self._weights), list(self._weights.values()))[0]
-            if (
-                victim in ("server", "worker")
-                and random.random() < RIPE
-                and not self._works(victim)
-            ):
-                time.sleep(0.2)
-                continue
-            kill = deaths.get(victim)
-            if kill() if kill else self._kill_child(victim):
-                self.killed[victim] += 1
-                return
-            assert time.monotonic() < deadline, "nothing is left to kill: who restarts them?"
-            time.sleep(0.05)
+        fate = random.uniform(0, 100)
+        for victim, share in self._shares.items():
+            fate -= share
+            if fate < 0:
+                if deaths[victim]():
+                    self.killed[victim] += 1
+                    return
+                break
+        deadline = time.monotonic() + 120
+        while not self._kill_whose_time_has_come():
+            assert time.monotonic() < deadline, "nobody is left to kill: who starts them again?"
+            time.sleep(0.02)
 
-    def _works(self, name: str) -> bool:
-        """Whether it has done its work for a while, and does not only start."""
+    def _kill_whose_time_has_come(self) -> bool:
         try:
-            pid = self._host.children()[name]
-        except (KeyError, OSError):
+            children = list(self._host.children().items())
+        except OSError:
             return False
-        if name == "server":
-            works = accepts(self._host.address, self._host.SMTP)
-        else:
-            works = (self._host.home / "run" / f"worker-{pid}.alive").exists()
-        if not works:
-            return False
-        until = self._spared_until.setdefault(pid, time.monotonic() + random.uniform(0, LIFE))
-        return time.monotonic() >= until
+        random.shuffle(children)
+        for name, pid in children:
+            if self._is_due(name, pid) and _kill_child_of(self._host.daemon.process.pid, pid):
+                self.killed[name] += 1
+                return True
+        return False
 
-    def _kill_child(self, name: str) -> bool:
-        try:
-            pid = self._host.children()[name]
-        except (KeyError, OSError):
+    def _is_due(self, name: str, pid: int) -> bool:
+        """Each process has a fate of its own: to die while it starts, or after some work."""
+        dies_starting = self._dies_starting.setdefault(pid, random.random() < DIES_STARTING)
+        if not dies_starting and not self._works(name, pid):
             return False
-        return _kill_child_of(self._host.daemon.process.pid, pid)
+        span = START if dies_starting else LIFE[name]
+        now = time.monotonic()
+        return now >= self._dies_at.setdefault(pid, now + random.uniform(0, span))
+
+    def _works(self, name: str, pid: int) -> bool:
+        """Whether it does its work already, and does not only start."""
+        match name:
+            case "server":
+                return accepts(self._host.address, self._host.SMTP)
+            case "worker":
+                return (self._host.home / "run" / f"worker-{pid}.alive").exists()
+            case _:
+                return True
 
     def _kill_supervisor(self) -> None:
         self._host.daemon.kill()
