@@ -8,6 +8,7 @@ from typing import Any
 from django.conf import settings
 
 from accounts.blobs import OutOfSpace, Spool
+from accounts.blobs.spool import IN_MEMORY
 from accounts.commit import CommitUnavailable
 from accounts.mailstore import append, folders, quota
 from accounts.mailstore.append import Appended
@@ -19,24 +20,53 @@ from protocols.servers.session import After
 from protocols.wire.imap import commands, responses
 from protocols.wire.imap.responses import Continuation, Reply, Tagged
 
+# Octets. To read a message of this size through takes about what handing it to the pool and back
+# costs; storing it asks nobody and only queues the commit.
+QUICK_SIZE = 64 * 1024
+
+
+def is_quick(
+    client: Client, event: commands.Append | commands.AppendChunk | commands.AppendEnd
+) -> bool:
+    """Whether the event is handled without database or disk."""
+    appending = client.appending
+    match event:
+        case commands.Append():
+            return _known_folder(client, event) is not None
+        case _ if appending is None:
+            return True
+        case commands.AppendChunk(data=data):
+            return appending.spool.size + len(data) <= IN_MEMORY
+    return client.view is None and appending.spool.size <= QUICK_SIZE
+
+
+def _known_folder(client: Client, command: commands.Append) -> int | None:
+    """The folder, where a small message follows another one there: the commit tells the rest."""
+    target = client.append_target
+    is_known = target is not None and target[0] == command.name and command.size <= QUICK_SIZE
+    return target[1] if target is not None and is_known else None
+
 
 def begin(client: Client, command: commands.Append) -> Reply:
     """Say whether the message may come: a refusal now spares the client sending it."""
-    try:
-        folder = folders.find_folder(client.mailbox_id, command.name)
-    except NoSuchFolder:
-        return no(command.tag, "There is no such folder.", code=b"TRYCREATE")
-    if not folder.is_selectable:
-        return no(command.tag, "The folder holds only other folders.", code=b"CANNOT")
+    folder_id = _known_folder(client, command)
+    if folder_id is None:
+        try:
+            folder = folders.find_folder(client.mailbox_id, command.name)
+        except NoSuchFolder:
+            return no(command.tag, "There is no such folder.", code=b"TRYCREATE")
+        if not folder.is_selectable:
+            return no(command.tag, "The folder holds only other folders.", code=b"CANNOT")
+        if not quota.would_fit(client.mailbox_id, command.size):
+            return no(command.tag, "The mailbox is full.", code=b"OVERQUOTA")
+        folder_id = folder.id
     if command.size > settings.MAILHOST.max_message_size:
         return no(command.tag, "The message is too big.", code=b"TOOBIG")
     if not command.size:
         return no(command.tag, "The message is empty.", code=b"CANNOT")
     if len(command.keywords) > MAX_KEYWORDS:
         return no(command.tag, "Too many keywords.", code=b"LIMIT")
-    if not quota.would_fit(client.mailbox_id, command.size):
-        return no(command.tag, "The mailbox is full.", code=b"OVERQUOTA")
-    client.appending = Appending(command, folder.id, Spool())
+    client.appending = Appending(command, folder_id, Spool())
     return Continuation(b"Ready for the message.")
 
 
@@ -65,6 +95,7 @@ def finish(client: Client, command: commands.AppendEnd) -> Tagged | Future[Any] 
         appending.spool.discard()
         return no(tag, "A message must not hold NUL octets.", code=b"CANNOT")
     asked = appending.command
+    answer = partial(_answer, client, tag, (asked.name, appending.folder_id))
     try:
         future = append.append_message(
             client.mailbox_id,
@@ -81,10 +112,10 @@ def finish(client: Client, command: commands.AppendEnd) -> Tagged | Future[Any] 
     outcome: Future[Any] = Future()
     if client.view is None:
         # Without a folder there is no news to look up: the committer's thread makes the answer.
-        _settled(future, appending.spool, outcome, partial(_answer, client, tag))
+        _settled(future, appending.spool, outcome, answer)
         return outcome
     _settled(future, appending.spool, outcome, lambda result: result)
-    return After(outcome, partial(_answer, client, tag))
+    return After(outcome, answer)
 
 
 def _settled(
@@ -108,7 +139,11 @@ def _settled(
     future.add_done_callback(settle)
 
 
-def _answer(client: Client, tag: bytes, outcome: Appended | Exception) -> Tagged:
+def _answer(
+    client: Client, tag: bytes, target: tuple[str, int], outcome: Appended | Exception
+) -> Tagged:
+    # Anything else may mean that the name stands for another folder now, or none.
+    client.append_target = target if isinstance(outcome, Appended) else None
     if isinstance(outcome, Exception):
         refusal = refused(tag, outcome, try_create=True)
         assert refusal is not None

@@ -40,6 +40,7 @@ class Client:
     """What the server knows of one connection."""
 
     __slots__ = (
+        "append_target",
         "appending",
         "exchange",
         "failures",
@@ -60,6 +61,8 @@ class Client:
         self.view: FolderView | None = None
         self.exchange: Exchange | None = None
         self.appending: Appending | None = None
+        # Name and id of the folder that the last APPEND went into.
+        self.append_target: tuple[str, int] | None = None
         # Set while the client idles.
         self.stop_watching: Callable[[], None] | None = None
         self.structures = Structures()

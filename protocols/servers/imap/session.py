@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
-from accounts.blobs.spool import IN_MEMORY
 from accounts.commit import CommitUnavailable
 from accounts.mailstore.refusals import StoreRefusal
 from accounts.rows import FolderGone
@@ -75,11 +74,8 @@ class ImapSession:
         client = self._client
         if isinstance(event, _QUICK) or not self._is_allowed(event):
             return True
-        if isinstance(event, c.AppendChunk):
-            appending = client.appending
-            if appending is None:
-                return True
-            return appending.spool.size + len(event.data) <= IN_MEMORY
+        if isinstance(event, c.Append | c.AppendChunk | c.AppendEnd):
+            return append.is_quick(client, event)
         return isinstance(event, c.Noop | c.Logout | c.Done) and client.view is None
 
     def greeting(self) -> Push:
