@@ -3,7 +3,8 @@
 The order is fixed: the throttle, one row of the database, the memory of recent logins, and
 only then the expensive hash, in two threads of its own that never touch the database. A mailbox
 that does not exist costs the same hash as a wrong password. Every login reads the row, so that a
-suspension or a new password counts at once.
+suspension or a new password counts at once. App passwords need no expensive hash: nobody can guess
+one. `accounts.proofs` has the ways in that show no password.
 """
 
 import hashlib
@@ -14,26 +15,35 @@ import time
 from collections import OrderedDict
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import timedelta
 from functools import cache
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import structlog
 from django.conf import settings
 from django.db import DatabaseError
-from django.utils import timezone
 
-from accounts import effects, hashers
+from accounts import effects, generated_secrets, hashers, keyring
 from accounts.directory.names import split_address
-from accounts.directory.suspension import is_tenant_suspended
-from accounts.models import Credential, Mailbox
+from accounts.keyring import Identity, Keyring, Secret
+from accounts.models import Credential
 from accounts.throttle import Counts, MemoryCounts, RedisCounts, Throttle
+
+__all__ = [
+    "Identity",
+    "Login",
+    "Refused",
+    "cached_check",
+    "check",
+    "forget",
+    "still_valid",
+    "throttle",
+    "turn_away",
+    "welcome",
+]
 
 HASHING_THREADS = 2
 MEMORY_SECONDS = 3600.0
 MEMORY_CAPACITY = 20_000
-# `last_used_at` is a courtesy to people, not worth a write a login.
-USE_NOTED_EVERY = timedelta(hours=1)
 MAX_ADDRESS = 320
 MAX_PASSWORD = 1024
 
@@ -41,35 +51,17 @@ log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
-    """Somebody who proved to be the owner of a mailbox."""
-
-    mailbox_id: int
-    tenant_id: int
-    address: str
-    credential_version: int
-
-
-@dataclass(frozen=True, slots=True)
 class Refused:
-    """`credentials`: wrong, or no such mailbox; `throttled`: wait first; `temporary`: our fault."""
+    """Why somebody does not get in.
 
-    reason: Literal["credentials", "throttled", "suspended", "temporary"]
+    `credentials`: wrong, or no such mailbox; `throttled`: wait first; `temporary`: our fault;
+    `impersonation`: to act as another, which nobody may.
+    """
+
+    reason: Literal["credentials", "throttled", "suspended", "temporary", "impersonation"]
 
 
 Login = Identity | Refused
-
-
-class _Secret(NamedTuple):
-    id: int
-    hash: str
-    is_use_due: bool
-
-
-class _Row(NamedTuple):
-    identity: Identity
-    is_suspended: bool
-    hashes: tuple[_Secret, ...]
 
 
 def check(address: str, password: str, *, service: str, peer: str) -> Future[Login]:
@@ -85,38 +77,56 @@ def check(address: str, password: str, *, service: str, peer: str) -> Future[Log
         if throttle().must_wait(key, peer):
             log.info("login.throttled", address=key, service=service, peer=peer)
             return _done(Refused("throttled"))
-        row = _read(address)
-        if row is not None and _remembers(row.identity, password):
+        ring = keyring.read(address)
+        if ring is not None and (secret := _app_password(ring, password, service)):
+            return _done(welcome(ring, secret, key, peer))
+        hashes = ring.hashes(service) if ring is not None else ()
+        if ring is not None and hashes and _remembers(ring.identity, password):
             throttle().succeeded(key, peer)
-            return _done(_admit(row))
-        if _is_known_wrong(row, key, password):
+            return _done(_admit(ring))
+        if _is_known_wrong(hashes, key, password):
             # A phone that repeats the password of yesterday guesses nothing, and must not make
             # its owner's other programs wait.
             return _done(Refused("credentials"))
     except DatabaseError:
         log.exception("login.database", service=service)
         return _done(Refused("temporary"))
-    return _hashing().submit(_verify, row, key, password, service, peer)
+    return _hashing().submit(_verify, ring, hashes, key, password, service, peer)
 
 
-def cached_check(address: str, password: str, *, peer: str) -> Identity | None:
+def cached_check(address: str, password: str, *, service: str, peer: str) -> Identity | None:
     """The identity if this very password was good lately and still is; reads one row, no hash."""
     if throttle().must_wait("@".join(split_address(address)), peer):
         return None
-    row = _read(address)
-    if row is None or row.is_suspended or not _remembers(row.identity, password):
+    ring = keyring.read(address)
+    if ring is None or ring.is_suspended or not ring.hashes(service):
         return None
-    return row.identity
+    return ring.identity if _remembers(ring.identity, password) else None
 
 
 def still_valid(identity: Identity) -> bool:
     """Whether a session that logged in as `identity` may go on; reads one row."""
-    row = _read_row(pk=identity.mailbox_id)
+    ring = keyring.read_of(identity.mailbox_id)
     return (
-        row is not None
-        and not row.is_suspended
-        and row.identity.credential_version == identity.credential_version
+        ring is not None
+        and not ring.is_suspended
+        and ring.identity.credential_version == identity.credential_version
     )
+
+
+def welcome(ring: Keyring, secret: Secret, key: str, peer: str) -> Login:
+    """What comes of an app password that was proved, in whatever way."""
+    throttle().succeeded(key, peer)
+    if not ring.is_suspended:
+        keyring.note_use(Credential, secret.id, secret.used_at, keyring.APP_USE_NOTED_EVERY)
+    return _admit(ring)
+
+
+def turn_away(key: str, service: str, peer: str) -> Refused:
+    """What comes of a secret that opens nothing: its guesser may have to wait."""
+    throttle().failed(key, peer)
+    log.info("login.refused", address=key, service=service, peer=peer)
+    return Refused("credentials")
 
 
 @cache
@@ -139,91 +149,59 @@ def _done(login: Login) -> Future[Login]:
     return future
 
 
-def _admit(row: _Row) -> Login:
-    return Refused("suspended") if row.is_suspended else row.identity
+def _admit(ring: Keyring) -> Login:
+    return Refused("suspended") if ring.is_suspended else ring.identity
 
 
-def _verify(row: _Row | None, key: str, password: str, service: str, peer: str) -> Login:
+def _app_password(ring: Keyring, password: str, service: str) -> Secret | None:
+    if not (candidates := ring.app_passwords(service)):
+        return None
+    digest = generated_secrets.digest(password)
+    return next((each for each in candidates if hmac.compare_digest(each.hash, digest)), None)
+
+
+def _verify(
+    ring: Keyring | None,
+    hashes: tuple[Secret, ...],
+    key: str,
+    password: str,
+    service: str,
+    peer: str,
+) -> Login:
     """Runs in a hashing thread. No database here; what is to be written is left to an effect."""
     try:
         # Others may have failed while this one stood in line.
         if throttle().must_wait(key, peer):
             return Refused("throttled")
-        if row is None or not row.hashes:
+        if ring is None or not hashes:
             hashers.verify_nothing(password)
         else:
-            for secret in row.hashes:
+            for secret in hashes:
                 if hashers.verify(password, secret.hash):
-                    return _good(row, secret, key, password, peer)
+                    return _good(ring, secret, key, password, peer)
     except Exception:
         # A hash that nobody foresaw must not look like a wrong password, nor end the session.
         log.exception("login.hash", service=service)
         return Refused("temporary")
-    throttle().failed(key, peer)
-    _keep(_wrong, _wrong_digest(row, key, password))
-    log.info("login.refused", address=key, service=service, peer=peer)
-    return Refused("credentials")
+    _keep(_wrong, _wrong_digest(hashes, key, password))
+    return turn_away(key, service, peer)
 
 
-def _good(row: _Row, secret: _Secret, key: str, password: str, peer: str) -> Login:
+def _good(ring: Keyring, secret: Secret, key: str, password: str, peer: str) -> Login:
     throttle().succeeded(key, peer)
-    if row.is_suspended:
+    if ring.is_suspended:
         return Refused("suspended")
-    _keep(_good_ones, _digest(row.identity, password))
+    _keep(_good_ones, _digest(ring.identity, password))
     if hashers.wants_renewal(secret.hash):
         renewed = hashers.hash_password(password)
         effects.soon(f"renew {secret.id}", lambda: _renew(secret.id, secret.hash, renewed))
-    if secret.is_use_due:
-        effects.soon(f"used {secret.id}", lambda: _note_use(secret.id))
-    return row.identity
+    keyring.note_use(Credential, secret.id, secret.used_at, keyring.USE_NOTED_EVERY)
+    return ring.identity
 
 
 def _renew(credential_id: int, stored: str, renewed: str) -> None:
     # Not where the password was changed meanwhile; the version stays, the password is the same.
     Credential.objects.filter(pk=credential_id, hash=stored).update(hash=renewed)
-
-
-def _note_use(credential_id: int) -> None:
-    Credential.objects.filter(pk=credential_id).update(last_used_at=timezone.now())
-
-
-def _read(address: str) -> _Row | None:
-    local_part, domain = split_address(address)
-    return _read_row(local_part=local_part, domain__name=domain)
-
-
-def _read_row(**condition: object) -> _Row | None:
-    """The mailbox with its secrets, in one query."""
-    rows = Mailbox.objects.filter(removed_at=None, **condition).order_by("credentials__kind")
-    found = list(
-        rows.values_list(
-            "id",
-            "domain__tenant_id",
-            "local_part",
-            "domain__name",
-            "credential_version",
-            "is_suspended",
-            "domain__is_suspended",
-            "domain__tenant__is_suspended",
-            "domain__tenant__parent_id",
-            "credentials__id",
-            "credentials__hash",
-            "credentials__last_used_at",
-        )
-    )
-    if not found:
-        return None
-    mailbox_id, tenant_id, local_part, domain, version, *off, reseller = found[0][:9]
-    due_before = timezone.now() - USE_NOTED_EVERY
-    return _Row(
-        Identity(mailbox_id, tenant_id, f"{local_part}@{domain}", version),
-        any(off) or is_tenant_suspended(reseller),
-        tuple(
-            _Secret(credential_id, stored, used_at is None or used_at < due_before)
-            for *_, credential_id, stored, used_at in found
-            if credential_id is not None
-        ),
-    )
 
 
 # The memory holds keyed digests only: a dump of it opens nothing after the process has ended.
@@ -237,10 +215,10 @@ def _digest(identity: Identity, password: str) -> bytes:
     return _sealed(f"{identity.mailbox_id}\0{identity.credential_version}\0{password}")
 
 
-def _wrong_digest(row: _Row | None, key: str, password: str) -> bytes:
+def _wrong_digest(hashes: tuple[Secret, ...], key: str, password: str) -> bytes:
     # With the hashes: a password that is set later is not wrong any more.
-    hashes = "\0".join(secret.hash for secret in row.hashes) if row else ""
-    return _sealed(f"{key}\0{hashes}\0{password}")
+    known = "\0".join(secret.hash for secret in hashes)
+    return _sealed(f"{key}\0{known}\0{password}")
 
 
 def _sealed(text: str) -> bytes:
@@ -260,9 +238,9 @@ def _remembers(identity: Identity, password: str) -> bool:
         return _good_ones.get(_digest(identity, password), 0.0) > time.monotonic()
 
 
-def _is_known_wrong(row: _Row | None, key: str, password: str) -> bool:
+def _is_known_wrong(hashes: tuple[Secret, ...], key: str, password: str) -> bool:
     with _memory_lock:
-        return _wrong.get(_wrong_digest(row, key, password), 0.0) > time.monotonic()
+        return _wrong.get(_wrong_digest(hashes, key, password), 0.0) > time.monotonic()
 
 
 def forget() -> None:

@@ -28,6 +28,7 @@ from accounts.directory.mailboxes import (
     restore_mailbox,
     set_password,
     set_quota,
+    shut_sessions,
     suspend_mailbox,
 )
 from accounts.directory.names import DirectoryError, fold_domain, fold_local, split_address
@@ -76,6 +77,7 @@ __all__ = [
     "set_password",
     "set_quota",
     "set_targets",
+    "shut_sessions",
     "split_address",
     "suspend_domain",
     "suspend_mailbox",

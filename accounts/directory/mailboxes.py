@@ -138,7 +138,7 @@ def set_password(mailbox: Mailbox, password: str) -> None:
         kind=Credential.Kind.PASSWORD,
         defaults={"hash": hash_password(password)},
     )
-    _shut_sessions(mailbox)
+    shut_sessions(mailbox)
 
 
 @transaction.atomic
@@ -158,7 +158,7 @@ def suspend_mailbox(mailbox: Mailbox, *, is_suspended: bool = True) -> None:
     """Its mail is refused with 550 5.2.1 and nobody logs in until it is resumed."""
     mailbox.is_suspended = is_suspended
     mailbox.save(update_fields=["is_suspended"])
-    _shut_sessions(mailbox)
+    shut_sessions(mailbox)
     version.touch()
 
 
@@ -167,7 +167,7 @@ def remove_mailbox(mailbox: Mailbox) -> None:
     """It takes no mail and no login, and can be restored for `limits.RESTORABLE_FOR`."""
     mailbox.removed_at = timezone.now()
     mailbox.save(update_fields=["removed_at"])
-    _shut_sessions(mailbox)
+    shut_sessions(mailbox)
     User.objects.filter(mailbox=mailbox).update(is_active=False)
     version.touch()
 
@@ -210,7 +210,7 @@ def restorable_until(mailbox: Mailbox) -> datetime | None:
     return mailbox.removed_at + limits.RESTORABLE_FOR if mailbox.removed_at else None
 
 
-def _shut_sessions(mailbox: Mailbox) -> None:
+def shut_sessions(mailbox: Mailbox) -> None:
     """Make every login that was good until now ask again."""
     mailbox.credential_version += 1
     mailbox.save(update_fields=["credential_version"])

@@ -1,5 +1,6 @@
 """The nouns of mail at rest, one a file."""
 
+from accounts.models.access_token import AccessToken
 from accounts.models.alias import Alias, AliasTarget
 from accounts.models.blob import Blob, CommitMark, Segment
 from accounts.models.change import Change
@@ -12,6 +13,7 @@ from accounts.models.tenant import Tenant
 from accounts.models.user import Membership, User
 
 __all__ = [
+    "AccessToken",
     "Alias",
     "AliasTarget",
     "Blob",

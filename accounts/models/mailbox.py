@@ -31,6 +31,11 @@ class Mailbox(models.Model):
         db_index=True,
         help_text=_("It takes no mail and no login; until it is purged it can be restored."),
     )
+    app_passwords_only = models.BooleanField(
+        _("app passwords only"),
+        default=False,
+        help_text=_("IMAP, POP3 and submission take app passwords and tokens, not the password."),
+    )
     credential_version = models.PositiveIntegerField(default=1, editable=False)
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
 
@@ -63,7 +68,18 @@ class Credential(models.Model):
         _("hash"),
         max_length=300,
         editable=False,
-        help_text=_("argon2id in PHC form, or an imported {SCHEME}hash until the next login."),
+        help_text=_(
+            "argon2id in PHC form, or an imported {SCHEME}hash until the next login; "
+            "of an app password its SHA-256."
+        ),
+    )
+    # Of an app password, in the form of RFC 5803 §2; people's own passwords have none.
+    scram = models.CharField(max_length=200, blank=True, editable=False)
+    scopes = models.CharField(
+        _("for"),
+        max_length=100,
+        blank=True,
+        help_text=_("Of an app password: the protocols it opens, with a comma between them."),
     )
     label = models.CharField(_("label"), max_length=100, blank=True)
     created_at = models.DateTimeField(_("created"), auto_now_add=True)

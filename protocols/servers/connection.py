@@ -6,7 +6,7 @@ for each connection. An event costs at most one hop to the pool and one (shared)
 What is written never outruns the peer: events and slices of an answer wait while it does not read.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
@@ -17,7 +17,7 @@ from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from protocols.servers import errands
+from protocols.servers import channel_binding, errands
 from protocols.servers.errands import Wake
 from protocols.servers.runtime import Runtime
 from protocols.servers.sending import unsent_octets
@@ -107,6 +107,9 @@ class Connection(TwistedProtocol):
         self._is_stopping = False
         self._is_gone = False
         self._turn_is_due = False
+
+    def channel_bindings(self) -> Mapping[str, bytes]:
+        return channel_binding.of(self.transport.getHandle()) if self.is_tls else {}
 
     # What the session calls, from any thread.
 

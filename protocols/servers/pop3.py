@@ -11,6 +11,8 @@ from django.conf import settings
 from accounts import login
 from accounts.login import Identity, Refused
 from accounts.maildrop import InUse, Maildrop, MessageGone
+from protocols.servers import authentication
+from protocols.servers.authentication import Authentication, Outcome, may_log_in
 from protocols.servers.session import After, Answer, Later, Shell
 from protocols.wire import sasl
 from protocols.wire.pop3 import commands
@@ -32,12 +34,15 @@ CAPABILITIES = ("TOP", "UIDL", "RESP-CODES", "AUTH-RESP-CODE", "PIPELINING", "EX
 
 _GONE = Err("There is no such message")
 _TAKEN = Err("Another session has the mailbox", "IN-USE")
+_NO_MECHANISM = Err("That mechanism is not known here")
+_MALFORMED = Err("That is not what the mechanism wants")
 _CLEAR = Err("Start TLS first: passwords are not taken in clear text", "AUTH")
 _REFUSALS: dict[str, Err] = {
     "credentials": Err("Wrong name or password", "AUTH"),
     "throttled": Err("Too many failed logins, wait a while", "AUTH"),
     "suspended": Err("This mailbox is suspended", "SYS/PERM"),
     "temporary": Err("Logins do not work just now, try again later", "SYS/TEMP"),
+    "impersonation": Err("One mailbox does not open another", "AUTH"),
 }
 
 
@@ -49,13 +54,14 @@ def make_pop3(shell: Shell) -> tuple[ServerConversation, "Pop3Session"]:
 class Pop3Session:
     """One client; `_maildrop` is there from the login on."""
 
-    __slots__ = ("_deleted", "_failed_logins", "_maildrop", "_shell")
+    __slots__ = ("_authentication", "_deleted", "_failed_logins", "_maildrop", "_shell")
 
     idle_timeout = IDLE_TIMEOUT
 
     def __init__(self, shell: Shell) -> None:
         self._shell = shell
         self._maildrop: Maildrop | None = None
+        self._authentication: Authentication | None = None
         self._deleted: set[int] = set()
         self._failed_logins = 0
 
@@ -114,8 +120,17 @@ class Pop3Session:
                 peer = self._shell.peer.address
                 checked = login.check(username, password, service="pop3", peer=peer)
                 return After(checked, self._logged_in)
-            case commands.User() | commands.Auth():
-                return Ok("Now the password") if self._may_log_in() else _CLEAR
+            case commands.User() | commands.Auth() if not may_log_in(self._shell):
+                return _CLEAR
+            case commands.User():
+                return Ok("Now the password")
+            case commands.Auth(mechanism, initial):
+                begun = authentication.begin(mechanism, self._shell, "pop3", self._say)
+                self._authentication = begun
+                return _NO_MECHANISM if begun is None else begun.start(initial)
+            case commands.AuthAnswer(octets) if self._authentication is not None:
+                answer: Answer[Reply] = self._authentication.answer(octets)
+                return answer
             case commands.Apop():
                 return Err("APOP needs passwords stored in clear text; we keep none")
             case commands.StartTls():
@@ -124,9 +139,13 @@ class Pop3Session:
                 return self._capabilities()
         return Ok("Goodbye")
 
-    def _may_log_in(self) -> bool:
-        is_near = self._shell.peer.is_loopback and settings.MAILHOST.allow_plaintext_loopback
-        return self._shell.is_tls or is_near
+    def _say(self, outcome: Outcome) -> Reply | Later:
+        match outcome:
+            case sasl.Challenge():
+                return outcome
+            case sasl.Malformed():
+                return self._wrong(_MALFORMED)
+        return self._logged_in(outcome)
 
     def _logged_in(self, outcome: login.Login) -> Reply | Later:
         match outcome:
@@ -138,6 +157,9 @@ class Pop3Session:
                 return Ok(f"{len(self._maildrop)} messages")
             case Refused(reason):
                 refusal = _REFUSALS[reason]
+        return self._wrong(refusal)
+
+    def _wrong(self, refusal: Err) -> Later:
         self._failed_logins += 1
         if self._failed_logins >= FAILED_LOGINS:
             refusal = Err(refusal.text, refusal.code, ends=True)
@@ -145,8 +167,8 @@ class Pop3Session:
 
     def _capabilities(self) -> Reply:
         lines = list(CAPABILITIES)
-        if self._may_log_in():
-            lines += ["USER", f"SASL {' '.join(sasl.MECHANISMS)}"]
+        if mechanisms := authentication.mechanisms(self._shell):
+            lines += ["USER", f"SASL {' '.join(mechanisms)}"]
         if not self._shell.is_tls and self._maildrop is None:
             lines.append("STLS")
         return Listing("This is what works here", _lines(lines))

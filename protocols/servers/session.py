@@ -4,7 +4,7 @@ Sessions are plain synchronous code: they see events and give replies. Only
 `protocols.servers.connection` knows that sockets and threads exist.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import lru_cache
@@ -60,7 +60,10 @@ class Later:
 
 
 class Shell(Protocol):
-    """What a session may ask of its connection. Every method may be called from any thread."""
+    """What a session may ask of its connection.
+
+    Every method may be called from any thread, but for `channel_bindings`.
+    """
 
     @property
     def peer(self) -> Peer: ...
@@ -78,6 +81,13 @@ class Shell(Protocol):
     @property
     def tls_description(self) -> str:
         """ "" or, for trace headers, such as `TLSv1.3 TLS_AES_256_GCM_SHA384`."""
+        ...
+
+    def channel_bindings(self) -> Mapping[str, bytes]:
+        """What TLS binds a login to, by registered name (RFC 9266, RFC 5929); {} without TLS.
+
+        Of all methods the one to call on the reactor thread alone: TLS is not to be disturbed.
+        """
         ...
 
     def wake(self, work: Callable[[], Iterable[Any] | None]) -> None:

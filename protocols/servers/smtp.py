@@ -17,12 +17,16 @@ from accounts.login import Identity
 from delivery import inbound, submission
 from delivery.acceptance import NO_SPACE
 from delivery.envelope import Envelope, Recipient, Source
-from protocols.servers.session import Shell
-from protocols.wire.sasl import Credentials
+from protocols.servers import authentication
+from protocols.servers.authentication import Authentication, Outcome
+from protocols.servers.session import Answer, Shell
+from protocols.wire import sasl
+from protocols.wire.smtp import refusals
 from protocols.wire.smtp.events import (
+    Auth,
+    AuthAnswer,
     Event,
     Hello,
-    Login,
     MailFrom,
     MessageChunk,
     MessageEnd,
@@ -51,6 +55,7 @@ LOGIN_REFUSED = {
     # RFC 5248 §2.4.
     "suspended": Reply(525, "5.7.13", "This mailbox is suspended"),
     "temporary": Reply(454, "4.7.0", "Temporary authentication failure"),
+    "impersonation": Reply(535, "5.7.8", "Nobody may act as another"),
 }
 
 
@@ -104,9 +109,9 @@ class MxSession:
                 size = self._spool_size + len(octets)
                 return size <= (QUICK_SIZE if refusal is None else IN_MEMORY)
             case _:
-                return not isinstance(event, Login)
+                return True
 
-    def handle(self, event: Event) -> Reply | Future[Reply] | None:
+    def handle(self, event: Event) -> Answer[Reply]:
         match event:
             case RcptTo(recipient):
                 route = self._route or directory.resolve(recipient)
@@ -123,8 +128,8 @@ class MxSession:
                 self._hello, self._source = event, None
                 hostname = settings.MAILHOST.hostname
                 return Reply(250, "", (hostname, *keywords) if event.is_extended else hostname)
-            case Login(credentials):
-                return self._log_in(credentials)
+            case Auth() | AuthAnswer():
+                return self._log_in(event)
 
     def _take_sender(self, event: MailFrom) -> Reply:
         return self._open_envelope(event)
@@ -180,7 +185,7 @@ class MxSession:
     def _accept(self, envelope: Envelope[Route], spool: Spool) -> Future[Reply]:
         return inbound.accept(envelope, spool)
 
-    def _log_in(self, credentials: Credentials) -> Reply | Future[Reply]:
+    def _log_in(self, event: Auth | AuthAnswer) -> Answer[Reply]:
         raise AssertionError("AUTH is not offered here")
 
     @property
@@ -209,13 +214,14 @@ class MxSession:
 class SubmissionSession(MxSession):
     """One of our users: logs in, sends as somebody they are, to anybody."""
 
-    __slots__ = ("_identity",)
+    __slots__ = ("_authentication", "_identity")
 
     is_authenticated = True
 
     def __init__(self, shell: Shell) -> None:
         super().__init__(shell)
         self._identity: Identity | None = None
+        self._authentication: Authentication | None = None
 
     @property
     def must_log_in(self) -> bool:
@@ -233,26 +239,29 @@ class SubmissionSession(MxSession):
     def _may_relay(self) -> bool:
         return True
 
-    def _log_in(self, credentials: Credentials) -> Reply | Future[Reply]:
-        if not credentials.acts_as_itself:
-            return LOGIN_REFUSED["credentials"]
-        answer: Future[Reply] = Future()
-
-        def settle(done: Future[login.Login]) -> None:
-            match done.result():
-                case Identity() as identity:
-                    self._identity = identity
-                    answer.set_result(LOGGED_IN)
-                case login.Refused(reason):
-                    answer.set_result(LOGIN_REFUSED[reason])
-
-        login.check(
-            credentials.username,
-            credentials.password,
-            service="submission",
-            peer=self._shell.peer.address,
-        ).add_done_callback(settle)
+    def _log_in(self, event: Auth | AuthAnswer) -> Answer[Reply]:
+        answer: Answer[Reply]
+        match event:
+            case Auth(mechanism, initial):
+                begun = authentication.begin(mechanism, self._shell, "submission", self._say)
+                self._authentication = begun
+                answer = refusals.MECHANISM_UNKNOWN if begun is None else begun.start(initial)
+            case AuthAnswer(octets):
+                assert self._authentication is not None
+                answer = self._authentication.answer(octets)
         return answer
+
+    def _say(self, outcome: Outcome) -> Reply:
+        match outcome:
+            case sasl.Challenge(octets):
+                return Reply(334, "", sasl.encode(octets).decode())
+            case sasl.Malformed():
+                return refusals.LOGIN_MALFORMED
+            case Identity():
+                self._identity = outcome
+                return LOGGED_IN
+            case login.Refused(reason):
+                return LOGIN_REFUSED[reason]
 
     def _take_sender(self, event: MailFrom) -> Reply:
         identity = self._identity

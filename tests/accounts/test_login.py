@@ -65,8 +65,8 @@ def test_an_address_and_a_password_that_are_known_cost_no_hash(
     assert isinstance(check("alice@a.test", PASSWORD), Identity)
     monkeypatch.setattr(hashers, "verify", lambda *_: pytest.fail("hashed"))
     assert isinstance(check("alice@a.test", PASSWORD), Identity)
-    assert login.cached_check("alice@a.test", PASSWORD, peer=PEER) is not None
-    assert login.cached_check("alice@a.test", "wrong", peer=PEER) is None
+    assert login.cached_check("alice@a.test", PASSWORD, service="test", peer=PEER)
+    assert not login.cached_check("alice@a.test", "wrong", service="test", peer=PEER)
 
 
 def test_a_login_reads_one_row(
@@ -119,17 +119,6 @@ def test_an_imported_hash_is_renewed_at_the_first_login(people: People) -> None:
     assert isinstance(check("moved@a.test", "Hello world!"), Identity)
 
 
-def test_app_passwords_open_it_too(people: People) -> None:
-    Credential.objects.create(
-        mailbox=people.alice,
-        kind=Credential.Kind.APP_PASSWORD,
-        hash=hashers.hash_password("phone"),
-        label="Phone",
-    )
-    assert isinstance(check("alice@a.test", "phone"), Identity)
-    assert isinstance(check("alice@a.test", PASSWORD), Identity)
-
-
 def test_a_mailbox_without_a_password_opens_to_nobody(people: People) -> None:
     directory.create_mailbox("none@a.test")
     assert check("none@a.test", "") == Refused("credentials")
@@ -143,7 +132,7 @@ def test_guessing_has_to_wait_before_any_hash(
     monkeypatch.setattr(hashers, "verify", lambda *_: pytest.fail("hashed"))
     # Even the right one: else a throttled guesser would learn which it is.
     assert check("alice@a.test", PASSWORD) == Refused("throttled")
-    assert login.cached_check("alice@a.test", PASSWORD, peer=PEER) is None
+    assert not login.cached_check("alice@a.test", PASSWORD, service="test", peer=PEER)
 
 
 def test_the_owner_is_not_locked_out_by_strangers(people: People) -> None:
@@ -170,12 +159,7 @@ def test_repeating_one_wrong_password_makes_nobody_wait(
 
 def test_a_password_once_wrong_may_be_set_later(people: People) -> None:
     assert check("alice@a.test", "to come") == Refused("credentials")
-    Credential.objects.create(
-        mailbox=people.alice,
-        kind=Credential.Kind.APP_PASSWORD,
-        hash=hashers.hash_password("to come"),
-        label="Phone",
-    )
+    directory.set_password(people.alice, "to come")
     assert isinstance(check("alice@a.test", "to come"), Identity)
 
 

@@ -21,7 +21,7 @@ from accounts.directory import set_password
 from accounts.login import Refused
 from accounts.models import Entry, Mailbox
 from mailhost.config import Config
-from protocols.servers.session import Peer
+from protocols.servers.session import After, Peer
 from protocols.servers.smtp import QUICK_SIZE, make_mx, make_submission
 from protocols.wire.conversation import READ_AHEAD
 from protocols.wire.smtp.events import MessageEnd, RcptTo
@@ -43,6 +43,9 @@ class Shell:
         self.is_tls = is_tls
         self.tls_description = "TLSv1.3 TLS_AES_256_GCM_SHA384" if is_tls else ""
 
+    def channel_bindings(self) -> dict[str, bytes]:
+        return {}
+
     def wake(self, work: Callable[[], Iterable[Any] | None]) -> None:
         raise AssertionError("SMTP never wakes up by itself")
 
@@ -63,8 +66,12 @@ class Client:
         while (event := self.conversation.next_event()) is not None:
             self.quick.append(self.session.is_quick(event))
             answer = self.session.handle(event)
-            if isinstance(answer, Future):
-                answer = answer.result(10)
+            while isinstance(answer, After | Future):
+                match answer:
+                    case After(future, then):
+                        answer = then(future.result(10))
+                    case Future():
+                        answer = answer.result(10)
             if answer is not None:
                 self.conversation.send(answer)
         answer = b""

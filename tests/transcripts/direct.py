@@ -79,6 +79,9 @@ class DirectShell:
         self.is_tls = True
         self.tls_description = "TLSv1.3 TLS_AES_256_GCM_SHA384"
 
+    def channel_bindings(self) -> dict[str, bytes]:
+        return {"tls-server-end-point": b"\x05" * 32} if self.is_tls else {}
+
     def wake(self, work: Wake) -> None:
         with self._woken:
             self.wakes[work] = None

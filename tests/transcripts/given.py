@@ -2,10 +2,12 @@
 
 import re
 import shlex
+from base64 import b64decode
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from unittest.mock import patch
 
 from django.conf import settings
 from django.test import override_settings
@@ -66,6 +68,14 @@ def _make(text: str, scene: Scene, stack: ExitStack) -> None:
         case ["mailbox", address, "password", password, *more]:
             _mailbox(address, password, more)
             scene.mailbox = scene.mailbox or address
+        case ["app", "password", password, "of", address, "for", *protocols]:
+            _app_password(address, password, protocols)
+        case ["token", token, "of", address, "for", *protocols]:
+            _token(address, token, protocols)
+        case ["scram", "nonce", nonce, "salt", salt]:
+            stack.enter_context(patch("protocols.servers.authentication.make_nonce", lambda: nonce))
+            made = b64decode(salt)
+            stack.enter_context(patch("accounts.generated_secrets.scram_salt", lambda _: made))
         case ["alias", address, "leads", "to", *targets]:
             _alias(address, [target.strip(",") for target in targets])
         case ["folder", name, "of", address]:
@@ -107,8 +117,26 @@ def _mailbox(address: str, password: str, more: list[str]) -> None:
             Mailbox.objects.filter(pk=mailbox.pk).update(quota_bytes=parse_size(size))
         case ["suspended"]:
             Mailbox.objects.filter(pk=mailbox.pk).update(is_suspended=True)
+        case ["app-passwords-only"]:
+            Mailbox.objects.filter(pk=mailbox.pk).update(app_passwords_only=True)
         case _:
             raise LookupError(f"a mailbox cannot be “{' '.join(more)}”")
+
+
+def _app_password(address: str, password: str, protocols: list[str]) -> None:
+    from accounts.app_passwords import create_app_password
+    from accounts.directory.mailboxes import find_mailbox
+
+    with patch("accounts.generated_secrets.make_app_password", lambda: password):
+        create_app_password(find_mailbox(address), password, protocols)
+
+
+def _token(address: str, token: str, protocols: list[str]) -> None:
+    from accounts.access_tokens import create_token
+    from accounts.directory.mailboxes import find_mailbox
+
+    with patch("accounts.generated_secrets.make_token", lambda: token):
+        create_token(find_mailbox(address), token, protocols)
 
 
 def _alias(address: str, targets: list[str]) -> None:

@@ -8,12 +8,12 @@ from accounts.blobs import Spool
 from accounts.login import Identity
 from accounts.mailstore import index
 from accounts.rows import FolderGone
+from protocols.servers.authentication import Authentication
 from protocols.servers.imap import recent, rendering
 from protocols.servers.imap.folder_view import NO_BITS, FlagBits, FolderView
 from protocols.servers.imap.sections import Structures
 from protocols.servers.session import Shell
 from protocols.wire.imap.commands import Append
-from protocols.wire.sasl import Exchange
 
 
 class State(Enum):
@@ -42,7 +42,7 @@ class Client:
     __slots__ = (
         "append_target",
         "appending",
-        "exchange",
+        "authentication",
         "failures",
         "folder_id",
         "identity",
@@ -59,7 +59,7 @@ class Client:
         self.identity: Identity | None = None
         self.folder_id = 0
         self.view: FolderView | None = None
-        self.exchange: Exchange | None = None
+        self.authentication: Authentication | None = None
         self.appending: Appending | None = None
         # Name and id of the folder that the last APPEND went into.
         self.append_target: tuple[str, int] | None = None
@@ -135,6 +135,14 @@ class Client:
         stop, self.stop_watching = self.stop_watching, None
         if stop is not None:
             stop()
+
+    def forget_login(self) -> None:
+        """Back to where the connection began; only TLS stays, and what was guessed wrong."""
+        self.drop_append()
+        self.leave_folder()
+        failures = self.failures
+        Client.__init__(self, self.shell)
+        self.failures = failures
 
     def drop_append(self) -> None:
         """Forget an APPEND that will not be finished."""

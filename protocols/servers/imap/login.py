@@ -1,12 +1,11 @@
 """Not authenticated state: STARTTLS, LOGIN and AUTHENTICATE (RFC 3501 §6.2), and capabilities."""
 
-from binascii import a2b_base64, b2a_base64
 from functools import partial
-
-from django.conf import settings
 
 from accounts import login
 from accounts.login import Identity, Login, Refused
+from protocols.servers import authentication
+from protocols.servers.authentication import Outcome, may_log_in
 from protocols.servers.imap.answers import bad, no, ok
 from protocols.servers.imap.client import Client, State
 from protocols.servers.session import After, Later
@@ -23,9 +22,10 @@ ALWAYS = ("IMAP4rev1", "LITERAL+", "SASL-IR", "ID", "ENABLE")
 AFTER_LOGIN = (
     *("IDLE", "NAMESPACE", "UIDPLUS", "UNSELECT", "CHILDREN", "MOVE", "SPECIAL-USE"),
     *("CREATE-SPECIAL-USE", "LIST-EXTENDED", "ESEARCH", "WITHIN"),
+    "UNAUTHENTICATE",
 )
 
-Answer = Reply | After
+Answer = Reply | After | Later
 
 
 def capabilities(client: Client) -> tuple[str, ...]:
@@ -33,21 +33,14 @@ def capabilities(client: Client) -> tuple[str, ...]:
     if client.state is not State.NOT_AUTHENTICATED:
         return (*ALWAYS, *AFTER_LOGIN)
     before = () if client.shell.is_tls else ("STARTTLS",)
-    if may_log_in(client):
-        return (*ALWAYS, *before, *(f"AUTH={name}" for name in sasl.MECHANISMS))
+    if mechanisms := authentication.mechanisms(client.shell):
+        return (*ALWAYS, *before, *(f"AUTH={name}" for name in mechanisms))
     return (*ALWAYS, *before, "LOGINDISABLED")
 
 
 def capability_code(client: Client) -> bytes:
     """The same as a response code, which saves clients a question."""
     return " ".join(("CAPABILITY", *capabilities(client))).encode()
-
-
-def may_log_in(client: Client) -> bool:
-    """Whether passwords may cross this connection (RFC 3501 §11.1)."""
-    if client.shell.is_tls:
-        return True
-    return client.shell.peer.is_loopback and settings.MAILHOST.allow_plaintext_loopback
 
 
 def start_tls(client: Client, command: commands.StartTls) -> Tagged:
@@ -59,49 +52,46 @@ def start_tls(client: Client, command: commands.StartTls) -> Tagged:
 
 def log_in(client: Client, command: commands.Login) -> Answer:
     """RFC 3501 §6.2.3."""
-    if not may_log_in(client):
+    if not may_log_in(client.shell):
         return _privacy_required(command.tag)
     return _check(client, command.tag, command.username, command.password)
 
 
 def authenticate(client: Client, command: commands.Authenticate) -> Answer:
     """RFC 3501 §6.2.2 with the initial response of RFC 4959."""
-    if not may_log_in(client):
+    if not may_log_in(client.shell):
         return _privacy_required(command.tag)
-    exchange = sasl.begin(command.mechanism)
-    if exchange is None:
+    say = partial(_say, client, command.tag)
+    begun = authentication.begin(command.mechanism, client.shell, "imap", say)
+    client.authentication = begun
+    if begun is None:
         return no(command.tag, "There is no such mechanism.", code=b"CANNOT")
-    client.exchange = exchange
-    initial = None if command.initial is None else _line(command.initial)
-    return _step(client, command.tag, exchange.start(initial))
+    answer: Answer = begun.start(command.initial)
+    return answer
 
 
 def answer_challenge(client: Client, response: commands.SaslResponse) -> Answer:
     """The client's next line in an AUTHENTICATE."""
-    exchange = client.exchange
-    if exchange is None or response.data is None:
-        client.exchange = None
+    if client.authentication is None or response.data is None:
+        client.authentication = None
         return bad(response.tag, "Authentication is cancelled.")
-    return _step(client, response.tag, exchange.answer(_line(response.data)))
+    answer: Answer = client.authentication.answer(response.data)
+    return answer
 
 
-def _line(octets: bytes) -> bytes:
-    """Octets as the base64 line that `wire.sasl` reads."""
-    return b2a_base64(octets, newline=False) or b"="
+def unauthenticate(client: Client, command: commands.Unauthenticate) -> Tagged:
+    """RFC 8437: another user may log in on this connection; nothing of this one is left."""
+    client.forget_login()
+    return ok(command.tag, "Logged out.", code=capability_code(client))
 
 
-def _step(client: Client, tag: bytes, step: sasl.Step) -> Answer:
-    match step:
-        case sasl.Challenge(text=text):
-            return Continuation(a2b_base64(text))
-        case sasl.Credentials() as credentials:
-            client.exchange = None
-            if not credentials.acts_as_itself:
-                return no(tag, "Nobody may act as another.", code=b"AUTHORIZATIONFAILED")
-            return _check(client, tag, credentials.username, credentials.password)
-        case _:
-            client.exchange = None
+def _say(client: Client, tag: bytes, outcome: Outcome) -> Reply | Later:
+    match outcome:
+        case sasl.Challenge(octets):
+            return Continuation(octets)
+        case sasl.Malformed():
             return bad(tag, "That is no answer to the challenge.")
+    return _conclude(client, tag, outcome)
 
 
 def _check(client: Client, tag: bytes, username: str, password: str) -> Answer:
@@ -116,6 +106,8 @@ def _conclude(client: Client, tag: bytes, outcome: Login) -> Tagged | Later:
             return ok(tag, "Logged in.", code=capability_code(client))
         case Refused(reason="credentials"):
             return Later(_wrong(client, tag), FAILURE_DELAY)
+        case Refused(reason="impersonation"):
+            return no(tag, "Nobody may act as another.", code=b"AUTHORIZATIONFAILED")
         case Refused(reason="suspended"):
             return no(tag, "This mailbox is suspended.", code=b"CONTACTADMIN")
         case Refused(reason="throttled"):

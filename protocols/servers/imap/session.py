@@ -36,7 +36,7 @@ ALLOWED: dict[type[object], frozenset[State]] = {
     **dict.fromkeys(
         (
             *(c.Enable, c.Select, c.Create, c.Delete, c.Rename, c.Subscribe, c.Unsubscribe),
-            *(c.List, c.Namespace, c.Status, c.Append, c.Idle),
+            *(c.List, c.Namespace, c.Status, c.Append, c.Idle, c.Unauthenticate),
         ),
         _LOGGED_IN,
     ),
@@ -50,7 +50,11 @@ ALLOWED: dict[type[object], frozenset[State]] = {
 }
 
 # Answered from memory, in whatever state.
-_QUICK = (c.Invalid, c.Capability, c.Id, c.StartTls, c.Enable, c.Namespace, c.AppendAborted)
+_QUICK = (
+    *(c.Invalid, c.Capability, c.Id, c.StartTls, c.Enable, c.Namespace, c.AppendAborted),
+    # The first steps of a login; what needs more says so with `After`.
+    *(c.Authenticate, c.SaslResponse),
+)
 
 
 class ImapSession:
@@ -178,6 +182,8 @@ class ImapSession:
                 return login.authenticate(client, event)
             case c.SaslResponse():
                 return login.answer_challenge(client, event)
+            case c.Unauthenticate():
+                return login.unauthenticate(client, event)
             case c.Append():
                 return append.begin(client, event)
             case c.AppendChunk():

@@ -108,6 +108,13 @@ class SaslResponse:
 
 
 @dataclass(frozen=True, slots=True)
+class Unauthenticate:
+    """UNAUTHENTICATE (RFC 8437): back to not authenticated state, on the same connection."""
+
+    tag: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Enable:
     """ENABLE (RFC 5161); names in upper case."""
 
@@ -359,6 +366,7 @@ Command: TypeAlias = (
     | StartTls
     | Login
     | Authenticate
+    | Unauthenticate
     | Enable
     | Select
     | Create

@@ -370,6 +370,7 @@ _COMMANDS: dict[bytes, Callable[[bytes, Cursor], c.Command]] = {
     b"CHECK": lambda tag, _: c.Check(tag),
     b"CLOSE": lambda tag, _: c.Close(tag),
     b"UNSELECT": lambda tag, _: c.Unselect(tag),
+    b"UNAUTHENTICATE": lambda tag, _: c.Unauthenticate(tag),
     b"EXPUNGE": lambda tag, _: c.Expunge(tag, None),
     b"SEARCH": lambda tag, cursor: _search(tag, cursor, is_uid=False),
     b"FETCH": lambda tag, cursor: _fetch(tag, cursor, is_uid=False),

@@ -6,6 +6,8 @@ Numbers are message numbers from 1 on.
 
 from dataclasses import dataclass
 
+from protocols.wire import sasl
+
 
 @dataclass(frozen=True, slots=True)
 class User:
@@ -27,7 +29,7 @@ class Pass:
 
 @dataclass(frozen=True, slots=True)
 class Auth:
-    """AUTH (RFC 5034): a mechanism and perhaps its first answer, in base64."""
+    """AUTH (RFC 5034): a mechanism, and its initial response where there is one."""
 
     mechanism: str
     initial: bytes | None
@@ -37,8 +39,18 @@ class Auth:
 
 
 @dataclass(frozen=True, slots=True)
+class AuthAnswer:
+    """The client's answer to a Challenge; never a command of its own."""
+
+    octets: bytes
+
+    def __repr__(self) -> str:
+        return "AuthAnswer()"
+
+
+@dataclass(frozen=True, slots=True)
 class Login:
-    """Who wants in. Made from USER and PASS, or from what AUTH gave; never a line of its own."""
+    """Who wants in. Made from USER and PASS; never a line of its own."""
 
     username: str
     password: str
@@ -122,6 +134,7 @@ Command = (
     User
     | Pass
     | Auth
+    | AuthAnswer
     | Login
     | Apop
     | StartTls
@@ -160,7 +173,10 @@ def parse(line: bytes) -> Command:
         case b"AUTH", [mechanism]:
             return Auth(mechanism.decode("ascii", "replace"), None)
         case b"AUTH", [mechanism, initial]:
-            return Auth(mechanism.decode("ascii", "replace"), initial)
+            octets = sasl.decode(initial)
+            if octets is None:
+                raise BadCommand("That is not base64")
+            return Auth(mechanism.decode("ascii", "replace"), octets)
         case b"APOP", _:
             return Apop()
         case b"STLS", []:

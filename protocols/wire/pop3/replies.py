@@ -7,6 +7,8 @@ Words of a status line are for people; a program looks at +OK, -ERR and the code
 from dataclasses import dataclass
 from typing import Literal
 
+from protocols.wire.sasl import Challenge
+
 Code = Literal["", "IN-USE", "SYS/TEMP", "SYS/PERM", "AUTH"]
 
 
@@ -60,5 +62,6 @@ class MessageEnd:
     """The last piece has been pushed."""
 
 
-Reply = Ok | Err | Listing | Message | MessageEnd
+# Challenge: "+" and base64, to AUTH alone (RFC 5034 §4).
+Reply = Ok | Err | Listing | Message | MessageEnd | Challenge
 Push = Ok | Err | Piece

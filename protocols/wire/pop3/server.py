@@ -2,7 +2,8 @@
 
 `ALLOWED` says which command belongs to which state (RFC 1939 §4–6). A refusal that needs no
 knowledge of mail (grammar, wrong state, lines too long) is given here; everything else is an event
-for the session. The OK to Login enters TRANSACTION, the reply to Quit ends the conversation.
+for the session. The OK to Login, Auth or AuthAnswer enters TRANSACTION; a Challenge asks for an
+AuthAnswer; the reply to Quit ends the conversation.
 """
 
 from collections import deque
@@ -15,6 +16,7 @@ from protocols.wire.pop3.commands import BadCommand, Command, Login
 from protocols.wire.pop3.dots import DotStuffer
 from protocols.wire.pop3.replies import Err, Listing, Message, MessageEnd, Ok, Piece, Push, Reply
 from protocols.wire.receive_buffer import LineTooLong, ReceiveBuffer
+from protocols.wire.sasl import Challenge
 
 # RFC 2449 §4: command lines have at most 255 octets, their CRLF included.
 LINE_LIMIT = 255
@@ -51,8 +53,8 @@ class ServerConversation:
     __slots__ = (
         "_asked",
         "_dots",
-        "_exchange",
         "_input",
+        "_is_challenged",
         "_mistakes",
         "_output",
         "_ready",
@@ -71,7 +73,7 @@ class ServerConversation:
         self._ready: Command | None = None  # understood, not yet given out
         self._asked: Command | None = None  # given out, not yet answered
         self._username: str | None = None  # from a USER that was answered +OK
-        self._exchange: sasl.Exchange | None = None
+        self._is_challenged = False  # the next line answers a Challenge
         self._dots: DotStuffer | None = None  # while a message is being said in pieces
         self._mistakes = 0
 
@@ -96,15 +98,11 @@ class ServerConversation:
         if asked is None:
             raise ConversationError("a reply to nothing")
         match asked, reply:
-            case commands.Auth(mechanism, initial), Ok():
-                # Not said: it lets the exchange begin, and only its end is answered.
-                self._exchange = sasl.begin(mechanism)
-                assert self._exchange is not None
-                self._proceed(self._exchange.start(initial))
-                return
+            case commands.Auth() | commands.AuthAnswer(), Challenge():
+                self._is_challenged = True
             case commands.User(name), Ok():
                 self._username = name
-            case Login(), Ok():
+            case Login() | commands.Auth() | commands.AuthAnswer(), Ok():
                 self.state = State.TRANSACTION
             case commands.StartTls(), Ok():
                 self.wants_tls = True
@@ -137,29 +135,34 @@ class ServerConversation:
 
     def _read_line(self) -> bool:
         """Understand the next line, or refuse it; False when none is complete."""
-        limit = sasl.LINE_LIMIT if self._exchange else LINE_LIMIT
+        limit = sasl.LINE_LIMIT if self._is_challenged else LINE_LIMIT
         try:
             line = self._input.take_line(limit, accept_bare_lf=True)
             if line is None:
                 return False
-            if self._exchange is not None:
-                self._proceed(self._exchange.answer(line))
-            else:
-                self._ready = self._understand(line)
+            self._ready = self._take_answer(line) if self._is_challenged else self._understand(line)
         except LineTooLong:
-            self._exchange = None
+            self._is_challenged = False
             self._refuse("That line is too long")
         except BadCommand as mistake:
             self._refuse(str(mistake))
         return True
+
+    def _take_answer(self, line: bytes) -> Command | None:
+        self._is_challenged = False
+        if line == b"*":
+            self._say(Err("Cancelled"))
+            return None
+        octets = sasl.decode(line)
+        if octets is None:
+            raise BadCommand("That is not base64")
+        return commands.AuthAnswer(octets)
 
     def _understand(self, line: bytes) -> Command:
         command = commands.parse(line)
         if type(command) not in ALLOWED[self.state]:
             state = "after" if self.state is State.AUTHORIZATION else "before"
             raise BadCommand(f"That is said {state} the login")
-        if isinstance(command, commands.Auth) and sasl.begin(command.mechanism) is None:
-            raise BadCommand("That mechanism is not known here")
         if isinstance(command, commands.Pass):
             # RFC 1939 §7: PASS comes right after a USER that was accepted.
             name, self._username = self._username, None
@@ -168,21 +171,6 @@ class ServerConversation:
             return Login(name, command.password)
         self._username = None
         return command
-
-    def _proceed(self, step: sasl.Step) -> None:
-        match step:
-            case sasl.Challenge(text):
-                self._output.append(b"+ %b\r\n" % text)
-                return
-            case sasl.Credentials() if step.acts_as_itself:
-                self._ready = Login(step.username, step.password)
-            case sasl.Credentials():
-                self._say(Err("One mailbox does not open another", "AUTH"))
-            case sasl.Cancelled():
-                self._say(Err("Cancelled"))
-            case sasl.Malformed():
-                self._refuse("That is not what the mechanism wants")
-        self._exchange = None
 
     def _refuse(self, text: str) -> None:
         self._mistakes += 1
@@ -201,6 +189,8 @@ class ServerConversation:
             case Err(text, code, ends):
                 self._output.append(_status(b"-ERR", f"[{code}] {text}" if code else text))
                 self.is_over = self.is_over or ends
+            case Challenge(octets):
+                self._output.append(b"+ %b\r\n" % sasl.encode(octets))
             case Listing(text, lines):
                 self._output += (_status(b"+OK", text), lines, b".\r\n")
             case Message(text, octets):

@@ -6,7 +6,6 @@ conversation answers itself; it never becomes an event.
 
 from dataclasses import dataclass
 
-from protocols.wire.sasl import Credentials
 from protocols.wire.smtp.address import Address
 from protocols.wire.smtp.reply import Reply
 
@@ -23,10 +22,25 @@ class Hello:
 
 
 @dataclass(slots=True)
-class Login:
-    """AUTH came to its end: check these credentials (RFC 4954)."""
+class Auth:
+    """AUTH (RFC 4954): answer with 334 and base64 to be given an `AuthAnswer`, with 235, or no."""
 
-    credentials: Credentials
+    mechanism: str
+    initial: bytes | None
+
+    def __repr__(self) -> str:
+        # A password must not reach a log or a traceback.
+        return f"Auth({self.mechanism!r})"
+
+
+@dataclass(slots=True)
+class AuthAnswer:
+    """The client's answer to a 334, which is answered as `Auth` is."""
+
+    octets: bytes
+
+    def __repr__(self) -> str:
+        return "AuthAnswer()"
 
 
 @dataclass(slots=True)
@@ -59,4 +73,4 @@ class MessageEnd:
     refusal: Reply | None
 
 
-Event = Hello | Login | MailFrom | RcptTo | MessageChunk | MessageEnd
+Event = Hello | Auth | AuthAnswer | MailFrom | RcptTo | MessageChunk | MessageEnd

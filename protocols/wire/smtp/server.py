@@ -14,7 +14,15 @@ from protocols.wire.conversation import READ_AHEAD, ConversationError
 from protocols.wire.receive_buffer import LineTooLong, ReceiveBuffer
 from protocols.wire.smtp import refusals as say
 from protocols.wire.smtp.address import Address, BadAddress, parse_path
-from protocols.wire.smtp.events import Event, Hello, Login, MailFrom, MessageEnd, RcptTo
+from protocols.wire.smtp.events import (
+    Auth,
+    AuthAnswer,
+    Event,
+    Hello,
+    MailFrom,
+    MessageEnd,
+    RcptTo,
+)
 from protocols.wire.smtp.incoming import IncomingMessage
 from protocols.wire.smtp.parameters import BadParameter, apply_parameters, parse_parameters
 from protocols.wire.smtp.reply import Reply
@@ -47,10 +55,10 @@ class ServerConversation:
 
     __slots__ = (
         "_errors",
-        "_exchange",
         "_failed_logins",
         "_fruitless",
         "_has_sender",
+        "_is_challenged",
         "_is_extended",
         "_is_greeted",
         "_is_logged_in",
@@ -85,7 +93,7 @@ class ServerConversation:
         self._is_greeted = False
         self._is_extended = False
         self._is_logged_in = False
-        self._exchange: sasl.Exchange | None = None
+        self._is_challenged = False
         self._end_transaction()
 
     def _end_transaction(self) -> None:
@@ -139,7 +147,7 @@ class ServerConversation:
             try:
                 line = self._received.take_line(sasl.LINE_LIMIT + 2, accept_bare_lf=True)
             except LineTooLong:
-                self._exchange = None
+                self._is_challenged = False
                 self._answer(say.LINE_TOO_LONG)
                 continue
             if line is None:
@@ -182,8 +190,8 @@ class ServerConversation:
     def _understand(self, line: bytes) -> Event | Reply:
         if self._received.ended_bare:
             return say.BARE_LF
-        if self._exchange is not None:
-            return self._continue_login(self._exchange.answer(line))
+        if self._is_challenged:
+            return self._take_answer(line)
         verb, _, argument = line.partition(b" ")
         command = _VERBS.get(verb) or _VERBS.get(verb.upper())
         if command is None:
@@ -223,7 +231,7 @@ class ServerConversation:
         if self._can_start_tls:
             keywords.append("STARTTLS")
         if self._can_log_in:
-            keywords.append(f"AUTH {' '.join(sasl.MECHANISMS)}")
+            keywords.append(f"AUTH {' '.join(sasl.mechanisms(is_tls=self._is_tls))}")
         return (*keywords, "ENHANCEDSTATUSCODES", "8BITMIME", "SMTPUTF8")
 
     @property
@@ -383,26 +391,25 @@ class ServerConversation:
         if self._is_logged_in:
             return say.LOGGED_IN_ALREADY
         mechanism, _, initial = argument.partition(" ")
-        self._exchange = sasl.begin(mechanism)
-        if self._exchange is None:
-            return say.MECHANISM_UNKNOWN
-        return self._continue_login(self._exchange.start(initial.encode() if initial else None))
+        octets = sasl.decode(initial.encode()) if initial else None
+        if initial and octets is None:
+            return say.LOGIN_MALFORMED
+        self._on_answer = self._after_login
+        return Auth(mechanism, octets)
 
-    def _continue_login(self, step: sasl.Step) -> Event | Reply:
-        if isinstance(step, sasl.Challenge):
-            return Reply(334, "", step.text.decode())
-        self._exchange = None
-        match step:
-            case sasl.Credentials():
-                self._on_answer = self._after_login
-                return Login(step)
-            case sasl.Cancelled():
-                return say.LOGIN_CANCELLED
-            case sasl.Malformed():
-                return say.LOGIN_MALFORMED
+    def _take_answer(self, line: bytes) -> Event | Reply:
+        self._is_challenged = False
+        if line == b"*":
+            return say.LOGIN_CANCELLED
+        octets = sasl.decode(line)
+        if octets is None:
+            return say.LOGIN_MALFORMED
+        self._on_answer = self._after_login
+        return AuthAnswer(octets)
 
     def _after_login(self, code: int) -> None:
         self._is_logged_in = code == 235
+        self._is_challenged = code == 334
         if code >= 500:
             self._failed_logins += 1
             if self._failed_logins >= _FAILED_LOGIN_LIMIT:

@@ -32,6 +32,7 @@ from protocols.wire.imap.commands import (
     Store,
     StoreMode,
     Subscribe,
+    Unauthenticate,
     Unselect,
     Unsubscribe,
 )
@@ -112,6 +113,7 @@ COMMANDS: list[tuple[bytes, Command]] = [
     (b"a CHECK", Check(b"a")),
     (b"a CLOSE", Close(b"a")),
     (b"a UNSELECT", Unselect(b"a")),
+    (b"a unauthenticate", Unauthenticate(b"a")),
     (b"a EXPUNGE", Expunge(b"a", None)),
     (b"a UID EXPUNGE 3:7", Expunge(b"a", SequenceSet(((3, 7),)))),
     (b"a SEARCH ALL", Search(b"a", Everything(), False, None)),

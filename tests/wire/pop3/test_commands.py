@@ -17,7 +17,8 @@ from protocols.wire.pop3 import commands as c
         (b"PASS \xff", c.Pass("\udcff")),
         (b"PASS", c.Pass("")),
         (b"AUTH PLAIN", c.Auth("PLAIN", None)),
-        (b"AUTH plain AGEAYg==", c.Auth("plain", b"AGEAYg==")),
+        (b"AUTH plain AGEAYg==", c.Auth("plain", b"\0a\0b")),
+        (b"AUTH plain =", c.Auth("plain", b"")),
         (b"APOP alice c4c9334bac560ecc979e58001b3e22fb", c.Apop()),
         (b"STLS", c.StartTls()),
         (b"CAPA", c.Capabilities()),
@@ -50,6 +51,7 @@ def test_lines_become_commands(line: bytes, command: c.Command) -> None:
         b"USER  ",
         b"AUTH",
         b"AUTH PLAIN a b",
+        b"AUTH PLAIN ?",
         b"STLS now",
         b"CAPA x",
         b"STAT 1",
@@ -74,5 +76,8 @@ def test_other_lines_are_refused(line: bytes) -> None:
 
 
 def test_secrets_do_not_show() -> None:
-    values = [c.Pass("secret"), c.Login("alice", "secret"), c.Auth("PLAIN", b"secret")]
+    values = [
+        *(c.Pass("secret"), c.Login("alice", "secret")),
+        *(c.Auth("PLAIN", b"secret"), c.AuthAnswer(b"secret")),
+    ]
     assert "secret" not in repr(values)

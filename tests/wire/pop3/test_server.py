@@ -8,6 +8,7 @@ from protocols.wire.conversation import READ_AHEAD, ConversationError
 from protocols.wire.pop3 import commands as c
 from protocols.wire.pop3.replies import Err, Message, MessageEnd, Ok, Piece
 from protocols.wire.pop3.server import LINE_LIMIT, MISTAKES, ServerConversation, State
+from protocols.wire.sasl import Challenge
 
 
 def logged_in() -> ServerConversation:
@@ -47,6 +48,26 @@ def test_the_ok_to_a_login_enters_transaction() -> None:
     assert conversation.next_event() == c.User("a")  # the lone PASS was refused
     conversation.send(Ok())
     assert conversation.next_event() == c.Login("a", "c")
+    conversation.send(Ok())
+    assert conversation.state is State.TRANSACTION
+
+
+def test_the_answers_to_challenges() -> None:
+    conversation = ServerConversation()
+    conversation.receive_data(b"AUTH X\r\nCAPA\r\n\r\n*\r\nYQ==\r\n")
+    assert conversation.next_event() == c.Auth("X", None)
+    conversation.send(Challenge(b"go on"))
+    assert conversation.next_event() == c.AuthAnswer(b"\x08\x03\xc0")  # it is what it looks like
+    conversation.send(Challenge(b""))
+    assert conversation.next_event() == c.AuthAnswer(b"")
+    conversation.send(Challenge(b""))
+    assert conversation.next_event() is None  # "*", then a line that is no command
+    said = conversation.data_to_send()
+    assert said == b"+ Z28gb24=\r\n+ \r\n+ \r\n-ERR Cancelled\r\n-ERR Unknown command\r\n"
+    conversation.receive_data(b"AUTH X\r\nYQ==\r\n")
+    conversation.next_event()
+    conversation.send(Challenge(b""))
+    assert conversation.next_event() == c.AuthAnswer(b"a")
     conversation.send(Ok())
     assert conversation.state is State.TRANSACTION
 

@@ -3,9 +3,10 @@
 from collections.abc import Callable
 
 from protocols.wire.smtp.events import (
+    Auth,
+    AuthAnswer,
     Event,
     Hello,
-    Login,
     MailFrom,
     MessageChunk,
     MessageEnd,
@@ -25,7 +26,9 @@ def say_yes(event: Event) -> Reply:
     match event:
         case Hello(keywords=keywords):
             return Reply(250, "", ("mx.test", *keywords))
-        case Login():
+        case Auth(initial=None):
+            return Reply(334, "", "Z28gb24=")
+        case Auth() | AuthAnswer():
             return Reply(235, "2.7.0", "Welcome")
         case MessageEnd(refusal=Reply() as refusal):
             return refusal

@@ -1,0 +1,57 @@
+"""Bearer tokens (RFC 7628): made by hand, shown once, opening a mailbox until they expire."""
+
+from collections.abc import Collection, Sequence
+from datetime import timedelta
+
+from django.db import transaction
+from django.utils import timezone
+
+from accounts import generated_secrets, scopes
+from accounts.directory import DirectoryError, shut_sessions
+from accounts.models import AccessToken, Mailbox
+
+MAX_PER_MAILBOX = 100
+
+
+def list_tokens(mailbox: Mailbox) -> Sequence[AccessToken]:
+    """The oldest first, expired ones too."""
+    return list(AccessToken.objects.filter(mailbox=mailbox).order_by("pk"))
+
+
+@transaction.atomic
+def create_token(
+    mailbox: Mailbox,
+    label: str,
+    protocols: Collection[str],
+    lifetime: timedelta | None = None,
+) -> tuple[AccessToken, str]:
+    """The row and the token itself; without a lifetime it lasts until revoked. DirectoryError."""
+    label = scopes.check_label(label)
+    wanted = scopes.join(protocols)
+    if lifetime is not None and lifetime <= timedelta(0):
+        raise DirectoryError("A token has to last for some time.")
+    now = timezone.now()
+    AccessToken.objects.filter(mailbox=mailbox, expires_at__lt=now).delete()
+    if AccessToken.objects.filter(mailbox=mailbox).count() >= MAX_PER_MAILBOX:
+        raise DirectoryError(f"“{mailbox}” has {MAX_PER_MAILBOX} tokens; revoke one first.")
+    token = generated_secrets.make_token()
+    made = AccessToken.objects.create(
+        mailbox=mailbox,
+        digest=generated_secrets.digest(token),
+        scopes=wanted,
+        label=label,
+        expires_at=now + lifetime if lifetime is not None else None,
+    )
+    return made, token
+
+
+@transaction.atomic
+def revoke_token(mailbox: Mailbox, token_id: int) -> AccessToken:
+    """End it, and every open session of the mailbox, for one may be its; DirectoryError."""
+    row = AccessToken.objects.filter(mailbox=mailbox, pk=token_id).first()
+    if row is None:
+        raise DirectoryError(f"“{mailbox}” has no token {token_id}.")
+    row.delete()
+    row.pk = token_id
+    shut_sessions(mailbox)
+    return row

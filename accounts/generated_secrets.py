@@ -1,0 +1,51 @@
+"""Secrets that we make and people do not choose: app passwords and tokens.
+
+They have at least 100 bits that nobody can guess, so a plain SHA-256 is all that the database needs
+to keep of them: finding one back takes no expensive hash, and takes too long for a thief.
+"""
+
+import hashlib
+import secrets
+from functools import cache
+
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from django.conf import settings
+
+# Nothing that looks like something else: no 0 and o, no 1, l and i.
+_ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
+_GROUPS, _GROUP_SIZE = 5, 4
+_SALT_OCTETS = 16
+
+
+def make_app_password() -> str:
+    """Five groups of four letters and digits: 99 bits, and can be typed from another screen."""
+    groups = (
+        "".join(secrets.choice(_ALPHABET) for _ in range(_GROUP_SIZE)) for _ in range(_GROUPS)
+    )
+    return "-".join(groups)
+
+
+def make_token() -> str:
+    """256 bits, in letters that a bearer token may have (RFC 6750 §2.1)."""
+    return secrets.token_urlsafe(32)
+
+
+def digest(secret: str) -> str:
+    """What is kept of a secret, in hexadecimal."""
+    return hashlib.sha256(secret.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def scram_salt(address: str) -> bytes:
+    """The SCRAM salt of an address, the same at any time, whether there is such a mailbox or not.
+
+    It is made with the secret key, so that nobody else can tell an address that has one stored.
+    """
+    return hashlib.blake2b(
+        address.encode(), digest_size=_SALT_OCTETS, key=_salt_key(settings.SECRET_KEY)
+    ).digest()
+
+
+@cache
+def _salt_key(secret: str) -> bytes:
+    return HKDF(hashes.SHA256(), 32, None, b"mailhost scram salt 1").derive(secret.encode())

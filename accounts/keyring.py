@@ -1,0 +1,118 @@
+"""The row that every login reads: a mailbox, whether it is open, and the secrets that open it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+
+from django.db import connection
+from django.db.models import Model
+from django.utils import timezone
+
+from accounts import effects, scopes
+from accounts.directory.names import split_address
+from accounts.directory.suspension import is_tenant_suspended
+from accounts.models import Credential, Domain, Mailbox, Tenant
+
+# `last_used_at` is a courtesy to people, not worth a write a login.
+USE_NOTED_EVERY = timedelta(hours=1)
+# It tells a lost device's password from one still in use.
+APP_USE_NOTED_EVERY = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Somebody who proved to be the owner of a mailbox."""
+
+    mailbox_id: int
+    tenant_id: int
+    address: str
+    credential_version: int
+
+
+class Secret(NamedTuple):
+    id: int
+    is_app_password: bool
+    hash: str
+    scopes: str
+    used_at: datetime | None
+
+    def fits(self, service: str) -> bool:
+        """Whether an app password may be used for a service."""
+        return scopes.covers(self.scopes, service)
+
+
+class Keyring(NamedTuple):
+    identity: Identity
+    is_suspended: bool
+    app_passwords_only: bool
+    secrets: tuple[Secret, ...]
+
+    def hashes(self, service: str) -> tuple[Secret, ...]:
+        """The passwords that people chose, where they open this service."""
+        if self.app_passwords_only and scopes.is_scoped(service):
+            return ()
+        return tuple(secret for secret in self.secrets if not secret.is_app_password)
+
+    def app_passwords(self, service: str) -> tuple[Secret, ...]:
+        return tuple(each for each in self.secrets if each.is_app_password and each.fits(service))
+
+
+def read(address: str) -> Keyring | None:
+    """The keyring of an address that is a mailbox's; one query."""
+    local_part, domain = split_address(address)
+    return _read("d.name = %s AND m.local_part = %s", (domain, local_part))
+
+
+def read_of(mailbox_id: int) -> Keyring | None:
+    """The keyring of a mailbox; one query."""
+    return _read("m.id = %s", (mailbox_id,))
+
+
+# By hand, as every login and every SELECT asks it: preparing it through the ORM costs more CPU than
+# all the rest of a login whose password is remembered.
+_KEYRING = (
+    "SELECT m.id, d.tenant_id, m.local_part, d.name, m.credential_version, m.app_passwords_only,"  # noqa: S608
+    " m.is_suspended OR d.is_suspended OR t.is_suspended, t.parent_id,"
+    " c.id, c.kind, c.hash, c.scopes, c.last_used_at"
+    f" FROM {Mailbox._meta.db_table} m JOIN {Domain._meta.db_table} d ON d.id = m.domain_id"
+    f" JOIN {Tenant._meta.db_table} t ON t.id = d.tenant_id"
+    f" LEFT JOIN {Credential._meta.db_table} c ON c.mailbox_id = m.id"
+    " WHERE m.removed_at IS NULL AND "
+)
+
+
+def _read(condition: str, parameters: Sequence[int | str]) -> Keyring | None:
+    with connection.cursor() as cursor:
+        cursor.execute(f"{_KEYRING}{condition} ORDER BY c.kind", parameters)
+        found = cursor.fetchall()
+    if not found:
+        return None
+    mailbox_id, tenant_id, local_part, domain, version, is_strict, is_off, reseller = found[0][:8]
+    return Keyring(
+        Identity(mailbox_id, tenant_id, f"{local_part}@{domain}", version),
+        bool(is_off) or is_tenant_suspended(reseller),
+        bool(is_strict),
+        tuple(
+            Secret(key, kind == Credential.Kind.APP_PASSWORD, stored, scopes, _moment(used_at))
+            for *_, key, kind, stored, scopes, used_at in found
+            if key is not None
+        ),
+    )
+
+
+def _moment(stored: datetime | str | None) -> datetime | None:
+    """A time as a driver gives it: SQLite has only text, in UTC."""
+    return datetime.fromisoformat(stored).replace(tzinfo=UTC) if isinstance(stored, str) else stored
+
+
+def note_use(model: type[Model], key: int, used_at: datetime | None, every: timedelta) -> None:
+    """Write down, soon and not here, that a secret was used; not more often than `every`."""
+    now = timezone.now()
+    if used_at is not None and now - used_at < every:
+        return
+
+    def write() -> None:
+        model._default_manager.filter(pk=key).update(last_used_at=now)
+
+    effects.soon(f"used {model._meta.model_name} {key}", write)
