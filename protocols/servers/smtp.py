@@ -39,7 +39,7 @@ from protocols.wire.smtp.server import ServerConversation, Terms
 IDLE_TIMEOUT = 300.0
 # Octets. To read a message of this size through takes a fraction of a millisecond, about what
 # handing it to the pool and back costs; accepting it asks nobody and only queues the commit.
-QUICK_SIZE = 64 * 1024
+QUICK_SIZE = 128 * 1024
 
 SENDER_OK = Reply(250, "2.1.0", "Ok")
 RECIPIENT_OK = Reply(250, "2.1.5", "Ok")
