@@ -86,7 +86,7 @@ def test_no_accepted_message_is_lost_or_doubled(
 
     ledger = Ledger()
     load = Load(host, ledger)
-    killer = Killer(host, *(partners or ()))
+    killer = Killer(host, ledger, *(partners or ()))
     begun = time.monotonic()
     load.start()
     for number in range(1, KILLS + 1):

@@ -16,27 +16,37 @@ from tests.partners.daemon import StartFailed, accepts, wait_until
 from tests.partners.instance import Instance
 from tests.partners.postgres import Postgres
 from tests.partners.redis import Redis
+from tests.proof.ledger import Ledger
 
 # Of a hundred kills, how many hit what: `up` is the supervisor alone, `all` its process group.
 SHARES = {"up": 1, "all": 1}
 PARTNER_SHARES = {"postgres": 4, "postgres backend": 6, "redis-server": 8}
-# Some children die while they start, within so many seconds; the others work up to so many first.
-DIES_STARTING = 0.3
+# Some children die while they start, within so many seconds.
+DIES_STARTING = 0.2
 START = 3.0
-LIFE = {"server": 2.0, "worker": 2.0, "redis": 8.0}
+# The others work first: up to so many seconds, and the server up to so many messages as well, so
+# that a slow machine proves as much as a fast one.
+LIFE = {"server": 10.0, "worker": 3.0, "redis": 5.0}
+MESSAGES = 40
 
 
 class Killer:
     def __init__(
-        self, host: Instance, postgres: Postgres | None = None, redis: Redis | None = None
+        self,
+        host: Instance,
+        ledger: Ledger,
+        postgres: Postgres | None = None,
+        redis: Redis | None = None,
     ) -> None:
         self._host = host
+        self._ledger = ledger
         self._postgres = postgres
         self._redis = redis
         self.killed: Counter[str] = Counter()
         self.longest_start = 0.0
         self._dies_at: dict[int, float] = {}
         self._dies_starting: dict[int, bool] = {}
+        self._dies_after: dict[int, int] = {}
         self._shares = {**SHARES, **(PARTNER_SHARES if postgres else {})}
 
     def kill_one(self) -> None:
@@ -79,8 +89,13 @@ class Killer:
         if not dies_starting and not self._works(name, pid):
             return False
         span = START if dies_starting else LIFE[name]
-        now = time.monotonic()
-        return now >= self._dies_at.setdefault(pid, now + random.uniform(0, span))
+        now, sent = time.monotonic(), len(self._ledger.sent)
+        is_served = name == "server" and not dies_starting
+        dies_after = self._dies_after.setdefault(pid, sent + random.randint(0, MESSAGES))
+        dies_at = self._dies_at.setdefault(
+            pid, now + (span if is_served else random.uniform(0, span))
+        )
+        return now >= dies_at or (is_served and sent >= dies_after)
 
     def _works(self, name: str, pid: int) -> bool:
         """Whether it does its work already, and does not only start."""
