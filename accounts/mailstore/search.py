@@ -162,6 +162,9 @@ class _Narrowing:
             case keys.IsRecent():
                 runs = self._scope.recent
                 return [place for place in places if any(uids[place] in run for run in runs)]
+            case keys.ModseqFrom(modseq=modseq):
+                modseqs = picture.modseqs
+                return [place for place in places if modseqs[place] >= modseq]
             case keys.NumberIn(numbers=numbers):
                 ranges = self._ranges.of_numbers(numbers)
             case keys.UidIn(uids=wanted_uids):

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from enum import Enum
+from enum import Enum, IntFlag
 
 from accounts.blobs import Spool
 from accounts.login import Identity
@@ -10,9 +10,10 @@ from accounts.mailstore import index
 from accounts.rows import FolderGone
 from protocols.servers.authentication import Authentication
 from protocols.servers.imap import recent, rendering
-from protocols.servers.imap.folder_view import NO_BITS, FlagBits, FolderView
+from protocols.servers.imap.folder_view import NO_BITS, NO_NEWS, FlagBits, FolderView
 from protocols.servers.imap.sections import Structures
 from protocols.servers.session import Shell
+from protocols.wire.imap import responses
 from protocols.wire.imap.commands import Append
 
 
@@ -23,6 +24,13 @@ class State(Enum):
     AUTHENTICATED = "authenticated"
     SELECTED = "selected"
     LOGOUT = "logout"
+
+
+class Enabled(IntFlag):
+    """What the client has switched on for the rest of the connection."""
+
+    CONDSTORE = 1
+    QRESYNC = 2
 
 
 @dataclass(slots=True)
@@ -43,6 +51,7 @@ class Client:
         "append_target",
         "appending",
         "authentication",
+        "enabled",
         "failures",
         "folder_id",
         "identity",
@@ -57,6 +66,7 @@ class Client:
     def __init__(self, shell: Shell) -> None:
         self.shell = shell
         self.identity: Identity | None = None
+        self.enabled = Enabled(0)
         self.folder_id = 0
         self.view: FolderView | None = None
         self.authentication: Authentication | None = None
@@ -116,8 +126,33 @@ class Client:
                 arrivals = recent.take(picture)
                 view.own(arrivals)
                 self.took_recent |= bool(arrivals)
-        news = view.refresh(picture, may_expunge=may_expunge, known=known, untold=untold)
-        return rendering.news_lines(news, view)
+        with_modseq = self.tells_modseq
+        news = view.refresh(
+            picture,
+            may_expunge=may_expunge,
+            known=known,
+            untold=untold,
+            with_modseq=with_modseq,
+        )
+        if news is NO_NEWS:
+            return b""
+        return rendering.news_lines(news, view, with_modseq=with_modseq, by_uid=self.tells_vanished)
+
+    @property
+    def tells_modseq(self) -> bool:
+        """Whether every change told says its mod-sequence (RFC 7162 §3.1)."""
+        return Enabled.CONDSTORE in self.enabled
+
+    @property
+    def tells_vanished(self) -> bool:
+        """Whether VANISHED is said instead of EXPUNGE (RFC 7162 §3.2.10)."""
+        return Enabled.QRESYNC in self.enabled
+
+    def modseq_code(self) -> bytes:
+        """What ends a command that expunged, for a client of QRESYNC (RFC 7162 §3.2.7)."""
+        if self.view is None or not self.tells_vanished:
+            return b""
+        return responses.highest_modseq(self.view.told.highest_modseq)
 
     def leave_folder(self) -> None:
         """Back to authenticated state."""

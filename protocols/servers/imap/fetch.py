@@ -17,13 +17,16 @@ from accounts.mailstore.flags import Flag
 from protocols.servers.imap import rendering
 from protocols.servers.imap.answers import bad, no, ok
 from protocols.servers.imap.client import Client
+from protocols.servers.imap.enabled import note_condstore
 from protocols.servers.imap.fetch_lines import Plan, beginning, lines, nstring
 from protocols.servers.imap.folder_view import Chunk, FolderView
+from protocols.servers.imap.resync import vanished_line
 from protocols.servers.imap.sections import section_octets, section_range
 from protocols.wire.imap import commands
+from protocols.wire.imap.fetch_items import Attribute
 from protocols.wire.imap.responses import Bye, Push, Reply
 
-log = structlog.get_logger()
+log = structlog.get_logger(__name__)
 
 CHUNK = 500
 # Octets of messages in memory for one slice of an answer; a larger message is streamed.
@@ -34,11 +37,20 @@ PIECE_OCTETS = 1 << 18
 def fetch(client: Client, command: commands.Fetch) -> Iterator[Push | Reply]:
     """FETCH and UID FETCH."""
     view = client.selected
+    if command.wants_vanished and not client.tells_vanished:
+        yield bad(command.tag, "Enable QRESYNC first.")
+        return
+    if Attribute.MODSEQ in command.items:
+        yield note_condstore(client)
     yield client.news(may_expunge=command.is_uid)
     spans = view.select(command.sequence_set, is_uid=command.is_uid)
     if spans is None:
         yield bad(command.tag, "No such message.")
         return
+    if command.changed_since is not None:
+        if command.wants_vanished:
+            yield vanished_line(view.told, command.changed_since, command.sequence_set)
+        spans = view.changed_spans(spans, command.changed_since)
     plan = Plan(command.items, is_read_only=view.is_read_only)
     is_complete = True
     for chunk in view.chunks(spans, CHUNK):
@@ -120,7 +132,8 @@ def _fetch_group(
     is_large = len(rows) == 1 and (rows[0].size or 0) > SLICE_OCTETS
     octets = store.octets_many(rows) if plan.sections and not is_large else []
     if plan.sets_seen:
-        items = plan.items_with(flags=(yield from _set_seen(client, rows)))
+        has_changed = yield from _set_seen(client, rows)
+        items = plan.items_with(flags=has_changed, modseq=client.tells_modseq)
     else:
         items = plan.items
     places = [view.told.position(row.uid) for row in rows]

@@ -33,14 +33,13 @@ _SOURCES = {
 class Plan:
     """What a FETCH needs: columns of the store, octets (`sections`), and whether it sets \\Seen."""
 
-    __slots__ = ("columns", "items", "sections", "sets_seen", "tells_flags")
+    __slots__ = ("columns", "items", "sections", "sets_seen")
 
     def __init__(self, items: Sequence[FetchItem], *, is_read_only: bool) -> None:
         self.items = tuple(items)
         bodies = [item for item in items if isinstance(item, BodySection)]
         self.sections = tuple(item for item in bodies if not is_in_list_view(item))
         self.sets_seen = not is_read_only and any(not item.is_peek for item in bodies)
-        self.tells_flags = Attribute.FLAGS in self.items
         self.columns = Columns(0)
         for item in items:
             if isinstance(item, Attribute):
@@ -50,9 +49,12 @@ class Plan:
         if self.sections:
             self.columns |= Columns.OCTETS | Columns.SIZE
 
-    def items_with(self, *, flags: bool) -> tuple[FetchItem, ...]:
-        """The items, and FLAGS where it is to be told unasked."""
-        return (*self.items, Attribute.FLAGS) if flags and not self.tells_flags else self.items
+    def items_with(self, *, flags: bool, modseq: bool) -> tuple[FetchItem, ...]:
+        """The items, and FLAGS (with MODSEQ where the client keeps it) if that is told unasked."""
+        if not flags:
+            return self.items
+        unasked = (Attribute.FLAGS, Attribute.MODSEQ) if modseq else (Attribute.FLAGS,)
+        return (*self.items, *(item for item in unasked if item not in self.items))
 
 
 def lines(
@@ -98,7 +100,12 @@ def _template(
     return b"* %d FETCH (" + b" ".join(pieces) + end, columns
 
 
-_FORMATS = {Attribute.UID: b" %d", Attribute.SIZE: b" %d", Attribute.FLAGS: b" (%b)"}
+_FORMATS = {
+    Attribute.UID: b" %d",
+    Attribute.SIZE: b" %d",
+    Attribute.FLAGS: b" (%b)",
+    Attribute.MODSEQ: b" (%d)",
+}
 
 
 def _values(
@@ -109,6 +116,8 @@ def _values(
             return rendering.pick(view.told.uids, places)
         case Attribute.FLAGS:
             return rendering.flag_texts(view, places)
+        case Attribute.MODSEQ:
+            return rendering.pick(view.told.modseqs, places)
         case Attribute.INTERNALDATE:
             return internal_dates(zip(found["internal_date"], found["zone_minutes"], strict=True))
         case Attribute.SIZE:

@@ -29,20 +29,26 @@ NO_BITS: Mapping[int, FlagBits] = {}
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """A message whose flags the client does not know."""
+    """A message whose flags the client does not know; with `knows_flags` only its MODSEQ."""
 
     number: int
     uid: int
     flags: int
     keywords: int
+    modseq: int
     is_recent: bool
+    knows_flags: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class News:
-    """What to tell a client, in this order. None: nothing new there."""
+    """What to tell a client, in this order. None: nothing new there.
+
+    `expunged` are numbers, the highest first; `vanished` the UIDs of the same messages, ascending.
+    """
 
     expunged: tuple[int, ...] = ()
+    vanished: tuple[int, ...] = ()
     exists: int | None = None
     recent: int | None = None
     keyword_names: tuple[str, ...] | None = None
@@ -134,27 +140,31 @@ class FolderView:
         may_expunge: bool,
         known: Mapping[int, FlagBits] = NO_BITS,
         untold: Collection[int] = (),
+        with_modseq: bool = False,
     ) -> News:
         """Take the client to `picture`; what it must be told on the way there.
 
         `known` holds flags that the client knows already, having set them: they are not told
         again unless something else became of them. Flags of the UIDs in `untold` are left out.
+        `with_modseq`: the client keeps mod-sequences, so a new one is news by itself.
         """
         if picture is self.told and not (self._ghosts and may_expunge):
             return NO_NEWS
         before = self.told
         candidates = self._candidates(picture)
-        expunged = self._renumber(picture, candidates, may_expunge)
+        vanished = self._gone(picture, candidates)
+        expunged = self._renumber(picture, vanished, may_expunge)
         self.told = picture
         recent = self.recent_count
         news = News(
             expunged=expunged,
+            vanished=tuple(sorted(vanished)) if expunged else (),
             exists=len(self.uids) if picture.uidnext != before.uidnext else None,
             recent=recent if recent != self._recent_told else None,
             keyword_names=(
                 picture.keyword_names if picture.keyword_names != before.keyword_names else None
             ),
-            changed=self._changed(before, candidates.difference(untold), known),
+            changed=self._changed(before, candidates.difference(untold), known, with_modseq),
         )
         self._recent_told = recent
         return news
@@ -170,11 +180,14 @@ class FolderView:
         ]
         return frozenset(self.told.uids).difference(picture.uids).union(changed)
 
-    def _renumber(
-        self, picture: Picture, candidates: frozenset[int], may_expunge: bool
-    ) -> tuple[int, ...]:
+    def _gone(self, picture: Picture, candidates: frozenset[int]) -> set[int]:
+        """The UIDs that the client still numbers and the folder no longer has."""
+        if picture.uids is self.uids:
+            return set()
         gone = {uid for uid in candidates if picture.position(uid) < 0 and self.number(uid)}
-        gone |= self._ghosts
+        return gone | self._ghosts
+
+    def _renumber(self, picture: Picture, gone: set[int], may_expunge: bool) -> tuple[int, ...]:
         if may_expunge or not gone:
             # Highest first, so that no EXPUNGE shifts a number that is still to be said.
             numbers = sorted((bisect_left(self.uids, uid) + 1 for uid in gone), reverse=True)
@@ -187,7 +200,11 @@ class FolderView:
         return ()
 
     def _changed(
-        self, before: Picture, candidates: frozenset[int], known: Mapping[int, FlagBits]
+        self,
+        before: Picture,
+        candidates: frozenset[int],
+        known: Mapping[int, FlagBits],
+        with_modseq: bool,
     ) -> tuple[Changed, ...]:
         changed = []
         for uid in sorted(candidates):
@@ -196,11 +213,13 @@ class FolderView:
             if at < 0 or was < 0:
                 continue
             bits = self.told.flags[at], self.told.keywords[at]
-            if bits == known.get(uid, (before.flags[was], before.keywords[was])):
+            modseq = self.told.modseqs[at]
+            knows_flags = bits == known.get(uid, (before.flags[was], before.keywords[was]))
+            if knows_flags and not (with_modseq and modseq != before.modseqs[was]):
                 continue
             number = self.number(uid)
             assert number is not None
-            changed.append(Changed(number, uid, *bits, self.is_recent(uid)))
+            changed.append(Changed(number, uid, *bits, modseq, self.is_recent(uid), knows_flags))
         return tuple(changed)
 
     # --- what a command names
@@ -223,6 +242,21 @@ class FolderView:
             for low, high in numbers.resolve(self.uids[-1])
         )
         return [span for span in spans if span[0] < span[1]]
+
+    def changed_spans(self, spans: Sequence[Span], modseq: int) -> list[Span]:
+        """What is left of `spans` without ghosts and without messages that kept their MODSEQ."""
+        modseqs = self.told.modseqs
+        found: list[Span] = []
+        for start, stop in spans:
+            for place in range(start, stop):
+                at = place if self.is_current else self.told.position(self.uids[place])
+                if at < 0 or modseqs[at] <= modseq:
+                    continue
+                if found and found[-1][1] == place:
+                    found[-1] = (found[-1][0], place + 1)
+                else:
+                    found.append((place, place + 1))
+        return found
 
     def chunks(self, spans: Sequence[Span], size: int) -> Iterator[Chunk]:
         """The messages of `spans`, at most `size` at a time, without ghosts.

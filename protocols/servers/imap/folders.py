@@ -1,5 +1,7 @@
 """Authenticated state: SELECT, EXAMINE, and the commands on folders (RFC 3501 §6.3)."""
 
+from collections.abc import Iterator
+
 from accounts import login
 from accounts.mailstore import folders, index
 from accounts.mailstore.folders import FolderInfo
@@ -8,10 +10,13 @@ from accounts.rows import FolderGone
 from protocols.servers.imap import recent, rendering
 from protocols.servers.imap.answers import bad, no, ok
 from protocols.servers.imap.client import Client
+from protocols.servers.imap.enabled import note_condstore
 from protocols.servers.imap.folder_view import FolderView
 from protocols.servers.imap.listing import Listed, listed
+from protocols.servers.imap.resync import resync
 from protocols.wire.imap import commands, responses
-from protocols.wire.imap.responses import Bye, Tagged
+from protocols.wire.imap.options import StatusItem
+from protocols.wire.imap.responses import Bye, Push, Reply, Tagged
 
 # RFC 6154 §2: what a client may ask for; \All and \Flagged are views, which we do not have.
 SPECIAL_USES = {
@@ -19,20 +24,41 @@ SPECIAL_USES = {
 }
 
 
-def select(client: Client, command: commands.Select) -> Tagged:
+def select(client: Client, command: commands.Select) -> Iterator[Push | Reply]:
     """SELECT and EXAMINE (RFC 3501 §6.3.1, §6.3.2). One that fails leaves nothing selected."""
-    client.leave_folder()
+    if command.resync is not None and not client.tells_vanished:
+        yield bad(command.tag, "Enable QRESYNC first.")
+        return
+    if client.view is not None:
+        client.leave_folder()
+        # RFC 7162 §3.2.11: what was said before this was about the folder before.
+        yield responses.untagged("OK", "The folder is closed.", b"CLOSED")
+    if command.condstore:
+        note_condstore(client)
     assert client.identity is not None
     if not login.still_valid(client.identity):
         client.is_leaving = True
         farewell = Bye("The login is no longer valid.").to_bytes()
-        return Tagged(command.tag, "NO", "Log in again.", b"", farewell, closes=True)
+        yield Tagged(command.tag, "NO", "Log in again.", b"", farewell, closes=True)
+        return
     folder = folders.find_folder(client.mailbox_id, command.name)
     if not folder.is_selectable:
-        return no(command.tag, "The folder holds only other folders.", code=b"CANNOT")
+        yield no(command.tag, "The folder holds only other folders.", code=b"CANNOT")
+        return
+    view = _open(folder, is_read_only=command.is_read_only)
+    yield _opening(view)
+    if command.resync is not None:
+        yield from resync(view, command.resync)
+    client.folder_id = folder.id
+    client.view = view
+    text, code = ("Examined.", b"READ-ONLY") if command.is_read_only else ("Done.", b"READ-WRITE")
+    yield ok(command.tag, text, code=code)
+
+
+def _open(folder: FolderInfo, *, is_read_only: bool) -> FolderView:
     try:
-        picture = index.picture(folder.id)
-        if command.is_read_only:
+        picture = index.picture(folder.id, folder.counters)
+        if is_read_only:
             uids = recent.look(picture)
         else:
             uids = recent.take(picture)
@@ -42,10 +68,7 @@ def select(client: Client, command: commands.Select) -> Tagged:
                 uids = range(max(uids.start, first), uids.stop)
     except FolderGone:
         raise NoSuchFolder("There is no such folder.") from None
-    client.folder_id = folder.id
-    client.view = FolderView(picture, is_read_only=command.is_read_only, recent=uids)
-    text, code = ("Examined.", b"READ-ONLY") if command.is_read_only else ("Done.", b"READ-WRITE")
-    return ok(command.tag, text, code=code, untagged=_opening(client.view))
+    return FolderView(picture, is_read_only=is_read_only, recent=uids)
 
 
 def _opening(view: FolderView) -> bytes:
@@ -61,6 +84,9 @@ def _opening(view: FolderView) -> bytes:
     lines += [
         responses.untagged("OK", "UIDs valid.", b"UIDVALIDITY %d" % picture.uidvalidity),
         responses.untagged("OK", "Predicted next UID.", b"UIDNEXT %d" % picture.uidnext),
+        responses.untagged(
+            "OK", "Highest mod-sequence.", responses.highest_modseq(picture.highest_modseq)
+        ),
     ]
     return b"".join(lines)
 
@@ -71,11 +97,12 @@ def status(client: Client, command: commands.Status) -> Tagged:
     if not folder.is_selectable:
         return no(command.tag, "The folder holds only other folders.", code=b"CANNOT")
     items = [(item, _status_value(folder, item)) for item in command.items]
-    untagged = client.news(may_expunge=True) + responses.status(folder.name, items)
+    enabling = note_condstore(client) if "HIGHESTMODSEQ" in command.items else b""
+    untagged = enabling + client.news(may_expunge=True) + responses.status(folder.name, items)
     return ok(command.tag, "Done.", untagged=untagged)
 
 
-def _status_value(folder: FolderInfo, item: commands.StatusItem) -> int:
+def _status_value(folder: FolderInfo, item: StatusItem) -> int:
     match item:
         case "MESSAGES":
             return folder.exists
@@ -85,6 +112,8 @@ def _status_value(folder: FolderInfo, item: commands.StatusItem) -> int:
             return folder.uidvalidity
         case "UNSEEN":
             return folder.unseen
+        case "HIGHESTMODSEQ":
+            return folder.highest_modseq
         case "RECENT":
             if folder.recent_from_uid == folder.uidnext:
                 return 0

@@ -10,9 +10,10 @@ from itertools import chain
 
 from accounts.mailstore.flags import MAX_KEYWORDS
 from accounts.mailstore.picture import Picture
-from protocols.servers.imap.folder_view import FolderView, News
+from protocols.servers.imap.folder_view import Changed, FolderView, News
 from protocols.wire.imap import responses
 from protocols.wire.imap.flags import RENDERED
+from protocols.wire.imap.sequence_set import compact
 
 SYSTEM_FLAGS = rb"\Answered \Flagged \Deleted \Seen \Draft"
 
@@ -76,10 +77,17 @@ def flags_known(view: FolderView) -> bytes:
     return responses.flags(b"(%b)" % names) + responses.permanent_flags(permanent)
 
 
-def news_lines(news: News, view: FolderView) -> bytes:
-    """What a client must be told, as untagged lines in the order that keeps numbers right."""
+def news_lines(
+    news: News, view: FolderView, *, with_modseq: bool = False, by_uid: bool = False
+) -> bytes:
+    """What a client must be told, as untagged lines in the order that keeps numbers right.
+
+    `with_modseq`: FETCH says MODSEQ too; `by_uid`: VANISHED instead of EXPUNGE (RFC 7162).
+    """
     said: list[bytes] = []
-    if news.expunged:
+    if news.expunged and by_uid:
+        said.append(responses.vanished(compact(news.vanished)))
+    elif news.expunged:
         said.append(lines(b"* %d EXPUNGE\r\n", [news.expunged]))
     if news.exists is not None:
         said.append(responses.exists(news.exists))
@@ -87,15 +95,15 @@ def news_lines(news: News, view: FolderView) -> bytes:
         said.append(responses.recent(news.recent))
     if news.keyword_names is not None:
         said.append(flags_known(view))
-    if news.changed:
-        said += [
-            b"* %d FETCH (UID %d FLAGS (%b))\r\n"
-            % (item.number, item.uid, _flag_text(view, item.flags, item.keywords, item.is_recent))
-            for item in news.changed
-        ]
+    said += [_changed_line(view, item, with_modseq=with_modseq) for item in news.changed]
     return b"".join(said)
 
 
-def _flag_text(view: FolderView, flags: int, keywords: int, is_recent: bool) -> bytes:
-    text = _with(RENDERED[flags], keyword_text(view.told, keywords))
-    return _with(text, rb"\Recent") if is_recent else text
+def _changed_line(view: FolderView, item: Changed, *, with_modseq: bool) -> bytes:
+    data = b"UID %d" % item.uid
+    if not item.knows_flags:
+        text = _with(RENDERED[item.flags], keyword_text(view.told, item.keywords))
+        data += b" FLAGS (%b)" % (_with(text, rb"\Recent") if item.is_recent else text)
+    if with_modseq:
+        data += b" MODSEQ (%d)" % item.modseq
+    return responses.fetch(item.number, data)

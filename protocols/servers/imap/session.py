@@ -4,14 +4,15 @@ Rules of the file: the table of states is data, taken from the order of RFC 3501
 does stands in the file of its group. A refusal of the store becomes a NO here, in one place.
 """
 
+import sys
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
-from accounts.commit import CommitUnavailable
+from accounts.commit import DATABASE_AWAY, CommitUnavailable
 from accounts.mailstore.refusals import StoreRefusal
 from accounts.rows import FolderGone
-from protocols.servers.imap import append, copy, fetch, folders, login, search, store
+from protocols.servers.imap import append, copy, enabled, fetch, folders, login, search, store
 from protocols.servers.imap.answers import FOLDER_DELETED, bad, no, ok, refused
 from protocols.servers.imap.client import Client, State
 from protocols.servers.imap.idle import Idler
@@ -95,6 +96,9 @@ class ImapSession:
         self._client.drop_append()
         if isinstance(event, c.AppendChunk):
             return None
+        if isinstance(sys.exc_info()[1], DATABASE_AWAY):
+            # RFC 5530 §3: the same may work again soon, so it is no bug of ours.
+            return no(event.tag, "The mail store does not answer just now.", code=b"UNAVAILABLE")
         return no(event.tag, "Something went wrong here.", code=b"SERVERBUG")
 
     @property
@@ -170,8 +174,7 @@ class ImapSession:
             case c.Id():
                 return ok(event.tag, "Done.", untagged=responses.identity({"name": "Mailhost"}))
             case c.Enable():
-                # RFC 5161 §3.1: nothing of ours waits to be enabled.
-                return ok(event.tag, "Done.", untagged=responses.enabled(()))
+                return enabled.enable(client, event)
             case c.Namespace():
                 return ok(event.tag, "Done.", untagged=responses.namespace())
             case c.StartTls():

@@ -1,6 +1,6 @@
 """STORE and EXPUNGE: change flags, and remove what is \\Deleted (RFC 3501 §6.4.3, §6.4.6)."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 
 from accounts.mailstore import expunge, flags
 from accounts.mailstore.flags import Flag
@@ -8,13 +8,17 @@ from accounts.mailstore.picture import Picture
 from protocols.servers.imap import rendering
 from protocols.servers.imap.answers import bad, no, ok
 from protocols.servers.imap.client import Client
+from protocols.servers.imap.enabled import note_condstore
+from protocols.servers.imap.fetch_lines import lines
 from protocols.servers.imap.folder_view import Chunk, FlagBits, FolderView
-from protocols.wire.imap import commands
+from protocols.wire.imap import commands, responses
 from protocols.wire.imap.commands import StoreMode
+from protocols.wire.imap.fetch_items import Attribute
 from protocols.wire.imap.responses import Push, Reply, Tagged
+from protocols.wire.imap.sequence_set import compact
 
-# A write transaction holds the mailbox no longer than this many rows take.
-CHUNK = 2_000
+# What is answered at once. The store makes shorter write transactions of it, several under way.
+CHUNK = 10_000
 
 _MODES = {
     StoreMode.SET: flags.StoreMode.SET,
@@ -34,44 +38,84 @@ def store(client: Client, command: commands.Store) -> Iterator[Push | Reply]:
     if view.is_read_only:
         yield no(command.tag, "The folder is open for reading only.", code=b"CANNOT")
         return
+    if command.unchanged_since is not None:
+        yield note_condstore(client)
     has_ghosts = False
+    failed: list[int] = []
     for chunk in view.chunks(spans, CHUNK):
         has_ghosts |= chunk.has_ghosts
         if chunk:
-            yield from _store_chunk(client, command, chunk)
+            failed += yield from _store_chunk(client, command, chunk)
+    code = _modified(view, failed, is_uid=command.is_uid)
     if has_ghosts and not command.is_uid:
-        yield no(command.tag, "Some of the messages are gone.", code=b"EXPUNGEISSUED")
-    else:
-        yield ok(command.tag, "Done.", untagged=client.news(may_expunge=command.is_uid))
+        yield no(command.tag, "Some of the messages are gone.", code=code or b"EXPUNGEISSUED")
+        return
+    text = "Others changed some of the messages first." if failed else "Done."
+    yield ok(command.tag, text, code=code, untagged=client.news(may_expunge=command.is_uid))
 
 
-def _store_chunk(client: Client, command: commands.Store, chunk: Chunk) -> Iterator[Push]:
+def _modified(view: FolderView, uids: Sequence[int], *, is_uid: bool) -> bytes:
+    """The MODIFIED response code: what UNCHANGEDSINCE kept from changing (RFC 7162 §3.1.3)."""
+    if not uids:
+        return b""
+    numbers = uids if is_uid else [view.number(uid) or 0 for uid in uids]
+    return b"MODIFIED " + compact(numbers)
+
+
+def _store_chunk(
+    client: Client, command: commands.Store, chunk: Chunk
+) -> Generator[Push, None, Sequence[int]]:
+    """Change some messages; the value is the UIDs of those that UNCHANGEDSINCE left alone."""
     view = client.selected
     before = view.told
     uids = list(rendering.pick(before.uids, chunk.places))
     mode = _MODES[command.mode]
-    flags.store_flags(client.folder_id, uids, mode, command.flags, command.keywords)
+    stored = flags.store_flags(
+        client.folder_id,
+        uids,
+        mode,
+        command.flags,
+        command.keywords,
+        unchanged_since=command.unchanged_since,
+    )
     if command.is_silent:
         known = _expected(before, chunk.places, command)
+        for uid in stored.failed:
+            del known[uid]
         yield client.news(may_expunge=False, known=known)
-        return
+        return stored.failed
     # The FETCH lines below tell these messages' flags, changed by us or by others.
     yield client.news(may_expunge=False, untold=uids)
-    places = [view.told.position(uid) for uid in uids]
-    numbers = [number for number, place in zip(chunk.numbers, places, strict=True) if place >= 0]
-    places = [place for place in places if place >= 0]
-    yield flag_lines(view, numbers, places, with_uid=command.is_uid)
+    numbers, places = chunk.numbers, chunk.places
+    if view.told.uids is not before.uids:
+        found = [view.told.position(uid) for uid in uids]
+        numbers = [number for number, place in zip(numbers, found, strict=True) if place >= 0]
+        places = [place for place in found if place >= 0]
+    yield flag_lines(
+        view,
+        numbers,
+        places,
+        with_uid=command.is_uid or client.tells_vanished,
+        with_modseq=client.tells_modseq,
+    )
+    return stored.failed
 
 
 def flag_lines(
-    view: FolderView, numbers: Sequence[int], places: Sequence[int], *, with_uid: bool
+    view: FolderView,
+    numbers: Sequence[int],
+    places: Sequence[int],
+    *,
+    with_uid: bool,
+    with_modseq: bool = False,
 ) -> bytes:
     """FETCH lines that tell the flags of these messages."""
-    texts = rendering.flag_texts(view, places)
-    if with_uid:
-        uids = rendering.pick(view.told.uids, places)
-        return rendering.lines(b"* %d FETCH (UID %d FLAGS (%b))\r\n", [numbers, uids, texts])
-    return rendering.lines(b"* %d FETCH (FLAGS (%b))\r\n", [numbers, texts])
+    items = (
+        *((Attribute.UID,) if with_uid else ()),
+        Attribute.FLAGS,
+        *((Attribute.MODSEQ,) if with_modseq else ()),
+    )
+    return lines(view, items, numbers, places)
 
 
 def _expected(
@@ -111,16 +155,19 @@ def expunge_deleted(client: Client, command: commands.Expunge) -> Iterator[Push 
     for start in range(0, len(uids), CHUNK):
         expunge.expunge_uids(client.folder_id, uids[start : start + CHUNK])
         yield client.news(may_expunge=True)
-    yield ok(command.tag, "Done.")
+    yield ok(command.tag, "Done.", code=client.modseq_code() if uids else b"")
 
 
 def close(client: Client, command: commands.Close) -> Tagged:
     """CLOSE removes without a word (RFC 3501 §6.4.2)."""
     view = client.selected
+    code = b""
     if not view.is_read_only:
-        expunge.expunge_uids(client.folder_id, None)
+        done = expunge.expunge_uids(client.folder_id, None)
+        if done.uids and client.tells_vanished:
+            code = responses.highest_modseq(done.modseq)
     client.leave_folder()
-    return ok(command.tag, "Done.")
+    return ok(command.tag, "Done.", code=code)
 
 
 def deleted_uids(picture: Picture) -> list[int]:

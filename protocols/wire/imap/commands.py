@@ -8,9 +8,10 @@ Folder names are decoded from modified UTF-7, and INBOX in any case is "INBOX".
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import Literal, TypeAlias
+from typing import TypeAlias
 
 from .fetch_items import FetchItem
+from .options import Resync, ReturnOption, SearchReturn, SelectOption, StatusItem
 from .responses import Tagged
 from .search import SearchKey
 from .sequence_set import SequenceSet
@@ -124,11 +125,13 @@ class Enable:
 
 @dataclass(frozen=True, slots=True)
 class Select:
-    """SELECT, or EXAMINE when `is_read_only`."""
+    """SELECT, or EXAMINE when `is_read_only`, with its parameters (RFC 7162 §3.1.8, §3.2.5)."""
 
     tag: bytes
     name: str
     is_read_only: bool
+    condstore: bool = False
+    resync: Resync | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,10 +171,6 @@ class Unsubscribe:
     name: str
 
 
-SelectOption: TypeAlias = Literal["SUBSCRIBED", "REMOTE", "RECURSIVEMATCH", "SPECIAL-USE"]
-ReturnOption: TypeAlias = Literal["SUBSCRIBED", "CHILDREN", "SPECIAL-USE"]
-
-
 @dataclass(frozen=True, slots=True)
 class List:
     """LIST, or LSUB when `is_lsub`; patterns may hold `*` and `%`.
@@ -192,9 +191,6 @@ class List:
 @dataclass(frozen=True, slots=True)
 class Namespace:
     tag: bytes
-
-
-StatusItem: TypeAlias = Literal["MESSAGES", "RECENT", "UIDNEXT", "UIDVALIDITY", "UNSEEN"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,9 +286,6 @@ class Expunge:
     uids: SequenceSet | None
 
 
-SearchReturn: TypeAlias = Literal["MIN", "MAX", "ALL", "COUNT"]
-
-
 @dataclass(frozen=True, slots=True)
 class Search:
     """SEARCH or UID SEARCH. `return_options` (RFC 4731) is None where a plain SEARCH answers."""
@@ -307,13 +300,17 @@ class Search:
 class Fetch:
     """FETCH or UID FETCH, macros expanded. Items come each once, in the client's order.
 
-    A UID FETCH always has `Attribute.UID` among its items (RFC 3501 §6.4.8).
+    A UID FETCH always has `Attribute.UID` among its items (RFC 3501 §6.4.8). `changed_since` leaves
+    out what has no higher mod-sequence, and puts `Attribute.MODSEQ` among the items;
+    `wants_vanished` asks for the UIDs expunged since too (RFC 7162 §3.1.4, §3.2.6).
     """
 
     tag: bytes
     sequence_set: SequenceSet
     items: tuple[FetchItem, ...]
     is_uid: bool
+    changed_since: int | None = None
+    wants_vanished: bool = False
 
 
 class StoreMode(Enum):
@@ -326,7 +323,10 @@ class StoreMode(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """STORE or UID STORE. `flags` are bits of `flags.Flag`."""
+    """STORE or UID STORE. `flags` are bits of `flags.Flag`.
+
+    Messages with a mod-sequence above `unchanged_since` are left as they are (RFC 7162 §3.1.3).
+    """
 
     tag: bytes
     sequence_set: SequenceSet
@@ -335,6 +335,7 @@ class Store:
     keywords: tuple[str, ...]
     is_silent: bool
     is_uid: bool
+    unchanged_since: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

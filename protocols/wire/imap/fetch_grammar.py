@@ -5,6 +5,7 @@ from functools import lru_cache
 
 from .cursor import Cursor, Fault
 from .fetch_items import ALL, FAST, FULL, Attribute, BodySection, FetchItem, SectionKind
+from .options_grammar import FetchModifiers, split_fetch_modifiers
 from .strings import astring
 
 # Each section may cost the whole message; nobody asks for this many in good faith.
@@ -31,13 +32,13 @@ _ITEMS: dict[bytes, FetchItem] = {
 }
 
 
-def fetch_items(cursor: Cursor) -> tuple[FetchItem, ...]:
-    """The items up to the end of the command, each once, macros expanded."""
-    rest = cursor.text[cursor.place :]
+def fetch_items(cursor: Cursor) -> tuple[tuple[FetchItem, ...], FetchModifiers]:
+    """The items up to the end of the command, each once, macros expanded; and the modifiers."""
+    rest, modifiers = split_fetch_modifiers(cursor.text[cursor.place :])
     cursor.place = len(cursor.text)
     if len(rest) <= 1024:
-        return _remembered(rest)
-    return _items(Cursor(rest))
+        return _remembered(rest), modifiers
+    return _items(Cursor(rest)), modifiers
 
 
 @lru_cache(maxsize=512)

@@ -8,12 +8,21 @@ import re
 from binascii import Error as Base64Error
 from binascii import a2b_base64
 from collections.abc import Callable
-from typing import TypeVar, cast
 
 from . import commands as c
+from . import options as o
 from .cursor import Cursor, Fault, LiteralAhead, decode_text
 from .fetch_grammar import fetch_items
 from .fetch_items import Attribute
+from .options_grammar import (
+    RETURN_OPTIONS,
+    SEARCH_RETURNS,
+    SELECT_OPTIONS,
+    STATUS_ITEMS,
+    select_parameters,
+    unchanged_since,
+    words,
+)
 from .responses import Tagged
 from .search_grammar import search_program
 
@@ -32,8 +41,6 @@ _SPECIAL_USES = {
     for name in ("\\All", "\\Archive", "\\Drafts", "\\Flagged", "\\Junk", "\\Sent", "\\Trash")
 }
 _SPECIAL_USE = re.compile(rb"\\[^\x00-\x20\x7f-\xff(){%*\"\\\]]++")
-
-WordT = TypeVar("WordT", bound=str)
 
 
 def parse(text: bytes) -> c.Command:
@@ -171,6 +178,11 @@ def _folder(cursor: Cursor) -> str:
     return cursor.folder()
 
 
+def _select(tag: bytes, cursor: Cursor, *, is_read_only: bool) -> c.Command:
+    name = _folder(cursor)
+    return c.Select(tag, name, is_read_only, *select_parameters(cursor))
+
+
 def _create(tag: bytes, cursor: Cursor) -> c.Command:
     name = _folder(cursor).removesuffix("/")
     uses: dict[str, None] = {}
@@ -200,11 +212,11 @@ def _rename(tag: bytes, cursor: Cursor) -> c.Command:
 
 def _list(tag: bytes, cursor: Cursor) -> c.Command:
     cursor.space()
-    select: frozenset[c.SelectOption] = frozenset()
-    returned: frozenset[c.ReturnOption] = frozenset()
+    select: frozenset[o.SelectOption] = frozenset()
+    returned: frozenset[o.ReturnOption] = frozenset()
     is_extended = cursor.is_at(b"(")
     if is_extended:
-        select = frozenset(_words(cursor, _SELECT_OPTIONS))
+        select = frozenset(words(cursor, SELECT_OPTIONS))
         # RFC 5258 §3.1: it says how another option is meant.
         if "RECURSIVEMATCH" in select and not select - {"RECURSIVEMATCH", "REMOTE"}:
             raise Fault("RECURSIVEMATCH needs another option.")
@@ -228,7 +240,7 @@ def _list(tag: bytes, cursor: Cursor) -> c.Command:
         if cursor.word() != b"RETURN":
             raise Fault("RETURN expected.")
         cursor.space()
-        returned = frozenset(_words(cursor, _RETURN_OPTIONS))
+        returned = frozenset(words(cursor, RETURN_OPTIONS))
     return c.List(tag, reference, tuple(patterns), select, returned, False, is_extended)
 
 
@@ -243,7 +255,7 @@ def _lsub(tag: bytes, cursor: Cursor) -> c.Command:
 def _status(tag: bytes, cursor: Cursor) -> c.Command:
     name = _folder(cursor)
     cursor.space()
-    items = _words(cursor, _STATUS_ITEMS)
+    items = words(cursor, STATUS_ITEMS)
     if not items:
         raise Fault("Status item expected.")
     return c.Status(tag, name, tuple(items))
@@ -251,10 +263,10 @@ def _status(tag: bytes, cursor: Cursor) -> c.Command:
 
 def _search(tag: bytes, cursor: Cursor, *, is_uid: bool) -> c.Command:
     cursor.space()
-    returned: frozenset[c.SearchReturn] | None = None
+    returned: frozenset[o.SearchReturn] | None = None
     if cursor.text[cursor.place : cursor.place + 7].upper() == b"RETURN ":
         cursor.place += 7
-        returned = frozenset(_words(cursor, _SEARCH_RETURNS))
+        returned = frozenset(words(cursor, SEARCH_RETURNS))
         cursor.space()
     return c.Search(tag, search_program(cursor), is_uid, returned)
 
@@ -263,16 +275,21 @@ def _fetch(tag: bytes, cursor: Cursor, *, is_uid: bool) -> c.Command:
     cursor.space()
     numbers = cursor.sequence_set()
     cursor.space()
-    items = fetch_items(cursor)
+    items, (changed_since, wants_vanished) = fetch_items(cursor)
     if is_uid and Attribute.UID not in items:
         items = (Attribute.UID, *items)
-    return c.Fetch(tag, numbers, items, is_uid)
+    if changed_since is not None and Attribute.MODSEQ not in items:
+        items = (*items, Attribute.MODSEQ)
+    if wants_vanished and (changed_since is None or not is_uid):
+        raise Fault("VANISHED needs UID FETCH and CHANGEDSINCE.")
+    return c.Fetch(tag, numbers, items, is_uid, changed_since, wants_vanished)
 
 
 def _store(tag: bytes, cursor: Cursor, *, is_uid: bool) -> c.Command:
     cursor.space()
     numbers = cursor.sequence_set()
     cursor.space()
+    since = unchanged_since(cursor)
     word = cursor.word()
     is_silent = word.endswith(b".SILENT")
     mode = _STORE_MODES.get(word.removesuffix(b".SILENT"))
@@ -280,7 +297,7 @@ def _store(tag: bytes, cursor: Cursor, *, is_uid: bool) -> c.Command:
         raise Fault("FLAGS, +FLAGS or -FLAGS expected.")
     cursor.space()
     bits, keywords = cursor.flags(allow_recent=False)
-    return c.Store(tag, numbers, mode, bits, keywords, is_silent, is_uid)
+    return c.Store(tag, numbers, mode, bits, keywords, is_silent, is_uid, since)
 
 
 def _copy(tag: bytes, cursor: Cursor, *, is_uid: bool) -> c.Command:
@@ -315,34 +332,6 @@ def _uid(tag: bytes, cursor: Cursor) -> c.Command:
             raise Fault("Unknown UID command.")
 
 
-def _words(cursor: Cursor, known: dict[bytes, WordT]) -> list[WordT]:
-    """A parenthesised list of words out of `known`, each once."""
-    cursor.expect(b"(", "List")
-    words: dict[WordT, None] = {}
-    while not cursor.take(b")"):
-        if words:
-            cursor.space()
-        word = known.get(cursor.word())
-        if word is None:
-            raise Fault("No such option.")
-        words[word] = None
-    return list(words)
-
-
-def _table(*words: WordT) -> dict[bytes, WordT]:
-    return {word.encode("ascii"): word for word in words}
-
-
-_SELECT_OPTIONS = _table(
-    *cast("tuple[c.SelectOption, ...]", ("SUBSCRIBED", "REMOTE", "RECURSIVEMATCH", "SPECIAL-USE"))
-)
-_RETURN_OPTIONS = _table(
-    *cast("tuple[c.ReturnOption, ...]", ("SUBSCRIBED", "CHILDREN", "SPECIAL-USE"))
-)
-_STATUS_ITEMS = _table(
-    *cast("tuple[c.StatusItem, ...]", ("MESSAGES", "RECENT", "UIDNEXT", "UIDVALIDITY", "UNSEEN"))
-)
-_SEARCH_RETURNS = _table(*cast("tuple[c.SearchReturn, ...]", ("MIN", "MAX", "ALL", "COUNT")))
 _STORE_MODES = {mode.value.encode("ascii"): mode for mode in c.StoreMode}
 
 _COMMANDS: dict[bytes, Callable[[bytes, Cursor], c.Command]] = {
@@ -354,8 +343,8 @@ _COMMANDS: dict[bytes, Callable[[bytes, Cursor], c.Command]] = {
     b"LOGIN": _login,
     b"AUTHENTICATE": _authenticate,
     b"ENABLE": _enable,
-    b"SELECT": lambda tag, cursor: c.Select(tag, _folder(cursor), is_read_only=False),
-    b"EXAMINE": lambda tag, cursor: c.Select(tag, _folder(cursor), is_read_only=True),
+    b"SELECT": lambda tag, cursor: _select(tag, cursor, is_read_only=False),
+    b"EXAMINE": lambda tag, cursor: _select(tag, cursor, is_read_only=True),
     b"CREATE": _create,
     b"DELETE": lambda tag, cursor: c.Delete(tag, _folder(cursor)),
     b"RENAME": _rename,

@@ -97,6 +97,16 @@ def expunge(number: int) -> bytes:
     return b"* %d EXPUNGE\r\n" % number
 
 
+def vanished(uids: bytes, *, is_earlier: bool = False) -> bytes:
+    """The UIDs of a set are gone (RFC 7162 §3.2.10); `is_earlier`: before the client looked."""
+    return b"* VANISHED %b%b\r\n" % (b"(EARLIER) " if is_earlier else b"", uids)
+
+
+def highest_modseq(modseq: int) -> bytes:
+    """The HIGHESTMODSEQ response code (RFC 7162 §3.1.2.1)."""
+    return b"HIGHESTMODSEQ %d" % modseq
+
+
 def fetch(number: int, data: bytes) -> bytes:
     """One FETCH response; `data` is the joined `NAME value` pairs."""
     return b"* %d FETCH (%b)\r\n" % (number, data)
@@ -145,18 +155,26 @@ def status(name: str, items: Sequence[tuple[str, int]]) -> bytes:
     return b"* STATUS %b (%b)\r\n" % (folder_name(name), pairs.encode())
 
 
-def search(numbers: Iterable[int]) -> bytes:
-    """The SEARCH response: message numbers or UIDs."""
-    return b"* SEARCH%b\r\n" % b"".join([b" %d" % number for number in numbers])
+def search(numbers: Iterable[int], modseq: int = 0) -> bytes:
+    """The SEARCH response: message numbers or UIDs, and their highest mod-sequence (0: unsaid)."""
+    words = [b" %d" % number for number in numbers]
+    if modseq and words:
+        words.append(b" (MODSEQ %d)" % modseq)
+    return b"* SEARCH%b\r\n" % b"".join(words)
 
 
 def esearch(
-    tag: bytes, *, is_uid: bool, returned: frozenset[str] | set[str], numbers: Sequence[int]
+    tag: bytes,
+    *,
+    is_uid: bool,
+    returned: frozenset[str] | set[str],
+    numbers: Sequence[int],
+    modseq: int = 0,
 ) -> bytes:
     """The ESEARCH response (RFC 4731 §3.1) for ascending `numbers`.
 
     `returned` holds the options asked for; none of them means ALL. Without a match only COUNT is
-    said.
+    said. `modseq` is the highest mod-sequence of what is returned (§3.2), 0: unsaid.
     """
     wanted = returned or {"ALL"}
     words = [b'* ESEARCH (TAG "%b")' % tag]
@@ -171,6 +189,8 @@ def esearch(
             words.append(b"ALL " + compact(numbers))
     if "COUNT" in wanted:
         words.append(b"COUNT %d" % len(numbers))
+    if modseq and numbers:
+        words.append(b"MODSEQ %d" % modseq)
     return b" ".join(words) + b"\r\n"
 
 

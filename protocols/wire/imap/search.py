@@ -120,6 +120,13 @@ class YoungerThan:
 
 
 @dataclass(frozen=True, slots=True)
+class ModseqFrom:
+    """MODSEQ: the mod-sequence is `modseq` or higher (RFC 7162 §3.1.5)."""
+
+    modseq: int
+
+
+@dataclass(frozen=True, slots=True)
 class NumberIn:
     """A sequence set of message numbers."""
 
@@ -154,6 +161,19 @@ class And:
     keys: tuple["SearchKey", ...]
 
 
+def asks_modseq(key: "SearchKey") -> bool:
+    """Whether a program names mod-sequences anywhere: then the answer does too (§3.1.5)."""
+    match key:
+        case ModseqFrom():
+            return True
+        case Not(key=inner):
+            return asks_modseq(inner)
+        case And(keys=keys) | Or(keys=keys):
+            return any(map(asks_modseq, keys))
+        case _:
+            return False
+
+
 SearchKey: TypeAlias = (
     Everything
     | FlagIs
@@ -168,6 +188,7 @@ SearchKey: TypeAlias = (
     | SmallerThan
     | OlderThan
     | YoungerThan
+    | ModseqFrom
     | NumberIn
     | UidIn
     | Not

@@ -3,7 +3,8 @@
 from collections.abc import Callable
 
 from .cursor import Cursor, Fault, decode_text
-from .flags import Flag
+from .flags import BY_NAME, Flag
+from .options import MAX_MODSEQ
 from .search import (
     MAX_DEPTH,
     MAX_KEYS,
@@ -16,6 +17,7 @@ from .search import (
     IsRecent,
     KeywordIs,
     LargerThan,
+    ModseqFrom,
     Not,
     NumberIn,
     OlderThan,
@@ -153,6 +155,20 @@ def _seconds(reading: _Reading) -> int:
     return seconds
 
 
+def _modseq(reading: _Reading) -> SearchKey:
+    """RFC 7162 §7: an entry's name and type may stand before the number; we keep one for all."""
+    cursor = reading.cursor
+    if cursor.is_at(b'"'):
+        kind, _, flag = cursor.string().upper().partition(b"/FLAGS/")
+        cursor.space()
+        if kind or not flag or (flag.startswith(b"\\") and flag not in BY_NAME):
+            raise Fault("No such entry.")
+        if cursor.word() not in (b"PRIV", b"SHARED", b"ALL"):
+            raise Fault("PRIV, SHARED or ALL expected.")
+        cursor.space()
+    return ModseqFrom(cursor.number(MAX_MODSEQ))
+
+
 _UNSEEN = FlagIs(Flag.SEEN, is_set=False)
 _PLAIN: dict[bytes, SearchKey] = {
     b"ALL": Everything(),
@@ -172,6 +188,7 @@ _WITH_ARGUMENT: dict[bytes, Callable[[_Reading], SearchKey]] = {
     b"KEYWORD": _keyword(is_set=True),
     b"LARGER": lambda reading: LargerThan(reading.cursor.number((1 << 63) - 1)),
     b"OLDER": lambda reading: OlderThan(_seconds(reading)),
+    b"MODSEQ": _modseq,
     b"ON": _arrived(When.ON),
     b"SENTBEFORE": _sent(When.BEFORE),
     b"SENTON": _sent(When.ON),

@@ -31,7 +31,7 @@ def test_arrivals_are_counted() -> None:
 def test_expunged_numbers_go_from_the_top() -> None:
     picture = picture_of({1: 0, 2: 0, 5: 0, 9: 0})
     news = opened(picture).refresh(after(picture, gone=(2, 9)), may_expunge=True)
-    assert news == News(expunged=(4, 2))
+    assert news == News(expunged=(4, 2), vanished=(2, 9))
 
 
 def test_an_expunge_waits_until_it_may_be_said() -> None:
@@ -43,7 +43,7 @@ def test_an_expunge_waits_until_it_may_be_said() -> None:
     assert [view.number(uid) for uid in (1, 2, 3)] == [1, 2, 3]
     with_four = after(without_two, came=1)
     assert view.refresh(with_four, may_expunge=False) == News(exists=4)
-    assert view.refresh(with_four, may_expunge=True) == News(expunged=(2,))
+    assert view.refresh(with_four, may_expunge=True) == News(expunged=(2,), vanished=(2,))
     assert view.is_current
     assert [view.number(uid) for uid in (1, 2, 3, 4)] == [1, None, 2, 3]
 
@@ -52,14 +52,16 @@ def test_changed_flags_bear_the_new_number() -> None:
     picture = picture_of({1: 0, 2: 0, 3: 0})
     newer = after(after(picture, gone=(1,)), flags={3: SEEN})
     news = opened(picture).refresh(newer, may_expunge=True)
-    assert news == News(expunged=(1,), changed=(Changed(2, 3, SEEN, 0, is_recent=False),))
+    assert news == News(
+        expunged=(1,), vanished=(1,), changed=(Changed(2, 3, SEEN, 0, 4, is_recent=False),)
+    )
 
 
 def test_what_the_client_did_itself_is_not_told_again() -> None:
     picture = picture_of({1: 0, 2: 0})
     newer = after(picture, flags={1: SEEN, 2: SEEN})
     assert opened(picture).refresh(newer, may_expunge=False, known={1: (SEEN, 0)}).changed == (
-        Changed(2, 2, SEEN, 0, is_recent=False),
+        Changed(2, 2, SEEN, 0, 3, is_recent=False),
     )
     assert opened(picture).refresh(newer, may_expunge=False, untold=[1, 2]) == News()
 
@@ -68,7 +70,7 @@ def test_what_another_did_at_the_same_time_is_told() -> None:
     picture = picture_of({1: 0})
     newer = after(picture, flags={1: SEEN | 4})
     news = opened(picture).refresh(newer, may_expunge=False, known={1: (SEEN, 0)})
-    assert news.changed == (Changed(1, 1, SEEN | 4, 0, is_recent=False),)
+    assert news.changed == (Changed(1, 1, SEEN | 4, 0, 3, is_recent=False),)
 
 
 def test_recent_is_counted_among_what_is_there() -> None:
@@ -78,7 +80,9 @@ def test_recent_is_counted_among_what_is_there() -> None:
     newer = after(picture, came=1)
     view.own(range(4, 5))
     assert view.refresh(newer, may_expunge=True) == News(exists=4, recent=3)
-    assert view.refresh(after(newer, gone=(2,)), may_expunge=True) == News(expunged=(2,), recent=2)
+    assert view.refresh(after(newer, gone=(2,)), may_expunge=True) == News(
+        expunged=(2,), vanished=(2,), recent=2
+    )
 
 
 def test_a_long_absence_is_made_up_for_by_a_scan() -> None:
@@ -212,3 +216,23 @@ class FolderAndClient(RuleBasedStateMachine):
 
 TestFolderAndClient = FolderAndClient.TestCase
 TestFolderAndClient.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+
+
+def test_a_client_of_condstore_hears_of_every_modseq() -> None:
+    picture = picture_of({1: SEEN, 2: 0})
+    view = opened(picture)
+    same = after(picture, flags={1: SEEN, 2: SEEN})
+    news = view.refresh(same, may_expunge=True, known={2: (SEEN, 0)}, with_modseq=True)
+    assert news.changed == (
+        Changed(1, 1, SEEN, 0, 3, is_recent=False, knows_flags=True),
+        Changed(2, 2, SEEN, 0, 3, is_recent=False, knows_flags=True),
+    )
+
+
+def test_changed_spans_leave_out_ghosts_and_what_is_old() -> None:
+    picture = picture_of(dict.fromkeys(range(1, 7), 0))
+    view = opened(picture)
+    newer = after(picture, flags={2: SEEN, 3: SEEN, 4: SEEN, 6: SEEN}, gone=(1, 3))
+    view.refresh(newer, may_expunge=False)
+    assert view.changed_spans([(0, 6)], 2) == [(1, 2), (3, 4), (5, 6)]
+    assert view.changed_spans([(2, 5)], 3) == []

@@ -36,13 +36,15 @@ from protocols.wire.imap.commands import (
     Unselect,
     Unsubscribe,
 )
-from protocols.wire.imap.fetch_items import Attribute
+from protocols.wire.imap.fetch_items import FAST, Attribute
 from protocols.wire.imap.flags import Flag
+from protocols.wire.imap.options import Resync
 from protocols.wire.imap.parser import parse, parse_append
-from protocols.wire.imap.search import Everything, FlagIs
+from protocols.wire.imap.search import Everything, FlagIs, ModseqFrom
 from protocols.wire.imap.sequence_set import SequenceSet
 
 NONE: frozenset[str] = frozenset()
+SEVEN = SequenceSet(((7, 7),))
 
 COMMANDS: list[tuple[bytes, Command]] = [
     (b"a CAPABILITY", Capability(b"a")),
@@ -68,6 +70,16 @@ COMMANDS: list[tuple[bytes, Command]] = [
     (b"a ENABLE CONDSTORE x-y", Enable(b"a", ("CONDSTORE", "X-Y"))),
     (b"a SELECT inbox", Select(b"a", "INBOX", is_read_only=False)),
     (b'a EXAMINE "Sent Items"', Select(b"a", "Sent Items", is_read_only=True)),
+    (b"a SELECT x (condstore)", Select(b"a", "x", False, True)),
+    (b"a SELECT x (QRESYNC (7 12))", Select(b"a", "x", False, False, Resync(7, 12, None))),
+    (
+        b"a EXAMINE x (QRESYNC (7 9223372036854775807 1:5,9 (1,3 2,4)) CONDSTORE)",
+        Select(b"a", "x", True, True, Resync(7, 2**63 - 1, SequenceSet(((1, 5), (9, 9))))),
+    ),
+    (
+        b"a SELECT x (QRESYNC (7 12 (1 2)))",
+        Select(b"a", "x", False, False, Resync(7, 12, None)),
+    ),
     (b"a SELECT &ZeVnLIqe-", Select(b"a", "日本語", is_read_only=False)),
     (b"a SELECT R&-D", Select(b"a", "R&D", is_read_only=False)),
     (b"a CREATE work/2024/", Create(b"a", "work/2024", ())),
@@ -122,6 +134,24 @@ COMMANDS: list[tuple[bytes, Command]] = [
         Search(b"a", FlagIs(Flag.SEEN, False), True, frozenset({"MIN", "COUNT"})),
     ),
     (b"a SEARCH RETURN () ALL", Search(b"a", Everything(), False, frozenset())),
+    (
+        b"a FETCH 7 (FLAGS) (CHANGEDSINCE 12)",
+        Fetch(b"a", SEVEN, (Attribute.FLAGS, Attribute.MODSEQ), False, 12),
+    ),
+    (
+        b"a UID FETCH 7 FAST (changedsince 12 VANISHED)",
+        Fetch(b"a", SEVEN, (Attribute.UID, *FAST, Attribute.MODSEQ), True, 12, True),
+    ),
+    (
+        b"a STORE 7 (UNCHANGEDSINCE 12) +FLAGS.SILENT (\\Seen)",
+        Store(b"a", SEVEN, StoreMode.ADD, Flag.SEEN, (), True, False, 12),
+    ),
+    (b"a SEARCH MODSEQ 12", Search(b"a", ModseqFrom(12), False, None)),
+    (
+        b'a SEARCH MODSEQ "/flags/\\\\Seen" all 12',
+        Search(b"a", ModseqFrom(12), False, None),
+    ),
+    (b"a STATUS x (HIGHESTMODSEQ)", Status(b"a", "x", ("HIGHESTMODSEQ",))),
     (b"a FETCH 1,3:* FLAGS", Fetch(b"a", SequenceSet(((1, 1), (3, 0))), (Attribute.FLAGS,), False)),
     (
         b"a uid fetch 7 flags",
@@ -194,7 +224,28 @@ BAD = [
     (b"a SELECT", b"a"),
     (b"a SELECT a b", b"a"),
     (b"a SELECT a*", b"a"),
-    (b"a SELECT INBOX (CONDSTORE)", b"a"),
+    (b"a SELECT INBOX CONDSTORE", b"a"),
+    (b"a SELECT INBOX ()", b"a"),
+    (b"a SELECT INBOX (CONDSTORE", b"a"),
+    (b"a SELECT INBOX (ODD)", b"a"),
+    (b"a SELECT INBOX (QRESYNC)", b"a"),
+    (b"a SELECT INBOX (QRESYNC (1))", b"a"),
+    (b"a SELECT INBOX (QRESYNC (1 9223372036854775808))", b"a"),
+    (b"a SELECT INBOX (QRESYNC (1 2 1:*))", b"a"),
+    (b"a SELECT INBOX (QRESYNC (1 2 1:3 (1:2)))", b"a"),
+    (b"a FETCH 1 FLAGS (CHANGEDSINCE)", b"a"),
+    (b"a FETCH 1 FLAGS (CHANGEDSINCE -1)", b"a"),
+    (b"a FETCH 1 (FLAGS) (CHANGEDSINCE 1 ODD)", b"a"),
+    (b"a FETCH 1 FLAGS (CHANGEDSINCE 1 VANISHED)", b"a"),
+    (b"a UID FETCH 1 FLAGS (VANISHED)", b"a"),
+    (b"a FETCH 1 (CHANGEDSINCE 1)", b"a"),
+    (b"a SEARCH MODSEQ", b"a"),
+    (b"a SEARCH MODSEQ 9223372036854775808", b"a"),
+    (b'a SEARCH MODSEQ "/flags/\\\\Odd" all 1', b"a"),
+    (b'a SEARCH MODSEQ "/flags/x" odd 1', b"a"),
+    (b"a STORE 1 () FLAGS (\\Seen)", b"a"),
+    (b"a STORE 1 (UNCHANGEDSINCE) FLAGS (\\Seen)", b"a"),
+    (b"a STORE 1 (UNCHANGEDSINCE 1)FLAGS (\\Seen)", b"a"),
     (b"a CREATE x (FROB)", b"a"),
     (b"a CREATE x (USE (Sent))", b"a"),
     (b"a CREATE x (USE (\\Sent)", b"a"),

@@ -1,0 +1,42 @@
+"""What a client has switched on for its connection: by ENABLE (RFC 5161), or by using it."""
+
+from protocols.servers.imap.answers import ok
+from protocols.servers.imap.client import Client, Enabled
+from protocols.wire.imap import commands, responses
+from protocols.wire.imap.responses import Tagged
+
+# By its name in upper case: what it switches on, and its name in ENABLED.
+_NAMES: dict[str, tuple[Enabled, str]] = {
+    "CONDSTORE": (Enabled.CONDSTORE, "CONDSTORE"),
+    # RFC 7162 §3.2.3: QRESYNC is a CONDSTORE-enabling command.
+    "QRESYNC": (Enabled.QRESYNC | Enabled.CONDSTORE, "QRESYNC"),
+}
+
+
+def enable(client: Client, command: commands.Enable) -> Tagged:
+    """ENABLE; what is unknown is passed over (RFC 5161 §3.1)."""
+    names = []
+    before = client.enabled
+    for asked in command.capabilities:
+        known = _NAMES.get(asked)
+        if known is not None:
+            client.enabled |= known[0]
+            names.append(known[1])
+    lines = responses.enabled(names)
+    if client.view is not None and Enabled.CONDSTORE in client.enabled & ~before:
+        lines += highest_modseq_line(client)
+    return ok(command.tag, "Done.", untagged=lines)
+
+
+def note_condstore(client: Client) -> bytes:
+    """The client has used CONDSTORE: from now on it hears of mod-sequences (RFC 7162 §3.1)."""
+    if Enabled.CONDSTORE in client.enabled:
+        return b""
+    client.enabled |= Enabled.CONDSTORE
+    return b"" if client.view is None else highest_modseq_line(client)
+
+
+def highest_modseq_line(client: Client) -> bytes:
+    """What the client may take for the folder's mod-sequence."""
+    code = responses.highest_modseq(client.selected.told.highest_modseq)
+    return responses.untagged("OK", "Highest mod-sequence.", code)
