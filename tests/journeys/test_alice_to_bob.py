@@ -4,6 +4,7 @@ import email
 import email.policy
 import json
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -26,7 +27,7 @@ class Hosts(NamedTuple):
 @pytest.fixture(scope="module")
 def hosts(
     tmp_path_factory: pytest.TempPathFactory, make_instance: MakeInstance, loopback: Loopback
-) -> Hosts:
+) -> Iterator[Hosts]:
     need("knotd", "swaks", "curl", "msmtp")
     here, there = loopback.address(), loopback.address()
     names = NameServer(
@@ -45,7 +46,8 @@ def hosts(
     alices.add_mailbox(ALICE)
     alices.add_mailbox("carol@alicia.test")
     bobs.add_mailbox(BOB)
-    return Hosts(alices, bobs)
+    yield Hosts(alices, bobs)
+    names.stop()
 
 
 def swaks(host: Instance, to: str, subject: str, *options: str) -> str:
