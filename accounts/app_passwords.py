@@ -67,6 +67,15 @@ def revoke_app_password(mailbox: Mailbox, credential_id: int) -> Credential:
     return row
 
 
+@transaction.atomic
+def allow_app_passwords_only(mailbox: Mailbox, *, is_so: bool = True) -> None:
+    """Whether IMAP, POP3 and submission refuse the mailbox's own password; sessions end."""
+    if mailbox.app_passwords_only is not is_so:
+        mailbox.app_passwords_only = is_so
+        mailbox.save(update_fields=["app_passwords_only"])
+        shut_sessions(mailbox)
+
+
 def _rows(mailbox: Mailbox) -> QuerySet[Credential]:
     rows = Credential.objects.filter(mailbox=mailbox, kind=Credential.Kind.APP_PASSWORD)
     return rows.order_by("pk")

@@ -18,12 +18,26 @@ from accounts.models import Tenant
 
 Options = Mapping[str, Any]
 Verb = Callable[[Options], None]
+Add = Callable[[str, Verb, str], ArgumentParser]
 
 
 def _refuse(parser: CommandParser, message: str) -> NoReturn:
     if parser.called_from_command_line:
         parser.exit(2, f"{parser.prog}: {message} (--help tells what may be given)\n")
     raise CommandError(message)
+
+
+def adder(parser: ArgumentParser, depth: str = "verb") -> Add:
+    """`add(name, run, summary)` for the verbs of a parser, or of a verb that has its own."""
+    verbs = parser.add_subparsers(dest=depth, required=True, metavar="VERB")
+
+    def add(name: str, run: Verb, summary: str) -> ArgumentParser:
+        verb = verbs.add_parser(name, help=summary, description=summary)
+        verb.set_defaults(run=run)
+        verb.error = partial(_refuse, verb)  # type: ignore[method-assign,arg-type]
+        return verb
+
+    return add
 
 
 class NounCommand(BaseCommand):
@@ -38,17 +52,9 @@ class NounCommand(BaseCommand):
         return parser
 
     def add_arguments(self, parser: CommandParser) -> None:
-        verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+        self.add_verbs(adder(parser))
 
-        def add(name: str, run: Verb, summary: str) -> ArgumentParser:
-            verb = verbs.add_parser(name, help=summary, description=summary)
-            verb.set_defaults(run=run)
-            verb.error = partial(_refuse, verb)  # type: ignore[method-assign]
-            return verb
-
-        self.add_verbs(add)
-
-    def add_verbs(self, add: Callable[[str, Verb, str], ArgumentParser]) -> None:
+    def add_verbs(self, add: Add) -> None:
         raise NotImplementedError
 
     def handle(self, *args: Any, **options: Any) -> None:

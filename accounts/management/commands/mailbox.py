@@ -2,18 +2,18 @@
 
 import sys
 from argparse import ArgumentParser
-from collections.abc import Callable
 
 from django.db import transaction
 from django.db.models import QuerySet
 
 from accounts import directory, limits
 from accounts.directory import DirectoryError
+from accounts.management.login_verbs import add_login_verbs
 from accounts.management.mailbox_file import import_file
 from accounts.management.verbs import (
+    Add,
     NounCommand,
     Options,
-    Verb,
     add_password_options,
     choose_tenant,
     read_password,
@@ -24,7 +24,7 @@ from accounts.models import Mailbox
 class Command(NounCommand):
     help = "Add, import, list, suspend, remove and restore mailboxes, and set their passwords."
 
-    def add_verbs(self, add: Callable[[str, Verb, str], ArgumentParser]) -> None:
+    def add_verbs(self, add: Add) -> None:
         verb = add("add", self.add, "Make a mailbox.")
         verb.add_argument("address", metavar="ADDRESS")
         add_password_options(verb)
@@ -53,6 +53,8 @@ class Command(NounCommand):
         verb = add("quota", self.quota, "Set the quota.")
         verb.add_argument("address", metavar="ADDRESS")
         verb.add_argument("size", metavar="SIZE", help="5G, 500M; 0: unlimited")
+
+        add_login_verbs(self, add)
 
         verb = add("suspend", self.suspend, "Refuse its mail and logins; nothing is deleted.")
         verb.add_argument("address", metavar="ADDRESS")
