@@ -101,9 +101,9 @@ def _read(condition: str, parameters: Sequence[int | str]) -> Keyring | None:
     )
 
 
-def _moment(stored: datetime | str | None) -> datetime | None:
-    """A time as a driver gives it: SQLite has only text, in UTC."""
-    return datetime.fromisoformat(stored).replace(tzinfo=UTC) if isinstance(stored, str) else stored
+def _moment(stored: datetime | None) -> datetime | None:
+    """A time as the driver gives it: SQLite's are UTC without saying so."""
+    return stored.replace(tzinfo=UTC) if stored is not None and stored.tzinfo is None else stored
 
 
 def note_use(model: type[Model], key: int, used_at: datetime | None, every: timedelta) -> None:

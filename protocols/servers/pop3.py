@@ -93,7 +93,9 @@ class Pop3Session:
         if drop.is_renewal_due:
             return False
         match event:
-            case commands.Quit() | commands.Top():
+            case commands.Quit():
+                return drop.is_freed_at_once and not self._deleted
+            case commands.Top():
                 return False
             case commands.Retrieve(number):
                 return drop.has_ready(number) or not self._is_there(drop, number)
@@ -243,6 +245,7 @@ class Pop3Session:
             return Err("Another session has taken the mailbox over; nothing was removed", "IN-USE")
         # Before the answer: a client that logs in again at once must find the lock free.
         drop.close()
+        self._maildrop = None
         return Ok(f"{len(self._deleted)} messages removed, goodbye")
 
 
