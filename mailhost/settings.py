@@ -52,7 +52,14 @@ def _database(url: str) -> dict[str, Any]:
             "PORT": str(parts.port or ""),
             "CONN_MAX_AGE": None,
             "CONN_HEALTH_CHECKS": True,
-            "OPTIONS": {"connect_timeout": 5},
+            # Seconds, and milliseconds: a server that cannot be reached is noticed that soon.
+            "OPTIONS": {
+                "connect_timeout": 5,
+                "tcp_user_timeout": 15_000,
+                "keepalives_idle": 15,
+                "keepalives_interval": 5,
+                "keepalives_count": 3,
+            },
         }
     path = url.removeprefix("sqlite://") if url else str(HOME / "mailhost.sqlite3")
     return {
@@ -147,7 +154,7 @@ LANGUAGES = [("en", _("English")), ("es", _("Spanish"))]
 TIME_ZONE = "UTC"
 USE_TZ = True
 USE_I18N = True
-LOCALE_PATHS = [BASE_DIR / "locale"]
+LOCALE_PATHS = [BASE_DIR / "locale", BASE_DIR / "locale" / "unfold"]
 FORMAT_MODULE_PATH = ["mailhost.formats"]
 
 STATIC_URL = "static/"

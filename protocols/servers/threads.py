@@ -5,6 +5,7 @@ posts to `WayBack`. Workers are handed jobs last idle first, so that few of them
 database connection) stay busy under light load.
 """
 
+import select
 import time
 from collections import deque
 from collections.abc import Callable
@@ -12,7 +13,7 @@ from threading import Lock, Thread
 from typing import Any
 
 import structlog
-from django.db import close_old_connections, connections
+from django.db import close_old_connections, connection, connections
 from twisted.internet.interfaces import IReactorFromThreads
 
 Job = Callable[[], None]
@@ -88,7 +89,7 @@ class _Worker(Thread):
         used_at = time.monotonic()
         while job is not None:
             now = time.monotonic()
-            if now - used_at > STALE_AFTER:
+            if now - used_at > STALE_AFTER or _has_lost_database():
                 close_old_connections()
             used_at = now
             self._do(job)
@@ -104,6 +105,21 @@ class _Worker(Thread):
         except Exception:
             log.exception("job_failed")
             close_old_connections()
+
+
+def _has_lost_database() -> bool:
+    """Whether this thread's connection is known to be of no use, in a few microseconds.
+
+    Where the database server was started again each thread would else fail once more.
+    """
+    if connection.connection is None or connection.vendor != "postgresql":
+        return False
+    if connection.errors_occurred or connection.connection.closed:
+        return True
+    # Between commands a server has nothing to say but that it hangs up.
+    poll = select.poll()
+    poll.register(connection.connection.fileno(), select.POLLIN)
+    return bool(poll.poll(0))
 
 
 class WayBack:

@@ -62,7 +62,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         {
             str(report.longrepr[2]).removeprefix("Skipped: ")
             for report in terminalreporter.stats.get("skipped", [])
-            if isinstance(report.longrepr, tuple) and "needs " in str(report.longrepr[2])
+            if isinstance(report.longrepr, tuple)
+            and str(report.longrepr[2]).startswith("Skipped: needs ")
         }
     )
     if not reasons:
