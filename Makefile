@@ -16,7 +16,7 @@ export UV_PROJECT_ENVIRONMENT := $(VENV)
 TOOL_HOME = MAILHOST_HOME=$$(mktemp -d)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv up test partners check format lint types contracts migrations docs-check proof bench docs clean
+.PHONY: help venv up test partners check format lint types contracts migrations docs-check proof bench docs messages clean
 
 help:
 	@echo "make up        run the whole platform here (ARGS=\"--home DIR\" passes arguments on)"
@@ -26,6 +26,7 @@ help:
 	@echo "make proof     the long tests: stress, kill -9, fuzz"
 	@echo "make bench     ours and Postfix+Dovecot side by side"
 	@echo "make docs      renew what is generated in docs/"
+	@echo "make messages  renew and compile the translations (needs gettext)"
 	@echo "make clean     remove what the other targets made, but never a home"
 
 .boot/bin/uv:
@@ -75,6 +76,13 @@ docs-check: $(STAMP)
 
 docs: $(STAMP)
 	@$(TOOL_HOME) $(RUN) docs/generate.py
+
+# What people read is committed compiled: only who changes words needs gettext.
+messages: $(STAMP)
+	@command -v msgfmt >/dev/null || { echo "gettext is missing: apt-get install gettext" >&2; exit 1; }
+	@$(TOOL_HOME) $(RUN) manage.py makemessages --locale es --add-location file --no-obsolete \
+	  --ignore '.*' --ignore bench --ignore docs --ignore tests
+	@for po in $$(find locale -name '*.po'); do msgfmt --check-format -o "$${po%.po}.mo" "$$po"; done
 
 proof: $(STAMP)
 	@MAILHOST_PROOF=1 $(RUN) -m pytest tests/proof -s $(ARGS)

@@ -21,17 +21,18 @@ from delivery.queue import Changed, Selection
 
 State = QueuedRecipient.State
 STATE_LABELS = {
-    State.PENDING.label: "info",
-    State.HELD.label: "warning",
-    State.DELIVERED.label: "success",
-    State.FAILED.label: "danger",
+    State.PENDING.value: "info",
+    State.HELD.value: "warning",
+    State.DELIVERED.value: "success",
+    State.FAILED.value: "danger",
+    State.CANCELLED.value: "",
 }
 RESULT_LABELS = {
-    Attempt.Result.OPEN.label: "info",
-    Attempt.Result.DELIVERED.label: "success",
-    Attempt.Result.DEFERRED.label: "warning",
-    Attempt.Result.AMBIGUOUS.label: "warning",
-    Attempt.Result.FAILED.label: "danger",
+    Attempt.Result.OPEN.value: "info",
+    Attempt.Result.DELIVERED.value: "success",
+    Attempt.Result.DEFERRED.value: "warning",
+    Attempt.Result.AMBIGUOUS.value: "warning",
+    Attempt.Result.FAILED.value: "danger",
 }
 
 
@@ -166,8 +167,8 @@ class QueuedRecipientAdmin(_Operated):
         return Selection(recipient_ids=list(rows.values_list("pk", flat=True)))
 
     @display(description=_("state"), ordering="state", label=STATE_LABELS)
-    def shown_state(self, recipient: QueuedRecipient) -> str:
-        return recipient.get_state_display()
+    def shown_state(self, recipient: QueuedRecipient) -> tuple[str, str]:
+        return recipient.state, recipient.get_state_display()
 
     @display(description=_("remark"))
     def remark(self, recipient: QueuedRecipient) -> Any:
@@ -187,5 +188,5 @@ class AttemptAdmin(LookOnly):
     ordering = ["-id"]
 
     @display(description=_("result"), ordering="result", label=RESULT_LABELS)
-    def shown_result(self, attempt: Attempt) -> str:
-        return attempt.get_result_display()
+    def shown_result(self, attempt: Attempt) -> tuple[str, str]:
+        return attempt.result, attempt.get_result_display()

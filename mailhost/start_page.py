@@ -7,7 +7,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from accounts import figures
-from accounts.limits import format_size
+from accounts.admin.pages import size_in_words
 from delivery import queue
 
 
@@ -20,7 +20,7 @@ def _hosted() -> str:
     counts = figures.hosted()
     domains = ngettext("%d domain", "%d domains", counts["domains"]) % counts["domains"]
     mailboxes = ngettext("%d mailbox", "%d mailboxes", counts["mailboxes"]) % counts["mailboxes"]
-    size = format_size(counts["mailbox_octets"])
+    size = size_in_words(counts["mailbox_octets"])
     sentence = _("%(domains)s with %(mailboxes)s hold %(size)s of mail.")
     return sentence % {"domains": domains, "mailboxes": mailboxes, "size": size}
 

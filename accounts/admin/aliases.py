@@ -107,9 +107,9 @@ class AliasAdmin(Page):
         rest = len(targets) - SHOWN_TARGETS
         return ", ".join(targets[:SHOWN_TARGETS]) + (f" +{rest}" if rest > 0 else "")
 
-    @display(description=_("state"), label={_("disabled"): "danger"})
+    @display(description=_("state"), label={"enabled": "", "disabled": "danger"})
     def state(self, alias: Alias) -> Any:
-        return _("enabled") if alias.is_enabled else _("disabled")
+        return ("enabled", _("enabled")) if alias.is_enabled else ("disabled", _("disabled"))
 
     @admin.action(description=_("Enable"), permissions=["change"])
     def enable(self, request: HttpRequest, rows: QuerySet[Alias]) -> None:

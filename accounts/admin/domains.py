@@ -12,7 +12,16 @@ from unfold.contrib.filters.admin import AutocompleteSelectFilter
 from unfold.decorators import display
 
 from accounts import directory
-from accounts.admin.pages import RESUMED, SUSPENDED, LookOnlyInline, Page, apply, as_form_error
+from accounts.admin.pages import (
+    RESUMED,
+    STATE_LABELS,
+    SUSPENDED,
+    LookOnlyInline,
+    Page,
+    apply,
+    as_form_error,
+    state_label,
+)
 from accounts.directory import DirectoryError
 from accounts.directory.domains import check_alias_of
 from accounts.directory.names import check_domain
@@ -111,9 +120,9 @@ class DomainAdmin(Page):
     def aliases_held(self, domain: Domain) -> int:
         return int(getattr(domain, "alias_count", 0))
 
-    @display(description=_("state"), label={_("suspended"): "danger"})
+    @display(description=_("state"), label=STATE_LABELS)
     def state(self, domain: Domain) -> Any:
-        return _("suspended") if domain.is_suspended else _("active")
+        return state_label(domain.is_suspended)
 
     @admin.action(description=_("Suspend: no mail, no logins"), permissions=["change"])
     def suspend(self, request: HttpRequest, rows: QuerySet[Domain]) -> None:

@@ -23,6 +23,7 @@ from accounts.admin.pages import (
     apply,
     as_form_error,
     size_in_words,
+    state_label,
     unlimited_or_size,
 )
 from accounts.directory import DirectoryError
@@ -135,11 +136,11 @@ class MailboxAdmin(Page):
     autocomplete_fields = ["domain"]
     inlines = [_FolderInline, _AliasTargetInline, _CredentialInline]
     actions = ["suspend", "resume", "restore", "purge"]
-    readonly_fields = ["used", "full_since", "state"]
+    readonly_fields = ["used", "full_since", "state_in_words"]
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
         written = [("local_part", "domain"), "name", "quota_bytes", "password"]
-        return [*written, ("used", "full_since", "state")] if obj else written
+        return [*written, ("used", "full_since", "state_in_words")] if obj else written
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
         # `manage.py` and the directory rename; here an address is what links lead to.
@@ -177,13 +178,16 @@ class MailboxAdmin(Page):
         return ("full" if mailbox.used_bytes >= mailbox.quota_bytes else "nearly"), words
 
     @display(
-        description=_("state"),
-        label={_("removed"): "danger", _("suspended"): "warning"},
+        description=_("state"), label={"active": "", "removed": "danger", "suspended": "warning"}
     )
     def state(self, mailbox: Mailbox) -> Any:
         if mailbox.removed_at is not None:
-            return _("removed")
-        return _("suspended") if mailbox.is_suspended else _("active")
+            return "removed", _("removed")
+        return state_label(mailbox.is_suspended)
+
+    @display(description=_("state"))
+    def state_in_words(self, mailbox: Mailbox) -> Any:
+        return self.state(mailbox)[1]
 
     @admin.action(description=_("Suspend: no mail, no logins"), permissions=["change"])
     def suspend(self, request: HttpRequest, rows: QuerySet[Mailbox]) -> None:

@@ -8,6 +8,7 @@ from django.contrib import messages
 from django.core.paginator import Paginator
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
+from django.utils import formats
 from django.utils.functional import cached_property
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext_lazy
@@ -19,6 +20,8 @@ from accounts.directory import DirectoryError
 
 M = TypeVar("M", bound=Model)
 
+# Keys are what is never translated: a label is looked up by them in every language.
+STATE_LABELS = {"active": "", "suspended": "danger"}
 ENABLED = ngettext_lazy("%d was enabled.", "%d were enabled.")
 DISABLED = ngettext_lazy("%d was disabled.", "%d were disabled.")
 SUSPENDED = ngettext_lazy("%d was suspended.", "%d were suspended.")
@@ -101,7 +104,13 @@ class SizeField(forms.CharField):
 
 
 def size_in_words(octets: int) -> str:
-    return limits.format_size(octets)
+    """Octets as in `limits.format_size`, with the decimal sign of the reader's language."""
+    return limits.format_size(octets).replace(".", formats.get_format("DECIMAL_SEPARATOR"))
+
+
+def state_label(is_suspended: bool) -> tuple[str, Any]:
+    """What `STATE_LABELS` colours, and the word that is read."""
+    return ("suspended", _("suspended")) if is_suspended else ("active", _("active"))
 
 
 def apply(request: HttpRequest, rows: Iterable[M], verb: Callable[[M], object], done: Any) -> None:

@@ -10,7 +10,15 @@ from unfold.admin import TabularInline
 from unfold.decorators import display
 
 from accounts import directory
-from accounts.admin.pages import RESUMED, SUSPENDED, LookOnlyInline, Page, apply
+from accounts.admin.pages import (
+    RESUMED,
+    STATE_LABELS,
+    SUSPENDED,
+    LookOnlyInline,
+    Page,
+    apply,
+    state_label,
+)
 from accounts.models import Domain, Membership, Tenant
 
 
@@ -50,9 +58,9 @@ class TenantAdmin(Page):
     def domains_held(self, tenant: Tenant) -> int:
         return int(getattr(tenant, "domain_count", 0))
 
-    @display(description=_("state"), label={_("suspended"): "danger"})
+    @display(description=_("state"), label=STATE_LABELS)
     def state(self, tenant: Tenant) -> Any:
-        return _("suspended") if tenant.is_suspended else _("active")
+        return state_label(tenant.is_suspended)
 
     @admin.action(description=_("Suspend: no mail, no logins"), permissions=["change"])
     def suspend(self, request: HttpRequest, rows: QuerySet[Tenant]) -> None:

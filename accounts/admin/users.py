@@ -43,7 +43,7 @@ class UserAdmin(DjangoUserAdmin, Page):  # type: ignore[type-arg]
     readonly_fields = ["last_login", "created_at", "password_change"]
     fieldsets = [
         (None, {"fields": ["username", "full_name", "password_change"]}),
-        (_("May"), {"fields": ["is_active", "is_staff", "is_superuser"]}),
+        (_("Rights"), {"fields": ["is_active", "is_staff", "is_superuser"]}),
         (_("Times"), {"fields": ["last_login", "created_at"]}),
     ]
     add_fieldsets = [
@@ -51,11 +51,11 @@ class UserAdmin(DjangoUserAdmin, Page):  # type: ignore[type-arg]
     ]
     inlines = [_MembershipInline]
 
-    @display(description=_("kind"), label={_("admin"): "warning", _("mailbox"): "info"})
+    @display(description=_("kind"), label={"admin": "warning", "mailbox": "info", "person": ""})
     def kind(self, user: User) -> Any:
         if user.is_superuser:
-            return _("admin")
-        return _("mailbox") if hasattr(user, "mailbox") else _("person")
+            return "admin", _("admin")
+        return ("mailbox", _("mailbox")) if hasattr(user, "mailbox") else ("person", _("person"))
 
     @display(description=_("password"))
     def password_change(self, user: User) -> str:

@@ -7,7 +7,9 @@ from django.utils.translation import gettext_lazy as _
 class Alias(models.Model):
     """An empty `local_part` is the domain's catch-all."""
 
-    domain = models.ForeignKey("accounts.Domain", models.CASCADE, related_name="aliases")
+    domain = models.ForeignKey(
+        "accounts.Domain", models.CASCADE, related_name="aliases", verbose_name=_("domain")
+    )
     local_part = models.CharField(
         _("local part"),
         max_length=255,
@@ -36,9 +38,16 @@ class Alias(models.Model):
 class AliasTarget(models.Model):
     """Where an alias leads: a mailbox of ours (by key), or any other address (by name)."""
 
-    alias = models.ForeignKey(Alias, models.CASCADE, related_name="targets")
+    alias = models.ForeignKey(
+        Alias, models.CASCADE, related_name="targets", verbose_name=_("alias")
+    )
     mailbox = models.ForeignKey(
-        "accounts.Mailbox", models.CASCADE, null=True, blank=True, related_name="alias_targets"
+        "accounts.Mailbox",
+        models.CASCADE,
+        null=True,
+        blank=True,
+        related_name="alias_targets",
+        verbose_name=_("mailbox"),
     )
     forward_to = models.CharField(_("other address"), max_length=320, blank=True)
 

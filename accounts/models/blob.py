@@ -1,18 +1,25 @@
 """Where octets lie: segments on disk and the ranges in them that rows point at."""
 
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 
 class Segment(models.Model):
     """A file that one process appends to; `name` is relative to the blob store's directory."""
 
-    name = models.CharField(max_length=120, unique=True)
-    is_sealed = models.BooleanField(default=False)
-    size = models.BigIntegerField(default=0, help_text="Octets, known once sealed.")
-    created_at = models.DateTimeField(auto_now_add=True)
+    name = models.CharField(_("name"), max_length=120, unique=True)
+    is_sealed = models.BooleanField(_("sealed"), default=False)
+    size = models.BigIntegerField(_("size"), default=0, help_text=_("Octets, known once sealed."))
+    created_at = models.DateTimeField(_("created"), auto_now_add=True)
     retired_at = models.DateTimeField(
-        null=True, help_text="When nothing was left in it; the file goes a day later."
+        _("emptied"),
+        null=True,
+        help_text=_("When nothing was left in it; the file goes a day later."),
     )
+
+    class Meta:
+        verbose_name = _("segment")
+        verbose_name_plural = _("segments")
 
     def __str__(self) -> str:
         return self.name
@@ -21,12 +28,16 @@ class Segment(models.Model):
 class Blob(models.Model):
     """A run of octets in a segment. It is dead once no foreign key of any model points at it."""
 
-    segment = models.ForeignKey(Segment, models.PROTECT, related_name="blobs", db_index=False)
-    offset = models.BigIntegerField(help_text="Of the record's payload, in octets.")
-    length = models.BigIntegerField(help_text="Octets of the payload as stored.")
-    created_at = models.DateTimeField()
+    segment = models.ForeignKey(
+        Segment, models.PROTECT, related_name="blobs", db_index=False, verbose_name=_("segment")
+    )
+    offset = models.BigIntegerField(_("offset"), help_text=_("Of the record's payload, in octets."))
+    length = models.BigIntegerField(_("length"), help_text=_("Octets of the payload as stored."))
+    created_at = models.DateTimeField(_("created"))
 
     class Meta:
+        verbose_name = _("blob")
+        verbose_name_plural = _("blobs")
         constraints = [
             models.UniqueConstraint(fields=["segment", "offset"], name="blob_place"),
         ]

@@ -1,6 +1,7 @@
 """The change log: what happened to mail, in order, for tailers that keep a cursor."""
 
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 
 class Change(models.Model):
@@ -17,17 +18,28 @@ class Change(models.Model):
         FOLDER = "folder"
 
     mailbox = models.ForeignKey(
-        "accounts.Mailbox", models.CASCADE, related_name="+", db_index=False
+        "accounts.Mailbox",
+        models.CASCADE,
+        related_name="+",
+        db_index=False,
+        verbose_name=_("mailbox"),
     )
     folder = models.ForeignKey(
-        "accounts.Folder", models.SET_NULL, null=True, related_name="+", db_index=False
+        "accounts.Folder",
+        models.SET_NULL,
+        null=True,
+        related_name="+",
+        db_index=False,
+        verbose_name=_("folder"),
     )
-    kind = models.CharField(max_length=10, choices=Kind.choices)
+    kind = models.CharField(_("kind"), max_length=10, choices=Kind.choices)
     modseq = models.BigIntegerField()
-    uids = models.TextField(default="")
-    at = models.DateTimeField()
+    uids = models.TextField(_("UIDs"), default="")
+    at = models.DateTimeField(_("time"))
 
     class Meta:
+        verbose_name = _("change")
+        verbose_name_plural = _("changes")
         indexes = [
             models.Index(fields=["mailbox", "modseq"], name="change_mailbox_modseq"),
             models.Index(fields=["folder", "modseq"], name="change_folder_modseq"),

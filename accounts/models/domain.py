@@ -7,7 +7,9 @@ from django.utils.translation import gettext_lazy as _
 class Domain(models.Model):
     """`name` is the A-label form in lower case (`xn--…`), as it stands in DNS."""
 
-    tenant = models.ForeignKey("accounts.Tenant", models.PROTECT, related_name="domains")
+    tenant = models.ForeignKey(
+        "accounts.Tenant", models.PROTECT, related_name="domains", verbose_name=_("tenant")
+    )
     name = models.CharField(_("name"), max_length=255, unique=True)
     alias_of = models.ForeignKey(
         "self",
@@ -44,7 +46,9 @@ class DkimKey(models.Model):
         RSA = "rsa-sha256", "RSA"
         ED25519 = "ed25519-sha256", "Ed25519"
 
-    domain = models.ForeignKey(Domain, models.CASCADE, related_name="dkim_keys")
+    domain = models.ForeignKey(
+        Domain, models.CASCADE, related_name="dkim_keys", verbose_name=_("domain")
+    )
     selector = models.CharField(_("selector"), max_length=63)
     algorithm = models.CharField(_("algorithm"), max_length=20, choices=Algorithm.choices)
     private_key_sealed = models.BinaryField(_("private key"), editable=False)

@@ -11,7 +11,11 @@ class Folder(models.Model):
     """
 
     mailbox = models.ForeignKey(
-        "accounts.Mailbox", models.CASCADE, related_name="folders", db_index=False
+        "accounts.Mailbox",
+        models.CASCADE,
+        related_name="folders",
+        db_index=False,
+        verbose_name=_("mailbox"),
     )
     name = models.CharField(_("name"), max_length=1000)
     special_use = models.CharField(
@@ -26,7 +30,10 @@ class Folder(models.Model):
     unseen_count = models.BigIntegerField(_("unseen"), default=0, editable=False)
     octets = models.BigIntegerField(_("octets"), default=0, editable=False)
     keywords = models.JSONField(
-        default=list, editable=False, help_text="Keyword names; the place is the bit in Entry."
+        _("keywords"),
+        default=list,
+        editable=False,
+        help_text=_("Keyword names; the place is the bit in Entry."),
     )
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
 

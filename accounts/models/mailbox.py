@@ -7,13 +7,20 @@ from django.utils.translation import gettext_lazy as _
 class Mailbox(models.Model):
     """The only lock of the mail store: UIDs, MODSEQ and usage are allocated under this row."""
 
-    domain = models.ForeignKey("accounts.Domain", models.PROTECT, related_name="mailboxes")
+    domain = models.ForeignKey(
+        "accounts.Domain", models.PROTECT, related_name="mailboxes", verbose_name=_("domain")
+    )
     local_part = models.CharField(
         _("local part"), max_length=255, help_text=_("What stands before the @, in lower case.")
     )
     name = models.CharField(_("display name"), max_length=200, blank=True)
     user = models.OneToOneField(
-        "accounts.User", models.SET_NULL, null=True, blank=True, related_name="mailbox"
+        "accounts.User",
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="mailbox",
+        verbose_name=_("user"),
     )
     quota_bytes = models.BigIntegerField(
         _("quota"), default=0, help_text=_("Octets; 0 means unlimited.")
@@ -62,7 +69,9 @@ class Credential(models.Model):
         PASSWORD = "password", _("password")
         APP_PASSWORD = "app-password", _("app password")
 
-    mailbox = models.ForeignKey(Mailbox, models.CASCADE, related_name="credentials")
+    mailbox = models.ForeignKey(
+        Mailbox, models.CASCADE, related_name="credentials", verbose_name=_("mailbox")
+    )
     kind = models.CharField(_("kind"), max_length=16, choices=Kind.choices, default=Kind.PASSWORD)
     hash = models.CharField(
         _("hash"),

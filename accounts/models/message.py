@@ -11,17 +11,23 @@ class Message(models.Model):
     The prepared forms are wire bytes of RFC 9051 §7.5.2, made once at delivery.
     """
 
-    mailbox = models.ForeignKey("accounts.Mailbox", models.CASCADE, related_name="messages")
-    blob = models.ForeignKey("accounts.Blob", models.PROTECT, related_name="messages")
+    mailbox = models.ForeignKey(
+        "accounts.Mailbox", models.CASCADE, related_name="messages", verbose_name=_("mailbox")
+    )
+    blob = models.ForeignKey(
+        "accounts.Blob", models.PROTECT, related_name="messages", verbose_name=_("blob")
+    )
     prefix = models.BinaryField(default=b"")
     size = models.BigIntegerField(_("size"), help_text=_("RFC822.SIZE: prefix and blob, octets."))
-    internal_date = models.BigIntegerField(help_text="Unix seconds, UTC.")
-    zone_minutes = models.SmallIntegerField(default=0, help_text="Zone INTERNALDATE was given in.")
+    internal_date = models.BigIntegerField(help_text=_("Unix seconds, UTC."))
+    zone_minutes = models.SmallIntegerField(
+        default=0, help_text=_("Zone INTERNALDATE was given in.")
+    )
     envelope = models.BinaryField()
     bodystructure = models.BinaryField()
-    body = models.BinaryField(help_text="BODY: the structure without extension data.")
-    headers = models.BinaryField(help_text="The list view's header fields as received.")
-    sent_at = models.BigIntegerField(null=True, help_text="The Date field, Unix seconds UTC.")
+    body = models.BinaryField(help_text=_("BODY: the structure without extension data."))
+    headers = models.BinaryField(help_text=_("The list view's header fields as received."))
+    sent_at = models.BigIntegerField(null=True, help_text=_("The Date field, Unix seconds UTC."))
     prepared_version = models.SmallIntegerField(default=1)
 
     class Meta:
@@ -40,14 +46,20 @@ class Entry(models.Model):
     """
 
     folder = models.ForeignKey(
-        "accounts.Folder", models.CASCADE, related_name="entries", db_index=False
+        "accounts.Folder",
+        models.CASCADE,
+        related_name="entries",
+        db_index=False,
+        verbose_name=_("folder"),
     )
-    message = models.ForeignKey(Message, models.PROTECT, related_name="entries")
+    message = models.ForeignKey(
+        Message, models.PROTECT, related_name="entries", verbose_name=_("message")
+    )
     uid = models.BigIntegerField()
     flags = models.SmallIntegerField(default=0)
-    keywords = models.BigIntegerField(default=0)
+    keywords = models.BigIntegerField(_("keywords"), default=0)
     modseq = models.BigIntegerField()
-    saved_at = models.BigIntegerField(help_text="Unix seconds: when it came into this folder.")
+    saved_at = models.BigIntegerField(help_text=_("Unix seconds: when it came into this folder."))
 
     class Meta:
         verbose_name = _("entry")
@@ -62,10 +74,14 @@ class Vanished(models.Model):
     """UIDs that left a folder at one MODSEQ, as a sequence-set ("3:5,9")."""
 
     folder = models.ForeignKey(
-        "accounts.Folder", models.CASCADE, related_name="vanished", db_index=False
+        "accounts.Folder",
+        models.CASCADE,
+        related_name="vanished",
+        db_index=False,
+        verbose_name=_("folder"),
     )
     modseq = models.BigIntegerField()
-    uids = models.TextField()
+    uids = models.TextField(_("UIDs"))
 
     class Meta:
         verbose_name = _("vanished entries")

@@ -50,8 +50,12 @@ class Membership(models.Model):
         ADMIN = "admin", _("administrator")
         SUPPORT = "support", _("support")
 
-    user = models.ForeignKey(User, models.CASCADE, related_name="memberships")
-    tenant = models.ForeignKey("accounts.Tenant", models.CASCADE, related_name="memberships")
+    user = models.ForeignKey(
+        User, models.CASCADE, related_name="memberships", verbose_name=_("user")
+    )
+    tenant = models.ForeignKey(
+        "accounts.Tenant", models.CASCADE, related_name="memberships", verbose_name=_("tenant")
+    )
     role = models.CharField(_("role"), max_length=16, choices=Role.choices, default=Role.ADMIN)
 
     class Meta:

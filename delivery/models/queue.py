@@ -14,16 +14,23 @@ class QueuedMessage(models.Model):
     return_path = models.CharField(
         _("return path"), max_length=320, blank=True, help_text=_("Empty for bounces.")
     )
-    tenant = models.ForeignKey("accounts.Tenant", models.PROTECT, null=True, related_name="queued")
+    tenant = models.ForeignKey(
+        "accounts.Tenant",
+        models.PROTECT,
+        null=True,
+        related_name="queued",
+        verbose_name=_("tenant"),
+    )
     sender = models.ForeignKey(
         "accounts.Mailbox",
         models.SET_NULL,
         null=True,
         related_name="queued",
         help_text=_("The mailbox that submitted it, if one of ours did."),
+        verbose_name=_("sent by mailbox"),
     )
-    is_8bit = models.BooleanField(default=False)
-    is_smtputf8 = models.BooleanField(default=False)
+    is_8bit = models.BooleanField(_("8-bit"), default=False)
+    is_smtputf8 = models.BooleanField(_("SMTPUTF8"), default=False)
     queued_at = models.DateTimeField(_("queued"))
 
     class Meta:
@@ -45,7 +52,9 @@ class QueuedRecipient(models.Model):
         FAILED = "failed", _("failed")
         CANCELLED = "cancelled", _("cancelled")
 
-    message = models.ForeignKey(QueuedMessage, models.CASCADE, related_name="recipients")
+    message = models.ForeignKey(
+        QueuedMessage, models.CASCADE, related_name="recipients", verbose_name=_("message")
+    )
     address = models.CharField(_("recipient"), max_length=320)
     original_address = models.CharField(
         _("original recipient"),
@@ -67,7 +76,7 @@ class QueuedRecipient(models.Model):
         default=False,
         help_text=_("A try ended after the final dot without an answer: it may arrive twice."),
     )
-    is_delay_notified = models.BooleanField(default=False)
+    is_delay_notified = models.BooleanField(_("sender told of the delay"), default=False)
     last_reply = models.TextField(_("last reply"), blank=True)
     settled_at = models.DateTimeField(_("settled"), null=True)
 
@@ -97,7 +106,9 @@ class Attempt(models.Model):
         FAILED = "failed", _("failed")
         AMBIGUOUS = "ambiguous", _("ambiguous")
 
-    recipient = models.ForeignKey(QueuedRecipient, models.CASCADE, related_name="attempts")
+    recipient = models.ForeignKey(
+        QueuedRecipient, models.CASCADE, related_name="attempts", verbose_name=_("recipient")
+    )
     attempt_no = models.PositiveIntegerField(_("try"))
     started_at = models.DateTimeField(_("started"))
     ended_at = models.DateTimeField(_("ended"), null=True)

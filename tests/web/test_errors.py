@@ -3,10 +3,11 @@
 import pytest
 from django.contrib.auth.models import AnonymousUser
 from django.test import Client, RequestFactory
+from django.utils import translation
 from django.views import defaults
 from django.views.csrf import csrf_failure
 
-from accounts import login
+from accounts import directory, login
 from accounts.models import User
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -34,7 +35,8 @@ def test_every_mistake_has_a_page(view: object, status: int, said: str) -> None:
     request = RequestFactory().get("/")
     request.user = AnonymousUser()
     assert callable(view)
-    answer = view(request)
+    with translation.override("en"):
+        answer = view(request)
     page = answer.content.decode()
     assert answer.status_code == status
     assert said in page
@@ -48,7 +50,7 @@ def test_a_broken_page_shows_nothing_of_its_inside(monkeypatch: pytest.MonkeyPat
         raise RuntimeError("the secret inside")
 
     monkeypatch.setattr("protocols.web.front.missing_parts", fall)
-    answer = Client(raise_request_exception=False).get("/")
+    answer = Client(raise_request_exception=False).get("/", headers={"Accept-Language": "en"})
     assert answer.status_code == 500
     assert "Something broke on our side" in answer.content.decode()
     assert "inside" not in answer.content.decode()
@@ -64,7 +66,9 @@ class TestLogin:
     URL = "/admin/login/"
 
     def post(self, name: str, password: str) -> str:
-        answer = Client().post(self.URL, {"username": name, "password": password})
+        answer = Client().post(
+            self.URL, {"username": name, "password": password}, headers={"Accept-Language": "en"}
+        )
         return answer.content.decode()
 
     def test_who_opened_the_login_page_itself_gets_to_the_admin(self) -> None:
@@ -86,3 +90,15 @@ class TestLogin:
     def test_who_may_not_use_the_admin_hears_so(self) -> None:
         User.objects.create_user("somebody", "secret")
         assert "this login may not use the admin" in self.post("somebody", "secret")
+
+
+def test_a_state_keeps_its_colour_in_every_language() -> None:
+    client = Client()
+    client.force_login(
+        User.objects.create_superuser("root", "secret"), backend="accounts.web_login.AdminBackend"
+    )
+    directory.suspend_tenant(directory.create_tenant("Late"))
+    for language, word in (("en", "suspended"), ("es", "en suspenso")):
+        page = client.get("/admin/accounts/tenant/", headers={"Accept-Language": language})
+        label = page.content.decode().partition(f"\n{word}\n")[0].rpartition("<span")[2]
+        assert "bg-red-100" in label
