@@ -102,6 +102,8 @@ def configure(settings: Mapping[str, Any]) -> None:
                 "celery.app.trace": {"level": "WARNING"},
                 "celery.worker.strategy": {"level": "WARNING"},
                 "celery.beat": {"level": "WARNING"},
+                # A stranger's wrong Host is answered with 400, and is no error of ours.
+                "django.security.DisallowedHost": {"level": "CRITICAL"},
             },
         }
     )

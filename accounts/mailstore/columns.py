@@ -28,13 +28,18 @@ _FIELDS: tuple[tuple[Columns, str], ...] = (
     (Columns.SENT_AT, "sent_at"),
 )
 
+_TEXTS = ("envelope", "bodystructure", "body", "headers")
 
-def read_columns(folder_id: int, uids: Sequence[int], *, columns: Columns) -> Found:
+
+def read_columns(
+    folder_id: int, uids: Sequence[int], *, columns: Columns, at_most: int = 0
+) -> Found:
     """The columns of the entries with these UIDs; UIDs that are not there are left out.
 
-    One query for every 500 UIDs. Dates are Unix seconds, sizes octets.
+    One query for every 500 UIDs. Dates are Unix seconds, sizes octets. With `at_most`, a text of
+    more octets comes as None, to be read alone: a stranger's mail may have a header of a MiB.
     """
-    names, sql = _plan(columns)
+    names, sql = _plan(columns, at_most)
     rows: list[tuple[Any, ...]] = []
     with connection.cursor() as cursor:
         for some in chunked(uids, CHUNK):
@@ -50,17 +55,29 @@ def read_columns(folder_id: int, uids: Sequence[int], *, columns: Columns) -> Fo
     return dict(zip(names, values, strict=True))
 
 
+def large_ones(found: Found) -> Sequence[int]:
+    """The places in `found` at which a text was left out."""
+    texts = [found[name] for name in _TEXTS if name in found and None in found[name]]
+    return sorted({at for text in texts for at, octets in enumerate(text) if octets is None})
+
+
 @cache
-def _plan(columns: Columns) -> tuple[tuple[str, ...], str]:
+def _plan(columns: Columns, at_most: int) -> tuple[tuple[str, ...], str]:
     names = tuple(name for bit, name in _FIELDS if bit & columns)
     if columns & ~_total():
         raise ValueError(f"{columns!r} are not all to be had here")
-    chosen = ", ".join(["e.uid", *(f"m.{name}" for name in names)])
+    chosen = ", ".join(["e.uid", *(_chosen(name, at_most) for name in names)])
     return ("uid", *names), (
         f"SELECT {chosen} FROM {Entry._meta.db_table} e"  # noqa: S608 (our own names)
         f" JOIN {Message._meta.db_table} m ON m.id = e.message_id"
         " WHERE e.folder_id = %s AND e.uid"
     )
+
+
+def _chosen(name: str, at_most: int) -> str:
+    if not at_most or name not in _TEXTS:
+        return f"m.{name}"
+    return f"CASE WHEN length(m.{name}) <= {at_most:d} THEN m.{name} END"
 
 
 def _total() -> Columns:

@@ -5,13 +5,13 @@ flags and numbers from the picture first, then stored columns, octets last and o
 messages on which the answer still depends.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
 from accounts.mailstore import fetch
-from accounts.mailstore.columns import read_columns
+from accounts.mailstore.columns import large_ones, read_columns
 from accounts.mailstore.fetch import Columns, FetchRow
 from accounts.mailstore.picture import Picture
 from accounts.mailstore.search_text import Needle
@@ -25,6 +25,8 @@ SLICE = 1_000
 # Programs that read octets yield more often.
 OCTETS_SLICE = 100
 _OCTETS_AT_ONCE = 4 << 20
+# Longer texts are read one at a time.
+_TEXT_OCTETS = 16 << 10
 # No zone is farther from UTC (seconds).
 _WIDEST_ZONE = 14 * 3600
 _DAY = 86_400
@@ -267,12 +269,32 @@ class _Narrowing:
         if not places:
             return iter(())
         uids = [self._picture.uids[place] for place in places]
-        found = read_columns(self._picture.folder_id, uids, columns=columns)
+        folder_id = self._picture.folder_id
+        found = read_columns(folder_id, uids, columns=columns, at_most=_TEXT_OCTETS)
         there: Sequence[int] = places
         if len(found["uid"]) < len(uids):
             place_of = dict(zip(uids, places, strict=True))
             there = [place_of[uid] for uid in found["uid"]]
-        return zip(there, *(found[name] for name in names), strict=True)
+        rows = zip(there, *(found[name] for name in names), strict=True)
+        large = large_ones(found)
+        return self._filled(rows, frozenset(large), columns, names) if large else rows
+
+    def _filled(
+        self,
+        rows: Iterable[tuple[Any, ...]],
+        large: Collection[int],
+        columns: Columns,
+        names: Sequence[str],
+    ) -> Iterator[tuple[Any, ...]]:
+        """The rows, with what is large read one at a time."""
+        for at, row in enumerate(rows):
+            if at not in large:
+                yield row
+                continue
+            uid = self._picture.uids[row[0]]
+            alone = read_columns(self._picture.folder_id, [uid], columns=columns)
+            if alone["uid"]:
+                yield (row[0], *(alone[name][0] for name in names))
 
 
 def _holding(

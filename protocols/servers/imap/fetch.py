@@ -11,7 +11,7 @@ import structlog
 from accounts.blobs import BlobMissing
 from accounts.mailstore import fetch as store
 from accounts.mailstore import flags
-from accounts.mailstore.columns import Found, read_columns
+from accounts.mailstore.columns import Found, large_ones, read_columns
 from accounts.mailstore.fetch import FetchRow
 from accounts.mailstore.flags import Flag
 from protocols.servers.imap import rendering
@@ -29,9 +29,12 @@ from protocols.wire.imap.responses import Bye, Push, Reply
 log = structlog.get_logger(__name__)
 
 CHUNK = 500
-# Octets of messages in memory for one slice of an answer; a larger message is streamed.
+# Octets in memory for one slice of an answer, each section counted as the whole message; what is
+# larger is streamed.
 SLICE_OCTETS = 1 << 20
 PIECE_OCTETS = 1 << 18
+# Longer texts of a message are read one at a time.
+TEXT_OCTETS = 16 << 10
 
 
 def fetch(client: Client, command: commands.Fetch) -> Iterator[Push | Reply]:
@@ -94,7 +97,8 @@ def _fetch_rows(client: Client, plan: Plan, chunk: Chunk) -> Generator[Push, Non
         there: Sequence[int] = [row.uid for row in rows]
         found: Found = {}
     else:
-        found = read_columns(client.folder_id, uids, columns=plan.columns)
+        columns = plan.columns
+        found = read_columns(client.folder_id, uids, columns=columns, at_most=TEXT_OCTETS)
         rows, there = [], found["uid"]
     numbers: Sequence[int] = chunk.numbers
     places: Sequence[int] = chunk.places
@@ -105,18 +109,46 @@ def _fetch_rows(client: Client, plan: Plan, chunk: Chunk) -> Generator[Push, Non
         numbers = [numbers[at] for at in kept]
         places = [places[at] for at in kept]
     if found:
-        yield lines(view, plan.items, numbers, places, found)
-        return is_complete
-    for start, stop in _groups(rows):
+        return (yield from _column_lines(client, plan, numbers, places, found)) and is_complete
+    for start, stop in _groups(rows, len(plan.sections)):
         yield from _fetch_group(client, plan, numbers[start:stop], rows[start:stop])
     return is_complete
 
 
-def _groups(rows: Sequence[FetchRow]) -> Iterator[tuple[int, int]]:
-    """Runs of rows whose messages are at most SLICE_OCTETS together; a larger one stands alone."""
+def _column_lines(
+    client: Client, plan: Plan, numbers: Sequence[int], places: Sequence[int], found: Found
+) -> Generator[Push, None, bool]:
+    """The lines of a chunk; messages with large texts are read and told one at a time."""
+    view = client.selected
+    is_complete = True
+    start = 0
+    for at in large_ones(found):
+        if at > start:
+            some = _rows_of(found, start, at)
+            yield lines(view, plan.items, numbers[start:at], places[start:at], some)
+        alone = read_columns(client.folder_id, [found["uid"][at]], columns=plan.columns)
+        if alone["uid"]:
+            yield lines(view, plan.items, numbers[at : at + 1], places[at : at + 1], alone)
+        else:
+            is_complete = False
+        start = at + 1
+    if not start:
+        yield lines(view, plan.items, numbers, places, found)
+    elif start < len(numbers):
+        some = _rows_of(found, start, len(numbers))
+        yield lines(view, plan.items, numbers[start:], places[start:], some)
+    return is_complete
+
+
+def _rows_of(found: Found, start: int, stop: int) -> Found:
+    return {name: values[start:stop] for name, values in found.items()}
+
+
+def _groups(rows: Sequence[FetchRow], sections: int) -> Iterator[tuple[int, int]]:
+    """Runs of rows whose answers are at most SLICE_OCTETS together; a larger one stands alone."""
     start = total = 0
     for at, row in enumerate(rows):
-        size = row.size or 0
+        size = (row.size or 0) * sections
         if at > start and total + size > SLICE_OCTETS:
             yield start, at
             start, total = at, 0
@@ -129,7 +161,7 @@ def _fetch_group(
     client: Client, plan: Plan, numbers: Sequence[int], rows: Sequence[FetchRow]
 ) -> Iterator[Push]:
     view = client.selected
-    is_large = len(rows) == 1 and (rows[0].size or 0) > SLICE_OCTETS
+    is_large = len(rows) == 1 and (rows[0].size or 0) * len(plan.sections) > SLICE_OCTETS
     octets = store.octets_many(rows) if plan.sections and not is_large else []
     if plan.sets_seen:
         has_changed = yield from _set_seen(client, rows)
@@ -144,7 +176,7 @@ def _fetch_group(
         octets = [octets[at] for at in kept] if octets else []
         places = [places[at] for at in kept]
     if is_large and rows:
-        yield beginning(view, items, numbers[0], places[0], _columns(rows))
+        yield beginning(view, items, plan.sections, numbers[0], places[0], _columns(rows))
         yield from _large_sections(client, plan, rows[0], is_first=len(items) == len(plan.sections))
         return
     bodies = {

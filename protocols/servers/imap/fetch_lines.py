@@ -21,6 +21,10 @@ Columnwise = list[Sequence[object]]
 NO_BODIES: Bodies = {}
 NOTHING: Found = {}
 
+# Mail programs name all fields they list in one item. Who asks for many items gets them from the
+# message, where the size of an answer is bounded.
+MAX_LISTED = 4
+
 _SOURCES = {
     Attribute.INTERNALDATE: Columns.DATES,
     Attribute.SIZE: Columns.SIZE,
@@ -38,7 +42,8 @@ class Plan:
     def __init__(self, items: Sequence[FetchItem], *, is_read_only: bool) -> None:
         self.items = tuple(items)
         bodies = [item for item in items if isinstance(item, BodySection)]
-        self.sections = tuple(item for item in bodies if not is_in_list_view(item))
+        is_crowded = sum(map(is_in_list_view, bodies)) > MAX_LISTED
+        self.sections = tuple(i for i in bodies if is_crowded or not is_in_list_view(i))
         self.sets_seen = not is_read_only and any(not item.is_peek for item in bodies)
         self.columns = Columns(0)
         for item in items:
@@ -70,10 +75,15 @@ def lines(
 
 
 def beginning(
-    view: FolderView, items: Sequence[FetchItem], number: int, place: int, found: Found
+    view: FolderView,
+    items: Sequence[FetchItem],
+    sections: Sequence[FetchItem],
+    number: int,
+    place: int,
+    found: Found,
 ) -> bytes:
-    """A FETCH response without its sections and its end: they are streamed."""
-    short = [item for item in items if isinstance(item, Attribute) or is_in_list_view(item)]
+    """A FETCH response without `sections` and its end: they are streamed."""
+    short = [item for item in items if item not in sections]
     return rendering.lines(*_template(view, short, [number], [place], found, NO_BODIES, b""))
 
 
