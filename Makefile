@@ -7,6 +7,8 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 STAMP := $(VENV)/.synced
 ARGS ?=
+# What stands on the database and the broker, and so runs on both kinds of them.
+ON_SCALED := $(addprefix tests/,accounts delivery servers transcripts journeys)
 
 # uv takes the Python that is here and never downloads one.
 export UV_PYTHON_DOWNLOADS := never
@@ -46,7 +48,9 @@ up: $(STAMP)
 	@exec $(RUN) manage.py up $(ARGS)
 
 test: $(STAMP)
-	@$(RUN) -m pytest -n auto $(ARGS)
+	@$(RUN) -m pytest -n auto --dist loadfile $(ARGS)
+	@echo "the same on PostgreSQL and Redis:"
+	@MAILHOST_TEST_PLATFORM=scaled $(RUN) -m pytest -n auto --dist loadfile $(ON_SCALED) $(ARGS)
 
 # RUNLEVEL=1 keeps the packages from starting their servers: the tests start their own.
 partners: $(STAMP)

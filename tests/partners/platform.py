@@ -25,7 +25,9 @@ _TEST_ENVIRONMENT = {
 
 
 def _prepare() -> None:
-    home = Path(tempfile.mkdtemp(prefix="mailhost-test-"))
+    home = Path(tempfile.mkdtemp(prefix="mailhost-"))
+    # Another run of pytest would close its common directory to our daemons that give root up.
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(home))
     owner = os.getpid()
     atexit.register(lambda: os.getpid() == owner and shutil.rmtree(home, ignore_errors=True))
     for name in [n for n in os.environ if n.startswith("MAILHOST_") and n not in _KEPT]:

@@ -99,7 +99,7 @@ class Postgres:
                 "-c",
                 f"listen_addresses={self.address}",
                 "-c",
-                f"unix_socket_directories={self.directory}",
+                "unix_socket_directories=",
                 "-c",
                 "max_connections=200",
                 "-c",
