@@ -61,11 +61,17 @@ class Authentication:
 
     def start(self, initial: bytes | None) -> Any:
         """With the initial response, None where there was none."""
-        return self._go(self._exchange.start(initial))
+        return self._begin(self._exchange.start(initial))
 
     def answer(self, octets: bytes) -> Any:
         """With the client's answer to a Challenge."""
-        return self._go(self._exchange.answer(octets))
+        return self._begin(self._exchange.answer(octets))
+
+    def _begin(self, step: sasl.Step) -> Any:
+        """On the reactor thread; who is in by now gets a mailbox, and that is work for the pool."""
+        if isinstance(step, sasl.Accepted):
+            return After(_now(), lambda _: self._say(self._outcome))
+        return self._go(step)
 
     def _go(self, step: sasl.Step) -> Any:
         match step:

@@ -18,6 +18,7 @@ PACKAGES = {
     "redis-server": "redis-server",
     "swaks": "swaks libnet-ssleay-perl",
     "msmtp": "msmtp",
+    "mpop": "mpop",
     "curl": "curl",
     "mbsync": "isync",
     "mutt": "mutt",
