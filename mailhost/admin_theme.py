@@ -45,6 +45,7 @@ UNFOLD: dict[str, Any] = {
     "SHOW_VIEW_ON_SITE": False,
     "SHOW_BACK_BUTTON": True,
     "BORDER_RADIUS": "6px",
+    "SCRIPTS": [lambda request: static("mailhost/admin.js")],
     "STYLES": [lambda request: static("mailhost/admin.css")],
     "COLORS": {
         "primary": _scale(_LIGHTNESS, _CHROMA, 222),

@@ -50,6 +50,12 @@ class TargetForm(forms.ModelForm):  # type: ignore[type-arg]
         model = AliasTarget
         fields = ["mailbox", "forward_to"]
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # In a table the column's head is no label to a screen reader.
+        for field in self.fields.values():
+            field.widget.attrs["aria-label"] = field.label or ""
+
     def clean_forward_to(self) -> str:
         address: str = self.cleaned_data["forward_to"].strip()
         if not address:
