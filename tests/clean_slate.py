@@ -18,6 +18,7 @@ _HOOKS = (
     ("accounts.effects", "wait_idle"),
     ("accounts.directory.version", "forget"),
     ("accounts.mailstore.index", "forget"),
+    ("accounts.mailstore.search_fields", "forget"),
     ("accounts.login", "forget"),
 )
 _KEPT = {"django_content_type", "auth_permission"}

@@ -7,7 +7,7 @@ append commits message and entry together.
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q
 
-from accounts.models import Entry, Message
+from accounts.models import Entry, Message, SearchText
 
 CHUNK = 1000
 
@@ -29,5 +29,7 @@ def remove_unplaced_messages() -> int:
         last = keys[-1]
         with transaction.atomic():
             # Not delete(): it would load these wide rows to look for what hangs on them.
+            texts = SearchText.objects.filter(pk__in=keys)
+            texts._raw_delete(texts.db)
             rows = Message.objects.filter(is_unplaced(), pk__in=keys)
             removed += rows._raw_delete(rows.db)

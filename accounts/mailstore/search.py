@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from accounts.mailstore import fetch
+from accounts.mailstore import fetch, search_fields, search_kept
 from accounts.mailstore.columns import large_ones, read_columns
 from accounts.mailstore.fetch import Columns, FetchRow
 from accounts.mailstore.picture import Picture
@@ -22,8 +22,8 @@ from protocols.wire.message import LIST_VIEW_FIELDS, parse_date, split_header, u
 from protocols.wire.message import iter_fields as fields_of
 
 SLICE = 1_000
-# Programs that read octets yield more often.
-OCTETS_SLICE = 100
+# Programs that read texts or octets yield more often.
+OCTETS_SLICE = 250
 _OCTETS_AT_ONCE = 4 << 20
 # Longer texts are read one at a time.
 _TEXT_OCTETS = 16 << 10
@@ -209,12 +209,7 @@ class _Narrowing:
             case keys.HeaderHas(name=name, text=text):
                 needle, field = Needle(text), name.encode()
                 if field in LIST_VIEW_FIELDS:
-                    rows = self._read(places, Columns.HEADERS, "headers")
-                    return [
-                        place
-                        for place, headers in rows
-                        if needle.is_in_field(field, bytes(headers))
-                    ]
+                    return self._with_field(places, field, needle)
                 return self._with_octets(
                     places,
                     lambda octets, _structure: needle.is_in_field(
@@ -222,9 +217,15 @@ class _Narrowing:
                     ),
                 )
             case keys.BodyHas(text=text):
-                return self._with_octets(places, Needle(text).is_in_body)
+                needle = Needle(text)
+                if needle.is_one_piece:
+                    return self._with_texts(places, needle, with_header=False)
+                return self._with_octets(places, needle.is_in_body)
             case keys.TextHas(text=text):
-                return self._with_octets(places, Needle(text).is_in_message)
+                needle = Needle(text)
+                if needle.is_one_piece:
+                    return self._with_texts(places, needle, with_header=True)
+                return self._with_octets(places, needle.is_in_message)
             case _:
                 raise AssertionError(f"{key} is no text")
 
@@ -248,21 +249,60 @@ class _Narrowing:
                 found.append(place)
         return sorted(found)
 
+    def _with_field(self, places: Places, field: bytes, needle: Needle) -> Places:
+        """By a list-view field: its value in memory, else the block of header fields."""
+        found: Places = []
+        if needle.is_one_piece:
+            uids = [self._picture.uids[place] for place in places]
+            values = search_fields.values(self._picture, field, uids)
+            known = [
+                (place, values[uid])
+                for place, uid in zip(places, uids, strict=True)
+                if uid in values
+            ]
+            found = [place for place, value in known if needle.is_in_folded(value)]
+            if len(known) == len(places):
+                return found
+            places = [place for place, uid in zip(places, uids, strict=True) if uid not in values]
+        rows = self._read(places, Columns.HEADERS, "headers")
+        found += [place for place, headers in rows if needle.is_in_field(field, bytes(headers))]
+        return sorted(found)
+
+    def _with_texts(self, places: Places, needle: Needle, *, with_header: bool) -> Places:
+        """By the texts that are kept; from octets, and then kept, where there are none yet."""
+        uids = [self._picture.uids[place] for place in places]
+        kept = search_kept.read(self._picture.folder_id, uids, with_header=with_header)
+        found: set[int] = set()
+        unread: list[int] = []
+        for uid, texts in kept:
+            if texts is None:
+                unread.append(uid)
+            elif needle.is_in_octets(texts.body) or needle.is_in_octets(texts.header):
+                found.add(uid)
+        columns = Columns.OCTETS | Columns.SIZE | Columns.MESSAGE
+        rows = fetch.fetch(self._picture.folder_id, unread, columns=columns)
+        for group in _groups(rows):
+            made: list[tuple[int, search_kept.Texts]] = []
+            for row, octets in zip(group, fetch.octets_many(group), strict=True):
+                texts = search_kept.texts_of(octets)
+                assert row.message_id is not None
+                made.append((row.message_id, texts))
+                if needle.is_in_octets(texts.body) or (
+                    with_header and needle.is_in_octets(texts.header)
+                ):
+                    found.add(row.uid)
+            search_kept.keep_soon(made)
+        return [place for place, uid in zip(places, uids, strict=True) if uid in found]
+
     def _with_octets(self, places: Places, test: Callable[[bytes, bytes], bool]) -> Places:
         uids = [self._picture.uids[place] for place in places]
         columns = Columns.OCTETS | Columns.SIZE | Columns.BODYSTRUCTURE
         rows = fetch.fetch(self._picture.folder_id, uids, columns=columns)
         place_of = dict(zip(uids, places, strict=True))
         found: Places = []
-        group: list[FetchRow] = []
-        total = 0
-        for row in rows:
-            if group and total + (row.size or 0) > _OCTETS_AT_ONCE:
-                found += _holding(group, test, place_of)
-                group, total = [], 0
-            group.append(row)
-            total += row.size or 0
-        return found + _holding(group, test, place_of)
+        for group in _groups(rows):
+            found += _holding(group, test, place_of)
+        return found
 
     def _read(self, places: Places, columns: Columns, *names: str) -> Iterator[tuple[Any, ...]]:
         """(place, values…) of the messages; one that was expunged meanwhile is left out."""
@@ -295,6 +335,20 @@ class _Narrowing:
             alone = read_columns(self._picture.folder_id, [uid], columns=columns)
             if alone["uid"]:
                 yield (row[0], *(alone[name][0] for name in names))
+
+
+def _groups(rows: Sequence[FetchRow]) -> Iterator[list[FetchRow]]:
+    """The rows in order, so many at a time that their octets may be in memory together."""
+    group: list[FetchRow] = []
+    total = 0
+    for row in rows:
+        if group and total + (row.size or 0) > _OCTETS_AT_ONCE:
+            yield group
+            group, total = [], 0
+        group.append(row)
+        total += row.size or 0
+    if group:
+        yield group
 
 
 def _holding(

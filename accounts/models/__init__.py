@@ -9,6 +9,7 @@ from accounts.models.domain import DkimKey, Domain
 from accounts.models.folder import Folder, FolderSnapshot, Subscription
 from accounts.models.mailbox import Credential, Mailbox, MaildropLock
 from accounts.models.message import Entry, Message, Vanished
+from accounts.models.search_text import SearchText
 from accounts.models.tenant import Tenant
 from accounts.models.user import Membership, User
 
@@ -30,6 +31,7 @@ __all__ = [
     "MaildropLock",
     "Membership",
     "Message",
+    "SearchText",
     "Segment",
     "Subscription",
     "Tenant",

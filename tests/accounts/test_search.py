@@ -1,12 +1,18 @@
 """SEARCH finds words as people read them, and the quick look at raw octets never hides one."""
 
+import base64
+import quopri
+
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from accounts.mailstore import append, index, search
+from accounts import commit
+from accounts.mailstore import append, expunge, index, search, search_kept
+from accounts.mailstore.leftovers import remove_unplaced_messages
 from accounts.mailstore.search import Scope
 from accounts.mailstore.search_text import Needle
+from accounts.models import Message, SearchText
 from protocols.wire.imap.flags import Flag
 from protocols.wire.imap.search import (
     And,
@@ -148,3 +154,90 @@ def test_octets_are_read_only_where_the_answer_depends_on_them(
     )
     assert found(folder_id, And((BodyHas("hello"), FlagIs(Flag.FLAGGED, True)))) == [4]
     assert sum(read) == 1
+
+
+WORDS = ("caf\u00e9", "HELLO", "stra\u00dfe", "a b", "\u212a", "e", "x=3d", "ab")
+BODIES = st.lists(st.sampled_from(WORDS), max_size=4).map(" ".join)
+KINDS = st.sampled_from(["7bit", "quoted-printable", "base64"])
+
+
+def encoded(subject: str, body: str, encoding: str) -> bytes:
+    octets = body.encode()
+    if encoding == "base64":
+        octets = base64.encodebytes(octets)
+    elif encoding == "quoted-printable":
+        octets = quopri.encodestring(octets)
+    word = base64.b64encode(subject.encode()).decode()
+    head = f"From: x@a.test\r\nSubject: =?utf-8?b?{word}?=\r\nX-Note: {encoding}\r\n"
+    head += f"Content-Transfer-Encoding: {encoding}\r\n"
+    return message(octets, head=head.encode(), kind=b"text/plain; charset=utf-8")
+
+
+@pytest.mark.django_db(transaction=True)
+@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    st.lists(st.tuples(BODIES, BODIES, KINDS), min_size=1, max_size=4),
+    st.lists(st.sampled_from([*WORDS, "", "cafe", "note", "nothing", "a b ca"]), max_size=3),
+)
+def test_what_is_kept_answers_as_the_octets_do(
+    messages: list[tuple[str, str, str]], texts: list[str]
+) -> None:
+    mailbox_id = make_mailbox()
+    folder_id = inbox(mailbox_id)
+    all_octets = [encoded(*each) for each in messages]
+    for octets in all_octets:
+        append.append_message(mailbox_id, folder_id, octets).result()
+    for text in [*texts, *texts]:
+        needle = Needle(text)
+        in_bodies, in_messages, in_subjects = [], [], []
+        for uid, octets in enumerate(all_octets, 1):
+            structure = prepare(octets).bodystructure
+            in_bodies += [uid] if needle.is_in_body(octets, structure) else []
+            in_messages += [uid] if needle.is_in_message(octets, structure) else []
+            in_subjects += [uid] if needle.is_in_field(b"subject", octets) else []
+        assert found(folder_id, BodyHas(text)) == in_bodies
+        assert found(folder_id, TextHas(text)) == in_messages
+        assert found(folder_id, HeaderHas("subject", text)) == in_subjects
+        commit.run(commit.Unit(frozenset(), lambda rows, blob: None))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_message_is_decoded_once_and_its_words_go_with_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    mailbox_id = make_mailbox()
+    folder_id = inbox(mailbox_id)
+    append_many(mailbox_id, folder_id, 3)
+    read: list[int] = []
+    plain = search.fetch.octets_many
+    monkeypatch.setattr(
+        search.fetch, "octets_many", lambda rows: read.append(len(rows)) or plain(rows)
+    )
+    for program in (BodyHas("hello"), BodyHas("bob"), TextHas("alice")):
+        assert found(folder_id, program) == [1, 2, 3]
+        commit.run(commit.Unit(frozenset(), lambda rows, blob: None))
+    assert sum(read) == 3
+    # What another version kept counts for nothing.
+    SearchText.objects.update(version=search_kept.VERSION - 1, body=b"?")
+    assert found(folder_id, BodyHas("bob")) == [1, 2, 3]
+    commit.run(commit.Unit(frozenset(), lambda rows, blob: None))
+    assert set(SearchText.objects.values_list("version", flat=True)) == {search_kept.VERSION}
+    append_many(mailbox_id, folder_id, 1)
+    assert found(folder_id, BodyHas("bob")) == [1, 2, 3, 4]
+    assert found(folder_id, HeaderHas("subject", "hello")) == [1, 2, 3, 4]
+    expunge.expunge_uids(folder_id, [1, 2], only_deleted=False)
+    assert found(folder_id, HeaderHas("subject", "hello")) == [3, 4]
+    assert remove_unplaced_messages() == 2
+    assert SearchText.objects.count() == Message.objects.count() == 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_large_texts_are_read_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(search_kept, "LARGEST_KEPT", 10)
+    mailbox_id = make_mailbox()
+    folder_id = inbox(mailbox_id)
+    append_many(mailbox_id, folder_id, 2)
+    for _ in range(2):
+        assert found(folder_id, BodyHas("bob")) == [1, 2]
+        commit.run(commit.Unit(frozenset(), lambda rows, blob: None))
+    assert not SearchText.objects.exists()

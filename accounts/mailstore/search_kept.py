@@ -1,0 +1,105 @@
+"""Texts of messages that SEARCH has read before, so that each is decoded once.
+
+They are made from octets when a search first needs them and kept by a commit that nobody waits for.
+What is not kept (yet, or because it is large) is read from octets, so no search misses a message.
+Losing what is kept costs time only.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import zstandard
+from django.db import connection
+
+from accounts import commit
+from accounts.mailstore.search_text import TEXT_LIMIT, fold
+from accounts.mailstore.uids import uids_sql
+from accounts.models import Blob, Entry, Message, SearchText
+from accounts.rows import Rows
+from protocols.wire.message import decoded_header, decoded_text
+
+# To be raised with every change of decoding or folding.
+VERSION = 1
+# Octets of folded text. The words of larger messages are read from octets each time, so that those
+# of a whole slice may be in memory together.
+LARGEST_KEPT = 64 << 10
+
+# No piece of a needle: an IMAP string holds no NUL.
+SEPARATOR = "\0"
+
+
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """Folded pieces of a message with SEPARATOR between them, as octets."""
+
+    header: bytes
+    body: bytes
+
+
+def texts_of(octets: bytes) -> Texts:
+    """What of a message SEARCH TEXT and SEARCH BODY look through."""
+    return Texts(_joined(decoded_header(octets)), _joined(decoded_text(octets, TEXT_LIMIT)))
+
+
+def _joined(pieces: Iterator[str]) -> bytes:
+    return SEPARATOR.join(map(fold, pieces)).encode("utf-8", "surrogatepass")
+
+
+_SELECT = (
+    "SELECT e.uid, {columns}"  # noqa: S608
+    f" FROM {Entry._meta.db_table} e"
+    f" LEFT JOIN {SearchText._meta.db_table} s"
+    " ON s.message_id = e.message_id AND s.version = %s"
+    " WHERE e.folder_id = %s AND "
+)
+
+
+def read(
+    folder_id: int, uids: Sequence[int], *, with_header: bool
+) -> Iterator[tuple[int, Texts | None]]:
+    """The kept texts of the entries with these (ascending) UIDs; None where there are none.
+
+    The header is empty unless it is asked for.
+    """
+    condition, chosen = uids_sql(uids)
+    columns = "s.body, s.header" if with_header else "s.body"
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"{_SELECT.format(columns=columns)}{condition} ORDER BY e.uid",
+            [VERSION, folder_id, *chosen],
+        )
+        rows = cursor.fetchall()
+    unpack = zstandard.ZstdDecompressor().decompress
+    for uid, *packed in rows:
+        if packed[0] is None:
+            yield uid, None
+        else:
+            yield uid, Texts(unpack(packed[1]) if with_header else b"", unpack(packed[0]))
+
+
+# A message that was removed meanwhile is passed over.
+_KEEP = (
+    f"INSERT INTO {SearchText._meta.db_table} (message_id, version, header, body)"  # noqa: S608
+    f" SELECT %s, %s, %s, %s WHERE EXISTS (SELECT 1 FROM {Message._meta.db_table} WHERE id = %s)"
+    " ON CONFLICT (message_id) DO UPDATE"
+    " SET version = excluded.version, header = excluded.header, body = excluded.body"
+)
+
+
+def keep_soon(made: Sequence[tuple[int, Texts]]) -> None:
+    """Keep the texts of messages, given with their keys, by the next commit."""
+    pack = zstandard.ZstdCompressor().compress
+    values: list[tuple[Any, ...]] = [
+        (key, VERSION, pack(texts.header), pack(texts.body), key)
+        for key, texts in made
+        if len(texts.header) + len(texts.body) <= LARGEST_KEPT
+    ]
+
+    def write(rows: Rows, blob: Blob | None) -> None:
+        rows.direct()
+        with connection.cursor() as cursor:
+            cursor.executemany(_KEEP, values)
+
+    if values:
+        commit.submit(commit.Unit(frozenset(), write, rows=len(values)))
