@@ -18,14 +18,16 @@ Found = Mapping[str, Sequence[Any]]
 """By name ("uid", "envelope", …): one value an entry, in UID order."""
 
 _FIELDS: tuple[tuple[Columns, str], ...] = (
-    (Columns.SIZE, "size"),
-    (Columns.DATES, "internal_date"),
-    (Columns.DATES, "zone_minutes"),
-    (Columns.ENVELOPE, "envelope"),
-    (Columns.BODYSTRUCTURE, "bodystructure"),
-    (Columns.BODY, "body"),
-    (Columns.HEADERS, "headers"),
-    (Columns.SENT_AT, "sent_at"),
+    (Columns.SIZE, "m.size"),
+    (Columns.DATES, "m.internal_date"),
+    (Columns.DATES, "m.zone_minutes"),
+    (Columns.ENVELOPE, "m.envelope"),
+    (Columns.BODYSTRUCTURE, "m.bodystructure"),
+    (Columns.BODY, "m.body"),
+    (Columns.HEADERS, "m.headers"),
+    (Columns.SENT_AT, "m.sent_at"),
+    (Columns.MESSAGE, "e.message_id"),
+    (Columns.SAVED_AT, "e.saved_at"),
 )
 
 _TEXTS = ("envelope", "bodystructure", "body", "headers")
@@ -63,21 +65,21 @@ def large_ones(found: Found) -> Sequence[int]:
 
 @cache
 def _plan(columns: Columns, at_most: int) -> tuple[tuple[str, ...], str]:
-    names = tuple(name for bit, name in _FIELDS if bit & columns)
+    fields = [field for bit, field in _FIELDS if bit & columns]
     if columns & ~_total():
         raise ValueError(f"{columns!r} are not all to be had here")
-    chosen = ", ".join(["e.uid", *(_chosen(name, at_most) for name in names)])
-    return ("uid", *names), (
+    chosen = ", ".join(["e.uid", *(_chosen(field, at_most) for field in fields)])
+    return ("uid", *(field[2:] for field in fields)), (
         f"SELECT {chosen} FROM {Entry._meta.db_table} e"  # noqa: S608 (our own names)
         f" JOIN {Message._meta.db_table} m ON m.id = e.message_id"
         " WHERE e.folder_id = %s AND e.uid"
     )
 
 
-def _chosen(name: str, at_most: int) -> str:
-    if not at_most or name not in _TEXTS:
-        return f"m.{name}"
-    return f"CASE WHEN length(m.{name}) <= {at_most:d} THEN m.{name} END"
+def _chosen(field: str, at_most: int) -> str:
+    if not at_most or field[2:] not in _TEXTS:
+        return field
+    return f"CASE WHEN length({field}) <= {at_most:d} THEN {field} END"
 
 
 def _total() -> Columns:

@@ -30,6 +30,7 @@ class Columns(IntFlag):
     OCTETS = 128
     FLAGS = 256
     MESSAGE = 512
+    SAVED_AT = 1024
 
 
 class FetchRow(NamedTuple):
@@ -61,7 +62,7 @@ _SOURCES: dict[str, tuple[Columns, str]] = {
     "size": (Columns.SIZE, "message__size"),
     "internal_date": (Columns.DATES, "message__internal_date"),
     "zone_minutes": (Columns.DATES, "message__zone_minutes"),
-    "saved_at": (Columns.DATES, "saved_at"),
+    "saved_at": (Columns.SAVED_AT, "saved_at"),
     "envelope": (Columns.ENVELOPE, "message__envelope"),
     "bodystructure": (Columns.BODYSTRUCTURE, "message__bodystructure"),
     "body": (Columns.BODY, "message__body"),

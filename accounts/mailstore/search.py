@@ -13,6 +13,7 @@ from typing import Any
 from accounts.mailstore import fetch, search_fields, search_kept
 from accounts.mailstore.columns import large_ones, read_columns
 from accounts.mailstore.fetch import Columns, FetchRow
+from accounts.mailstore.object_ids import email_id
 from accounts.mailstore.picture import Picture
 from accounts.mailstore.search_text import Needle
 from protocols.wire.imap import search as keys
@@ -40,12 +41,14 @@ class Scope:
     """What is searched: a picture, the client's numbering, and the session's \\Recent UIDs.
 
     `numbers` are the UIDs in the order the client numbers them from 1. `now` is in Unix seconds.
+    `saved` are the UIDs that `$` stands for.
     """
 
     picture: Picture
     numbers: Sequence[int]
     recent: Sequence[range]
     now: int
+    saved: tuple[Range, ...] = ()
 
 
 def search(scope: Scope, program: SearchKey) -> Iterator[list[int]]:
@@ -80,6 +83,8 @@ def _cost(key: SearchKey) -> int:
             | keys.SmallerThan()
             | keys.OlderThan()
             | keys.YoungerThan()
+            | keys.SavedOn()
+            | keys.EmailIdIs()
         ):
             return _COLUMNS
         case _:
@@ -97,6 +102,8 @@ class _Ranges:
         known = self._known.get(id(numbers))
         if known is None:
             uids = self._scope.numbers
+            if numbers.is_saved:
+                return self._scope.saved
             resolved = numbers.resolve(len(uids))
             known = tuple((uids[low - 1], uids[high - 1]) for low, high in resolved)
             self._known[id(numbers)] = known
@@ -106,6 +113,8 @@ class _Ranges:
         known = self._known.get(id(uids))
         if known is None:
             numbers = self._scope.numbers
+            if uids.is_saved:
+                return self._scope.saved
             known = uids.resolve(numbers[-1] if len(numbers) else 0)
             self._known[id(uids)] = known
         return known
@@ -164,6 +173,9 @@ class _Narrowing:
             case keys.IsRecent():
                 runs = self._scope.recent
                 return [place for place in places if any(uids[place] in run for run in runs)]
+            case keys.ThreadIdIs():
+                # THREADID is NIL for every message.
+                return []
             case keys.ModseqFrom(modseq=modseq):
                 modseqs = picture.modseqs
                 return [place for place in places if modseqs[place] >= modseq]
@@ -193,6 +205,13 @@ class _Narrowing:
             case keys.YoungerThan(seconds=seconds):
                 rows = self._read(places, Columns.DATES, "internal_date")
                 return [place for place, at in rows if at >= now - seconds]
+            case keys.SavedOn(when=when, day=day):
+                wanted = _days(day)
+                rows = self._read(places, Columns.SAVED_AT, "saved_at")
+                return [place for place, at in rows if _compare(when, at // _DAY, wanted)]
+            case keys.EmailIdIs(identifier=identifier):
+                rows = self._read(places, Columns.MESSAGE, "message_id")
+                return [place for place, key in rows if email_id(key) == identifier]
             case keys.LargerThan(octets=octets):
                 rows = self._read(places, Columns.SIZE, "size")
                 return [place for place, size in rows if size > octets]

@@ -19,7 +19,7 @@ from protocols.servers.imap.answers import bad, no, ok
 from protocols.servers.imap.client import Client
 from protocols.servers.imap.enabled import note_condstore
 from protocols.servers.imap.fetch_lines import Plan, beginning, lines, nstring
-from protocols.servers.imap.folder_view import Chunk, FolderView
+from protocols.servers.imap.folder_view import Chunk, FolderView, paged
 from protocols.servers.imap.resync import vanished_line
 from protocols.servers.imap.sections import section_octets, section_range
 from protocols.wire.imap import commands
@@ -54,6 +54,8 @@ def fetch(client: Client, command: commands.Fetch) -> Iterator[Push | Reply]:
         if command.wants_vanished:
             yield vanished_line(view.told, command.changed_since, command.sequence_set)
         spans = view.changed_spans(spans, command.changed_since)
+    if command.page is not None:
+        spans = paged(spans, command.page)
     plan = Plan(command.items, is_read_only=view.is_read_only)
     is_complete = True
     for chunk in view.chunks(spans, CHUNK):

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from accounts.mailstore.columns import Found
 from accounts.mailstore.fetch import Columns
+from accounts.mailstore.object_ids import email_id
 from protocols.servers.imap import rendering
 from protocols.servers.imap.dates import internal_dates
 from protocols.servers.imap.folder_view import FolderView
@@ -31,6 +32,8 @@ _SOURCES = {
     Attribute.ENVELOPE: Columns.ENVELOPE,
     Attribute.BODY: Columns.BODY,
     Attribute.BODYSTRUCTURE: Columns.BODYSTRUCTURE,
+    Attribute.SAVEDATE: Columns.SAVED_AT,
+    Attribute.EMAILID: Columns.MESSAGE,
 }
 
 
@@ -115,6 +118,7 @@ _FORMATS = {
     Attribute.SIZE: b" %d",
     Attribute.FLAGS: b" (%b)",
     Attribute.MODSEQ: b" (%d)",
+    Attribute.EMAILID: b" (%b)",
 }
 
 
@@ -130,6 +134,12 @@ def _values(
             return rendering.pick(view.told.modseqs, places)
         case Attribute.INTERNALDATE:
             return internal_dates(zip(found["internal_date"], found["zone_minutes"], strict=True))
+        case Attribute.SAVEDATE:
+            return internal_dates((at, 0) for at in found["saved_at"])
+        case Attribute.EMAILID:
+            return [email_id(key).encode() for key in found["message_id"]]
+        case Attribute.THREADID:
+            return [b"NIL"] * len(places)
         case Attribute.SIZE:
             return found["size"]
         case Attribute.ENVELOPE:

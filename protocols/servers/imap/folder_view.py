@@ -16,7 +16,8 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from accounts.mailstore.picture import Picture
-from protocols.wire.imap.sequence_set import SequenceSet
+from protocols.wire.imap.options import Page
+from protocols.wire.imap.sequence_set import Range, SequenceSet
 
 Span = tuple[int, int]
 """Places from the first (counted from 0) up to but not including the second."""
@@ -73,13 +74,15 @@ class Chunk:
 class FolderView:
     """The client's side of a selected folder."""
 
-    __slots__ = ("_ghosts", "_recent", "_recent_told", "is_read_only", "told", "uids")
+    __slots__ = ("_ghosts", "_recent", "_recent_told", "is_read_only", "saved", "told", "uids")
 
     def __init__(self, picture: Picture, *, is_read_only: bool, recent: range) -> None:
         """`recent` are the UIDs that this session is the first to see."""
         self.told = picture
         self.uids: array[int] = picture.uids
         self.is_read_only = is_read_only
+        # The UIDs that `$` stands for (RFC 5182).
+        self.saved: tuple[Range, ...] = ()
         self._ghosts: frozenset[int] = frozenset()
         self._recent: list[range] = [recent] if recent else []
         self._recent_told = self.recent_count
@@ -231,17 +234,34 @@ class FolderView:
         `seq-number`). A UID that does not exist is passed over (§6.4.8).
         """
         count = len(self.uids)
+        if numbers.is_saved:
+            return self._spans(self.saved)
         if not is_uid:
             if numbers.highest > count or (numbers.has_star and not count):
                 return None
             return [(low - 1, high) for low, high in numbers.resolve(count)]
         if not count:
             return []
-        spans = (
-            (bisect_left(self.uids, low), bisect_right(self.uids, high))
-            for low, high in numbers.resolve(self.uids[-1])
-        )
+        return self._spans(numbers.resolve(self.uids[-1]))
+
+    def _spans(self, ranges: Sequence[Range]) -> list[Span]:
+        uids = self.uids
+        spans = [(bisect_left(uids, low), bisect_right(uids, high)) for low, high in ranges]
         return [span for span in spans if span[0] < span[1]]
+
+    def save(self, uids: Sequence[int]) -> None:
+        """From now on `$` stands for these UIDs, given ascending."""
+        runs: list[Range] = []
+        last = -2
+        for uid in uids:
+            place = bisect_left(self.uids, uid)
+            # What lies between two neighbours is gone and never comes back.
+            if place == last + 1:
+                runs[-1] = (runs[-1][0], uid)
+            else:
+                runs.append((uid, uid))
+            last = place
+        self.saved = tuple(runs)
 
     def changed_spans(self, spans: Sequence[Span], modseq: int) -> list[Span]:
         """What is left of `spans` without ghosts and without messages that kept their MODSEQ."""
@@ -279,6 +299,22 @@ class FolderView:
                 numbers.append(place + 1)
                 places.append(at)
         return Chunk(numbers, places, has_ghosts=len(numbers) < len(client_places))
+
+
+def paged(spans: Sequence[Span], page: Page) -> list[Span]:
+    """The part of `spans` on a page (RFC 9394 §3.3)."""
+    chosen = page.cut(range(sum(stop - start for start, stop in spans)))
+    if not chosen:
+        return []
+    low, high = chosen[0], chosen[-1] + 1
+    found: list[Span] = []
+    passed = 0
+    for start, stop in spans:
+        first, last = max(low - passed, 0), min(high - passed, stop - start)
+        if first < last:
+            found.append((start + first, start + last))
+        passed += stop - start
+    return found
 
 
 def _pieces(spans: Sequence[Span], size: int) -> Iterator[Sequence[int]]:

@@ -1,10 +1,14 @@
 """Authenticated state: SELECT, EXAMINE, and the commands on folders (RFC 3501 §6.3)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+
+from django.conf import settings
 
 from accounts import login
 from accounts.mailstore import folders, index
+from accounts.mailstore.flags import Flag
 from accounts.mailstore.folders import FolderInfo
+from accounts.mailstore.object_ids import mailbox_id
 from accounts.mailstore.refusals import NoSuchFolder
 from accounts.rows import FolderGone
 from protocols.servers.imap import recent, rendering
@@ -87,6 +91,9 @@ def _opening(view: FolderView) -> bytes:
         responses.untagged(
             "OK", "Highest mod-sequence.", responses.highest_modseq(picture.highest_modseq)
         ),
+        responses.untagged(
+            "OK", "Its own for ever.", _mailbox_id_code(picture.folder_id, picture.uidvalidity)
+        ),
     ]
     return b"".join(lines)
 
@@ -102,7 +109,7 @@ def status(client: Client, command: commands.Status) -> Tagged:
     return ok(command.tag, "Done.", untagged=untagged)
 
 
-def _status_value(folder: FolderInfo, item: StatusItem) -> int:
+def _status_value(folder: FolderInfo, item: StatusItem) -> int | str:
     match item:
         case "MESSAGES":
             return folder.exists
@@ -112,6 +119,14 @@ def _status_value(folder: FolderInfo, item: StatusItem) -> int:
             return folder.uidvalidity
         case "UNSEEN":
             return folder.unseen
+        case "SIZE":
+            return folder.octets
+        case "DELETED":
+            return _deleted(folder)
+        case "APPENDLIMIT":
+            return settings.MAILHOST.max_message_size
+        case "MAILBOXID":
+            return f"({mailbox_id(folder.id, folder.uidvalidity)})"
         case "HIGHESTMODSEQ":
             return folder.highest_modseq
         case "RECENT":
@@ -120,6 +135,22 @@ def _status_value(folder: FolderInfo, item: StatusItem) -> int:
             picture = index.picture(folder.id)
             uids = recent.look(picture)
             return sum(1 for uid in reversed(picture.uids) if uid in uids)
+
+
+def _deleted(folder: FolderInfo) -> int:
+    """RFC 9051 §6.3.11: how many messages have \\Deleted set."""
+    if not folder.exists:
+        return 0
+    picture = index.picture(folder.id)
+    if "deleted" not in picture.memo:
+        picture.memo["deleted"] = sum(1 for bits in picture.flags if bits & Flag.DELETED)
+    count: int = picture.memo["deleted"]
+    return count
+
+
+def _mailbox_id_code(folder_id: int, uidvalidity: int) -> bytes:
+    """The MAILBOXID response code (RFC 8474 §4.2)."""
+    return b"MAILBOXID (%b)" % mailbox_id(folder_id, uidvalidity).encode()
 
 
 def create(client: Client, command: commands.Create) -> Tagged:
@@ -133,8 +164,9 @@ def create(client: Client, command: commands.Create) -> Tagged:
             return no(command.tag, "There is no such special use.", code=b"USEATTR")
         if any(folder.special_use == use for folder in folders.list_folders(client.mailbox_id)):
             return no(command.tag, "Another folder has that special use.", code=b"USEATTR")
-    folders.create_folder(client.mailbox_id, command.name, use)
-    return _done(client, command.tag)
+    made = folders.create_folder(client.mailbox_id, command.name, use)
+    code = _mailbox_id_code(made.id, made.uidvalidity)
+    return ok(command.tag, "Done.", code=code, untagged=client.news(may_expunge=True))
 
 
 def delete(client: Client, command: commands.Delete) -> Tagged:
@@ -174,18 +206,31 @@ def list_folders(client: Client, command: commands.List) -> Tagged:
     }:
         # RFC 5258 §3.1: it only widens another selection.
         return bad(command.tag, "RECURSIVEMATCH needs another selection option.")
-    mailbox_id = client.mailbox_id
     needs_subscriptions = command.is_lsub or "SUBSCRIBED" in (
         command.select_options | command.return_options
     )
-    subscribed = folders.list_subscriptions(mailbox_id) if needs_subscriptions else ()
-    rows = listed(command, folders.list_folders(mailbox_id), subscribed)
-    return ok(
-        command.tag,
-        "Done.",
-        untagged=b"".join([_line(row, is_lsub=command.is_lsub) for row in rows])
-        + client.news(may_expunge=True),
-    )
+    subscribed = folders.list_subscriptions(client.mailbox_id) if needs_subscriptions else ()
+    existing = folders.list_folders(client.mailbox_id)
+    lines = []
+    if "HIGHESTMODSEQ" in command.status_items:
+        lines.append(note_condstore(client))
+    by_name = {folder.name: folder for folder in existing}
+    for row in listed(command, existing, subscribed):
+        lines.append(_line(row, is_lsub=command.is_lsub))
+        folder = by_name.get(row.name)
+        if command.status_items and folder is not None and folder.is_selectable:
+            lines.append(_status_line(folder, command.status_items))
+    return ok(command.tag, "Done.", untagged=b"".join(lines) + client.news(may_expunge=True))
+
+
+def _status_line(folder: FolderInfo, items: Sequence[StatusItem]) -> bytes:
+    try:
+        return responses.status(
+            folder.name, [(item, _status_value(folder, item)) for item in items]
+        )
+    except FolderGone:
+        # Deleted this instant: RFC 5819 §2 lets its STATUS be left out.
+        return b""
 
 
 def _line(row: Listed, *, is_lsub: bool) -> bytes:

@@ -2,6 +2,8 @@
 
 from functools import partial
 
+from django.conf import settings
+
 from accounts import login
 from accounts.login import Identity, Login, Refused
 from protocols.servers import authentication
@@ -22,7 +24,8 @@ ALWAYS = ("IMAP4rev1", "LITERAL+", "SASL-IR", "ID", "ENABLE")
 AFTER_LOGIN = (
     *("IDLE", "NAMESPACE", "UIDPLUS", "UNSELECT", "CHILDREN", "MOVE", "SPECIAL-USE"),
     *("CREATE-SPECIAL-USE", "LIST-EXTENDED", "ESEARCH", "WITHIN"),
-    *("CONDSTORE", "QRESYNC"),
+    *("CONDSTORE", "QRESYNC", "STATUS=SIZE", "LIST-STATUS", "OBJECTID", "SAVEDATE", "SEARCHRES"),
+    "PARTIAL",
     "UNAUTHENTICATE",
 )
 
@@ -32,7 +35,7 @@ Answer = Reply | After | Later
 def capabilities(client: Client) -> tuple[str, ...]:
     """What works for this client now; the list differs before and after login."""
     if client.state is not State.NOT_AUTHENTICATED:
-        return (*ALWAYS, *AFTER_LOGIN)
+        return (*ALWAYS, *AFTER_LOGIN, f"APPENDLIMIT={settings.MAILHOST.max_message_size}")
     before = () if client.shell.is_tls else ("STARTTLS",)
     if mechanisms := authentication.mechanisms(client.shell):
         return (*ALWAYS, *before, *(f"AUTH={name}" for name in mechanisms))

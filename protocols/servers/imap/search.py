@@ -1,7 +1,7 @@
 """SEARCH and UID SEARCH, in slices that yield (RFC 3501 §6.4.4, RFC 4731)."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from accounts.mailstore import search as store
 from protocols.servers.imap.answers import ok
@@ -9,6 +9,7 @@ from protocols.servers.imap.client import Client
 from protocols.servers.imap.enabled import note_condstore
 from protocols.servers.imap.folder_view import FolderView
 from protocols.wire.imap import commands, responses
+from protocols.wire.imap.options import Page
 from protocols.wire.imap.responses import Push, Reply
 from protocols.wire.imap.search import asks_modseq
 
@@ -20,14 +21,22 @@ def search(client: Client, command: commands.Search) -> Iterator[Push | Reply]:
     if with_modseq:
         yield note_condstore(client)
     yield client.news(may_expunge=command.is_uid)
-    scope = store.Scope(view.told, view.uids, view.recent_runs(), int(time.time()))
+    scope = store.Scope(view.told, view.uids, view.recent_runs(), int(time.time()), view.saved)
     found: list[int] = []
     for uids in store.search(scope, command.program):
         found += uids
         # Nothing to say yet, but others may have their turn.
         yield b""
     options = command.return_options
-    modseq = _highest_modseq(view, found, options) if with_modseq else 0
+    named = _named(found, options, command.page)
+    modseq = _highest_modseq(view, named) if with_modseq else 0
+    if options is not None and "SAVE" in options:
+        view.save(named)
+        options -= {"SAVE"}
+        if not options and command.page is None:
+            # RFC 5182 §2.1: to save is all that was asked.
+            yield ok(command.tag, "Done.")
+            return
     if not command.is_uid:
         numbers = [view.number(uid) for uid in found]
         found = [number for number in numbers if number is not None]
@@ -35,15 +44,33 @@ def search(client: Client, command: commands.Search) -> Iterator[Push | Reply]:
         yield responses.search(found, modseq)
     else:
         yield responses.esearch(
-            command.tag, is_uid=command.is_uid, returned=options, numbers=found, modseq=modseq
+            command.tag,
+            is_uid=command.is_uid,
+            returned=options,
+            numbers=found,
+            modseq=modseq,
+            page=command.page,
         )
     yield ok(command.tag, "Done.")
 
 
-def _highest_modseq(view: FolderView, uids: list[int], options: frozenset[str] | None) -> int:
-    """The highest mod-sequence of the messages that the answer names (RFC 4731 §3.2)."""
-    if options and options <= {"MIN", "MAX"}:
-        ends = {"MIN": uids[:1], "MAX": uids[-1:]}
-        uids = [uid for option in options for uid in ends[option]]
+def _named(uids: list[int], options: frozenset[str] | None, page: Page | None) -> Sequence[int]:
+    """The messages that the answer names: all unless only ends or a page of them are asked for.
+
+    They are what SAVE keeps (RFC 5182 §2.4, RFC 9394 §3.1), and what MODSEQ is about (RFC 4731
+    §3.2).
+    """
+    asked = (options or frozenset()) - {"SAVE"}
+    if not (asked or page) or asked & {"ALL", "COUNT"}:
+        return uids
+    found = set(page.cut(uids)) if page is not None else set()
+    if "MIN" in asked:
+        found.update(uids[:1])
+    if "MAX" in asked:
+        found.update(uids[-1:])
+    return sorted(found)
+
+
+def _highest_modseq(view: FolderView, uids: Sequence[int]) -> int:
     places = [view.told.position(uid) for uid in uids]
     return max((view.told.modseqs[place] for place in places), default=0)

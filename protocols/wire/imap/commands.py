@@ -11,7 +11,7 @@ from enum import Enum
 from typing import TypeAlias
 
 from .fetch_items import FetchItem
-from .options import Resync, ReturnOption, SearchReturn, SelectOption, StatusItem
+from .options import Page, Resync, ReturnOption, SearchReturn, SelectOption, StatusItem
 from .responses import Tagged
 from .search import SearchKey
 from .sequence_set import SequenceSet
@@ -176,7 +176,8 @@ class List:
     """LIST, or LSUB when `is_lsub`; patterns may hold `*` and `%`.
 
     `is_extended` tells the syntax of RFC 5258 (options, several patterns) from the plain one, in
-    which an empty pattern asks for the hierarchy delimiter.
+    which an empty pattern asks for the hierarchy delimiter. `status_items`: a STATUS with these for
+    each folder that can be selected (RFC 5819).
     """
 
     tag: bytes
@@ -186,6 +187,7 @@ class List:
     return_options: frozenset[ReturnOption]
     is_lsub: bool
     is_extended: bool
+    status_items: tuple[StatusItem, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,12 +290,16 @@ class Expunge:
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """SEARCH or UID SEARCH. `return_options` (RFC 4731) is None where a plain SEARCH answers."""
+    """SEARCH or UID SEARCH. `return_options` (RFC 4731) is None where a plain SEARCH answers.
+
+    `page` is what PARTIAL asks for among the options (RFC 9394).
+    """
 
     tag: bytes
     program: SearchKey
     is_uid: bool
     return_options: frozenset[SearchReturn] | None
+    page: Page | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -302,7 +308,8 @@ class Fetch:
 
     A UID FETCH always has `Attribute.UID` among its items (RFC 3501 §6.4.8). `changed_since` leaves
     out what has no higher mod-sequence, and puts `Attribute.MODSEQ` among the items;
-    `wants_vanished` asks for the UIDs expunged since too (RFC 7162 §3.1.4, §3.2.6).
+    `wants_vanished` asks for the UIDs expunged since too (RFC 7162 §3.1.4, §3.2.6). Of what is left
+    only those on the `page` are told (RFC 9394 §3.3).
     """
 
     tag: bytes
@@ -311,6 +318,7 @@ class Fetch:
     is_uid: bool
     changed_since: int | None = None
     wants_vanished: bool = False
+    page: Page | None = None
 
 
 class StoreMode(Enum):

@@ -143,7 +143,9 @@ class Cursor:
         return decode_folder(match[0])
 
     def sequence_set(self) -> SequenceSet:
-        """Message numbers or UIDs."""
+        """Message numbers or UIDs, or `$` (RFC 5182 §2.4)."""
+        if self.take(b"$"):
+            return sequence_set.SAVED
         match = self._match(sequence_set.PATTERN, "Sequence set")
         numbers = sequence_set.parse(match[0])
         if numbers is None:

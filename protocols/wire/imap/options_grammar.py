@@ -1,6 +1,7 @@
 """Reading what stands in the parentheses of commands: options, parameters and modifiers."""
 
 import re
+from collections.abc import Callable
 from typing import NamedTuple, TypeVar, cast
 
 from . import options as o
@@ -10,7 +11,9 @@ from .sequence_set import SequenceSet
 WordT = TypeVar("WordT", bound=str)
 
 # The last argument of a FETCH, where it is no list of items: items know none of these words.
-_FETCH_MODIFIERS = re.compile(rb' \((?:CHANGEDSINCE|VANISHED)\b[^()\[\]"]*+\) *+\Z', re.IGNORECASE)
+_FETCH_MODIFIERS = re.compile(
+    rb' \((?:CHANGEDSINCE|VANISHED|PARTIAL)\b[^()\[\]"]*+\) *+\Z', re.IGNORECASE
+)
 
 
 class FetchModifiers(NamedTuple):
@@ -18,6 +21,7 @@ class FetchModifiers(NamedTuple):
 
     changed_since: int | None = None
     wants_vanished: bool = False
+    page: o.Page | None = None
 
 
 NO_MODIFIERS = FetchModifiers()
@@ -49,7 +53,68 @@ RETURN_OPTIONS = table(
     *cast("tuple[o.ReturnOption, ...]", ("SUBSCRIBED", "CHILDREN", "SPECIAL-USE"))
 )
 STATUS_ITEMS = table(*cast("tuple[o.StatusItem, ...]", o.StatusItem.__args__))  # type: ignore[attr-defined]
-SEARCH_RETURNS = table(*cast("tuple[o.SearchReturn, ...]", ("MIN", "MAX", "ALL", "COUNT")))
+SEARCH_RETURNS = table(*cast("tuple[o.SearchReturn, ...]", ("MIN", "MAX", "ALL", "COUNT", "SAVE")))
+
+_PAGE = re.compile(rb" (-?)([1-9][0-9]{0,9}+):\1([1-9][0-9]{0,9}+)")
+
+
+def list_returns(cursor: Cursor) -> tuple[frozenset[o.ReturnOption], tuple[o.StatusItem, ...]]:
+    """What LIST shall return (RFC 5258 §3.2), and the items of STATUS among it (RFC 5819)."""
+    options: set[o.ReturnOption] = set()
+    items: list[o.StatusItem] = []
+
+    def take(word: bytes) -> bool:
+        if word == b"STATUS":
+            cursor.space()
+            items[:] = words(cursor, STATUS_ITEMS)
+            return bool(items)
+        option = RETURN_OPTIONS.get(word)
+        if option is not None:
+            options.add(option)
+        return option is not None
+
+    _each_option(cursor, take)
+    return frozenset(options), tuple(items)
+
+
+def search_returns(cursor: Cursor) -> tuple[frozenset[o.SearchReturn], o.Page | None]:
+    """What SEARCH shall return (RFC 4731 §3.1, RFC 5182), and PARTIAL's page (RFC 9394 §3.1)."""
+    options: set[o.SearchReturn] = set()
+    pages: list[o.Page] = []
+
+    def take(word: bytes) -> bool:
+        if word == b"PARTIAL":
+            pages.append(_page(cursor))
+            return len(pages) == 1
+        option = SEARCH_RETURNS.get(word)
+        if option is not None:
+            options.add(option)
+        return option is not None
+
+    _each_option(cursor, take)
+    if pages and "ALL" in options:
+        raise Fault("ALL and PARTIAL do not go together.")
+    return frozenset(options), pages[0] if pages else None
+
+
+def _each_option(cursor: Cursor, take: Callable[[bytes], bool]) -> None:
+    cursor.expect(b"(", "List")
+    is_first = True
+    while not cursor.take(b")"):
+        if not is_first:
+            cursor.space()
+        is_first = False
+        if not take(cursor.word()):
+            raise Fault("No such option.")
+
+
+def _page(cursor: Cursor) -> o.Page:
+    match = _PAGE.match(cursor.text, cursor.place)
+    if match is None:
+        raise Fault("Range expected.")
+    cursor.place = match.end()
+    sign = -1 if match[1] else 1
+    return o.Page(sign * int(match[2]), sign * int(match[3]))
 
 
 def select_parameters(cursor: Cursor) -> tuple[bool, o.Resync | None]:
@@ -93,7 +158,7 @@ def _resync(cursor: Cursor) -> o.Resync:
 
 def _fixed_set(cursor: Cursor) -> SequenceSet:
     numbers = cursor.sequence_set()
-    if numbers.has_star:
+    if numbers.has_star or numbers.is_saved:
         # RFC 7162 §7: these are sets the client has, and `*` is not in them.
         raise Fault("Known messages have numbers.")
     return numbers
@@ -107,6 +172,7 @@ def split_fetch_modifiers(text: bytes) -> tuple[bytes, FetchModifiers]:
     cursor = Cursor(text, start + 2)
     changed_since: int | None = None
     wants_vanished = False
+    page: o.Page | None = None
     while True:
         match cursor.word():
             case b"CHANGEDSINCE":
@@ -114,13 +180,15 @@ def split_fetch_modifiers(text: bytes) -> tuple[bytes, FetchModifiers]:
                 changed_since = cursor.number(o.MAX_MODSEQ)
             case b"VANISHED":
                 wants_vanished = True
+            case b"PARTIAL":
+                page = _page(cursor)
             case _:
                 raise Fault("No such modifier.")
         if not cursor.take(b" "):
             break
     cursor.expect(b")", "Closing parenthesis")
     cursor.end()
-    return text[:start], FetchModifiers(changed_since, wants_vanished)
+    return text[:start], FetchModifiers(changed_since, wants_vanished, page)
 
 
 def unchanged_since(cursor: Cursor) -> int | None:

@@ -15,10 +15,10 @@ from .cursor import Cursor, Fault, LiteralAhead, decode_text
 from .fetch_grammar import fetch_items
 from .fetch_items import Attribute
 from .options_grammar import (
-    RETURN_OPTIONS,
-    SEARCH_RETURNS,
     SELECT_OPTIONS,
     STATUS_ITEMS,
+    list_returns,
+    search_returns,
     select_parameters,
     unchanged_since,
     words,
@@ -214,6 +214,7 @@ def _list(tag: bytes, cursor: Cursor) -> c.Command:
     cursor.space()
     select: frozenset[o.SelectOption] = frozenset()
     returned: frozenset[o.ReturnOption] = frozenset()
+    items: tuple[o.StatusItem, ...] = ()
     is_extended = cursor.is_at(b"(")
     if is_extended:
         select = frozenset(words(cursor, SELECT_OPTIONS))
@@ -240,8 +241,9 @@ def _list(tag: bytes, cursor: Cursor) -> c.Command:
         if cursor.word() != b"RETURN":
             raise Fault("RETURN expected.")
         cursor.space()
-        returned = frozenset(words(cursor, RETURN_OPTIONS))
-    return c.List(tag, reference, tuple(patterns), select, returned, False, is_extended)
+        returned, items = list_returns(cursor)
+    names = tuple(patterns)
+    return c.List(tag, reference, names, select, returned, False, is_extended, items)
 
 
 def _lsub(tag: bytes, cursor: Cursor) -> c.Command:
@@ -264,25 +266,26 @@ def _status(tag: bytes, cursor: Cursor) -> c.Command:
 def _search(tag: bytes, cursor: Cursor, *, is_uid: bool) -> c.Command:
     cursor.space()
     returned: frozenset[o.SearchReturn] | None = None
+    page: o.Page | None = None
     if cursor.text[cursor.place : cursor.place + 7].upper() == b"RETURN ":
         cursor.place += 7
-        returned = frozenset(words(cursor, SEARCH_RETURNS))
+        returned, page = search_returns(cursor)
         cursor.space()
-    return c.Search(tag, search_program(cursor), is_uid, returned)
+    return c.Search(tag, search_program(cursor), is_uid, returned, page)
 
 
 def _fetch(tag: bytes, cursor: Cursor, *, is_uid: bool) -> c.Command:
     cursor.space()
     numbers = cursor.sequence_set()
     cursor.space()
-    items, (changed_since, wants_vanished) = fetch_items(cursor)
+    items, (changed_since, wants_vanished, page) = fetch_items(cursor)
     if is_uid and Attribute.UID not in items:
         items = (Attribute.UID, *items)
     if changed_since is not None and Attribute.MODSEQ not in items:
         items = (*items, Attribute.MODSEQ)
     if wants_vanished and (changed_since is None or not is_uid):
         raise Fault("VANISHED needs UID FETCH and CHANGEDSINCE.")
-    return c.Fetch(tag, numbers, items, is_uid, changed_since, wants_vanished)
+    return c.Fetch(tag, numbers, items, is_uid, changed_since, wants_vanished, page)
 
 
 def _store(tag: bytes, cursor: Cursor, *, is_uid: bool) -> c.Command:

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Literal, TypeAlias
 
 from . import utf7
+from .options import Page
 from .sequence_set import compact
 from .strings import astring, nstring, string
 
@@ -149,7 +150,7 @@ def delimiter_only(delimiter: str = "/") -> bytes:
     return b'* LIST (\\Noselect) "%b" ""\r\n' % delimiter.encode()
 
 
-def status(name: str, items: Sequence[tuple[str, int]]) -> bytes:
+def status(name: str, items: Sequence[tuple[str, int | str]]) -> bytes:
     """One STATUS response."""
     pairs = " ".join(f"{item} {value}" for item, value in items)
     return b"* STATUS %b (%b)\r\n" % (folder_name(name), pairs.encode())
@@ -170,13 +171,15 @@ def esearch(
     returned: frozenset[str] | set[str],
     numbers: Sequence[int],
     modseq: int = 0,
+    page: Page | None = None,
 ) -> bytes:
     """The ESEARCH response (RFC 4731 §3.1) for ascending `numbers`.
 
     `returned` holds the options asked for; none of them means ALL. Without a match only COUNT is
     said. `modseq` is the highest mod-sequence of what is returned (§3.2), 0: unsaid.
+    `page`: those that are on it (RFC 9394 §3.1).
     """
-    wanted = returned or {"ALL"}
+    wanted = returned or (set() if page else {"ALL"})
     words = [b'* ESEARCH (TAG "%b")' % tag]
     if is_uid:
         words.append(b"UID")
@@ -189,6 +192,9 @@ def esearch(
             words.append(b"ALL " + compact(numbers))
     if "COUNT" in wanted:
         words.append(b"COUNT %d" % len(numbers))
+    if page is not None:
+        there = compact(page.cut(numbers)) or b"NIL"
+        words.append(b"PARTIAL (%b %b)" % (page.to_bytes(), there))
     if modseq and numbers:
         words.append(b"MODSEQ %d" % modseq)
     return b" ".join(words) + b"\r\n"

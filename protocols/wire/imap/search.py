@@ -92,6 +92,28 @@ class SentOn:
 
 
 @dataclass(frozen=True, slots=True)
+class SavedOn:
+    """SAVEDBEFORE, SAVEDON, SAVEDSINCE: the day (UTC) it came into the folder (RFC 8514 §4.3)."""
+
+    when: When
+    day: date
+
+
+@dataclass(frozen=True, slots=True)
+class EmailIdIs:
+    """EMAILID (RFC 8474 §6)."""
+
+    identifier: str
+
+
+@dataclass(frozen=True, slots=True)
+class ThreadIdIs:
+    """THREADID (RFC 8474 §6)."""
+
+    identifier: str
+
+
+@dataclass(frozen=True, slots=True)
 class LargerThan:
     """LARGER: RFC822.SIZE above `octets`."""
 
@@ -184,6 +206,9 @@ SearchKey: TypeAlias = (
     | TextHas
     | ArrivedOn
     | SentOn
+    | SavedOn
+    | EmailIdIs
+    | ThreadIdIs
     | LargerThan
     | SmallerThan
     | OlderThan

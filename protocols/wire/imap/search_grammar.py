@@ -1,5 +1,6 @@
 """Reading what SEARCH asks for (RFC 3501 §9, `search`), bounded in depth and count."""
 
+import re
 from collections.abc import Callable
 
 from .cursor import Cursor, Fault, decode_text
@@ -11,6 +12,7 @@ from .search import (
     And,
     ArrivedOn,
     BodyHas,
+    EmailIdIs,
     Everything,
     FlagIs,
     HeaderHas,
@@ -22,10 +24,12 @@ from .search import (
     NumberIn,
     OlderThan,
     Or,
+    SavedOn,
     SearchKey,
     SentOn,
     SmallerThan,
     TextHas,
+    ThreadIdIs,
     UidIn,
     When,
     YoungerThan,
@@ -40,7 +44,9 @@ _CHARSETS = {
     b"WINDOWS-1252": "cp1252",
 }
 _BAD_CHARSET = b"BADCHARSET (US-ASCII UTF-8 ISO-8859-1 ISO-8859-15 WINDOWS-1252)"
-_SET_START = frozenset(b"0123456789*")
+# RFC 8474 §7.
+_OBJECT_ID = re.compile(rb"[A-Za-z0-9_-]{1,255}")
+_SET_START = frozenset(b"0123456789*$")
 
 
 def search_program(cursor: Cursor) -> SearchKey:
@@ -148,6 +154,17 @@ def _sent(when: When) -> Callable[[_Reading], SearchKey]:
     return lambda reading: SentOn(when, reading.cursor.date())
 
 
+def _saved(when: When) -> Callable[[_Reading], SearchKey]:
+    return lambda reading: SavedOn(when, reading.cursor.date())
+
+
+def _object_id(reading: _Reading) -> str:
+    identifier = reading.cursor.astring()
+    if _OBJECT_ID.fullmatch(identifier) is None:
+        raise Fault("Object identifier expected.")
+    return identifier.decode("ascii")
+
+
 def _seconds(reading: _Reading) -> int:
     seconds = reading.cursor.number()
     if not seconds:
@@ -175,6 +192,8 @@ _PLAIN: dict[bytes, SearchKey] = {
     b"NEW": And((IsRecent(), _UNSEEN)),
     b"OLD": Not(IsRecent()),
     b"RECENT": IsRecent(),
+    # RFC 8514 §4.3: every folder keeps the date.
+    b"SAVEDATESUPPORTED": Everything(),
     **{flag.name.encode(): FlagIs(flag, is_set=True) for flag in Flag if flag.name},
     **{b"UN" + flag.name.encode(): FlagIs(flag, is_set=False) for flag in Flag if flag.name},
 }
@@ -183,6 +202,7 @@ _WITH_ARGUMENT: dict[bytes, Callable[[_Reading], SearchKey]] = {
     b"BEFORE": _arrived(When.BEFORE),
     b"BODY": lambda reading: BodyHas(reading.text()),
     b"CC": _field("cc"),
+    b"EMAILID": lambda reading: EmailIdIs(_object_id(reading)),
     b"FROM": _field("from"),
     b"HEADER": _header,
     b"KEYWORD": _keyword(is_set=True),
@@ -190,6 +210,9 @@ _WITH_ARGUMENT: dict[bytes, Callable[[_Reading], SearchKey]] = {
     b"OLDER": lambda reading: OlderThan(_seconds(reading)),
     b"MODSEQ": _modseq,
     b"ON": _arrived(When.ON),
+    b"SAVEDBEFORE": _saved(When.BEFORE),
+    b"SAVEDON": _saved(When.ON),
+    b"SAVEDSINCE": _saved(When.SINCE),
     b"SENTBEFORE": _sent(When.BEFORE),
     b"SENTON": _sent(When.ON),
     b"SENTSINCE": _sent(When.SINCE),
@@ -197,6 +220,7 @@ _WITH_ARGUMENT: dict[bytes, Callable[[_Reading], SearchKey]] = {
     b"SMALLER": lambda reading: SmallerThan(reading.cursor.number((1 << 63) - 1)),
     b"SUBJECT": _field("subject"),
     b"TEXT": lambda reading: TextHas(reading.text()),
+    b"THREADID": lambda reading: ThreadIdIs(_object_id(reading)),
     b"TO": _field("to"),
     b"UID": lambda reading: UidIn(reading.cursor.sequence_set()),
     b"UNKEYWORD": _keyword(is_set=False),

@@ -30,7 +30,12 @@ class SequenceSet:
     @property
     def highest(self) -> int:
         """The largest number written out; 0 when the set only says `*`."""
-        return max(max(low, high) for low, high in self.ranges)
+        return max((max(low, high) for low, high in self.ranges), default=0)
+
+    @property
+    def is_saved(self) -> bool:
+        """Whether this is `$`, what the last SEARCH kept (RFC 5182): only the session knows it."""
+        return not self.ranges
 
     @property
     def has_star(self) -> bool:
@@ -60,9 +65,13 @@ class SequenceSet:
 
     def to_bytes(self) -> bytes:
         """The set as written on the wire."""
-        return b",".join(
-            _number(low) if low == high else _number(low) + b":" + _number(high)
-            for low, high in self.ranges
+        return (
+            b"$"
+            if self.is_saved
+            else b",".join(
+                _number(low) if low == high else _number(low) + b":" + _number(high)
+                for low, high in self.ranges
+            )
         )
 
     def _cut(self, maximum: int) -> tuple[Range, ...]:
@@ -70,6 +79,9 @@ class SequenceSet:
         if not ranges or ranges[-1][1] <= maximum:
             return ranges
         return tuple((low, min(high, maximum)) for low, high in ranges if low <= maximum)
+
+
+SAVED = SequenceSet(())
 
 
 def parse(text: bytes) -> SequenceSet | None:

@@ -51,7 +51,7 @@ def _answer(wire: DirectWire, tag: bytes) -> bytes:
         (b"SEARCH SUBJECT hello", 4, 2),
         (b"STATUS Sent (MESSAGES UNSEEN UIDNEXT)", 2, 2),
         (b'LIST "" *', 2, 7),
-        (b"SELECT INBOX", 2, 10),
+        (b"SELECT INBOX", 2, 11),
     ],
 )
 def test_queries(

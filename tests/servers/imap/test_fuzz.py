@@ -21,10 +21,19 @@ WORDS = st.sampled_from(
         *(b"BODY[HEADER.FIELDS (To %s)]", b"RFC822", b"+FLAGS", b"-FLAGS.SILENT", b"(\\Seen $x)"),
         *(b"ALL", b"NOT", b"OR", b"BODY hello", b"SINCE 1-Feb-2026", b"HEADER Subject", b"LARGER"),
         *(b"(", b")", b"{3}", b"{3+}", b"{9999999999}", b"{0+}", b'"', b"\\", b"\r\n", b"abc\r\n"),
+        *(
+            b"$",
+            b"MODSEQ",
+            b"EMAILID M1",
+            b"(QRESYNC (1 1 1:9))",
+            b"(CONDSTORE)",
+            b"(PARTIAL -1:-9)",
+        ),
+        *(b"(CHANGEDSINCE 1 VANISHED)", b"(UNCHANGEDSINCE 1)", b"ENABLE", b"QRESYNC", b"(SAVE)"),
         *(b"(MESSAGES UNSEEN RECENT)", b"RETURN (MIN COUNT)", b"(SUBSCRIBED)", b"CHARSET UTF-8"),
     ]
 )
-SETS = st.sampled_from([b"1", b"1:*", b"*", b"2,4:3", b"5:9", b"999", b"1:2,2:3"])
+SETS = st.sampled_from([b"1", b"1:*", b"*", b"$", b"2,4:3", b"5:9", b"999", b"1:2,2:3"])
 NAMES = st.sampled_from([b"INBOX", b"inbox", b"Sent", b"a/b", b"x", b"Drafts", b'""', b"&AOk-"])
 ITEMS = st.sampled_from(
     [
@@ -33,7 +42,17 @@ ITEMS = st.sampled_from(
     ]
 )
 KEYS = st.sampled_from(
-    [b"ALL", b"UNSEEN", b"NOT 1", b"OR SEEN 2:*", b"TEXT hello", b"SENTON 1-Feb-2026", b"(NEW)"]
+    [
+        b"ALL",
+        b"UNSEEN",
+        b"NOT 1",
+        b"OR SEEN 2:*",
+        b"MODSEQ 3",
+        b"SAVEDON 1-Feb-2026",
+        b"TEXT hello",
+        b"SENTON 1-Feb-2026",
+        b"(NEW)",
+    ]
 )
 FLAGS = st.sampled_from([b"(\\Seen)", b"()", b"(\\Deleted $a)", b"\\Flagged $b", b"(\\Recent)"])
 
@@ -43,6 +62,7 @@ def sentence(*words: bytes | st.SearchStrategy[bytes]) -> st.SearchStrategy[byte
     return st.tuples(*parts).map(b" ".join)
 
 
+RETURNS = st.sampled_from([b"(SAVE)", b"(PARTIAL -1:-2)", b"(MIN SAVE)", b"()", b"(ALL COUNT)"])
 UID = st.sampled_from([b"t", b"t UID"])
 SENTENCES = st.one_of(
     sentence(UID, b"FETCH", SETS, ITEMS),
@@ -53,9 +73,26 @@ SENTENCES = st.one_of(
     sentence(b"t RENAME", NAMES, NAMES),
     sentence(b"t APPEND", NAMES, FLAGS, b"{4+}\r\na: b"),
     sentence(b"t LIST", NAMES, st.sampled_from([b"*", b"%", b"a*"])),
+    sentence(
+        UID,
+        b"FETCH",
+        SETS,
+        ITEMS,
+        st.sampled_from([b"(CHANGEDSINCE 2)", b"(CHANGEDSINCE 1 VANISHED)", b"(PARTIAL 2:9)"]),
+    ),
+    sentence(UID, b"SEARCH RETURN", RETURNS, KEYS, KEYS),
     sentence(b"t STATUS", NAMES, b"(MESSAGES UNSEEN RECENT)"),
     st.sampled_from(
-        [b"t EXPUNGE", b"t CLOSE", b"t IDLE", b"DONE", b"t NOOP", b"t UID EXPUNGE 1:3"]
+        [
+            b"t ENABLE QRESYNC",
+            b"t SELECT INBOX (QRESYNC (1 2 1:4))",
+            b"t EXPUNGE",
+            b"t CLOSE",
+            b"t IDLE",
+            b"DONE",
+            b"t NOOP",
+            b"t UID EXPUNGE 1:3",
+        ]
     ),
 )
 LINES = st.lists(

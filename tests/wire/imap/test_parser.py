@@ -38,10 +38,10 @@ from protocols.wire.imap.commands import (
 )
 from protocols.wire.imap.fetch_items import FAST, Attribute
 from protocols.wire.imap.flags import Flag
-from protocols.wire.imap.options import Resync
+from protocols.wire.imap.options import Page, Resync
 from protocols.wire.imap.parser import parse, parse_append
-from protocols.wire.imap.search import Everything, FlagIs, ModseqFrom
-from protocols.wire.imap.sequence_set import SequenceSet
+from protocols.wire.imap.search import Everything, FlagIs, ModseqFrom, NumberIn
+from protocols.wire.imap.sequence_set import SAVED, SequenceSet
 
 NONE: frozenset[str] = frozenset()
 SEVEN = SequenceSet(((7, 7),))
@@ -151,6 +151,16 @@ COMMANDS: list[tuple[bytes, Command]] = [
         b'a SEARCH MODSEQ "/flags/\\\\Seen" all 12',
         Search(b"a", ModseqFrom(12), False, None),
     ),
+    (b"a SEARCH RETURN (save) $", Search(b"a", NumberIn(SAVED), False, frozenset(("SAVE",)))),
+    (b"a SEARCH RETURN (PARTIAL 3:1) ALL", Search(b"a", Everything(), False, NONE, Page(3, 1))),
+    (
+        b"a UID FETCH $ UID (PARTIAL -1:-3)",
+        Fetch(b"a", SAVED, (Attribute.UID,), True, page=Page(-1, -3)),
+    ),
+    (
+        b'a LIST "" % RETURN (STATUS (SIZE DELETED))',
+        List(b"a", "", ("%",), NONE, NONE, False, True, ("SIZE", "DELETED")),
+    ),
     (b"a STATUS x (HIGHESTMODSEQ)", Status(b"a", "x", ("HIGHESTMODSEQ",))),
     (b"a FETCH 1,3:* FLAGS", Fetch(b"a", SequenceSet(((1, 1), (3, 0))), (Attribute.FLAGS,), False)),
     (
@@ -239,6 +249,11 @@ BAD = [
     (b"a FETCH 1 FLAGS (CHANGEDSINCE 1 VANISHED)", b"a"),
     (b"a UID FETCH 1 FLAGS (VANISHED)", b"a"),
     (b"a FETCH 1 (CHANGEDSINCE 1)", b"a"),
+    (b"a FETCH $,1 FLAGS", b"a"),
+    (b"a FETCH 1 FLAGS (PARTIAL 0:1)", b"a"),
+    (b"a SEARCH RETURN (PARTIAL 1:2 PARTIAL 1:2) ALL", b"a"),
+    (b"a SEARCH RETURN (PARTIAL 1) ALL", b"a"),
+    (b"a SELECT x (QRESYNC (1 2 $))", b"a"),
     (b"a SEARCH MODSEQ", b"a"),
     (b"a SEARCH MODSEQ 9223372036854775808", b"a"),
     (b'a SEARCH MODSEQ "/flags/\\\\Odd" all 1', b"a"),
