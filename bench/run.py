@@ -13,6 +13,7 @@ import csv
 import json
 import os
 import secrets
+import shlex
 import signal
 import statistics
 import subprocess
@@ -91,7 +92,13 @@ def mailhost(work: Path, host: str = "127.0.0.4") -> Iterator[Server]:
             writer.writerows(
                 [f"u{n}@example.test", "secret", "", f"User {n}"] for n in range(1, 25)
             )
-        for command in (["domain", "add", "example.test"], ["mailbox", "import", str(users)]):
+        for command in (
+            ["domain", "add", "example.test"],
+            ["mailbox", "import", str(users)],
+            # The rod's messages are from load@bench.test, and we ask who may say so.
+            ["domain", "add", "bench.test"],
+            ["alias", "add", "load@bench.test", "u1@example.test"],
+        ):
             subprocess.run(
                 [sys.executable, str(ROOT / "manage.py"), *command],
                 env=environment,
@@ -157,6 +164,14 @@ def measure(server: Server, work: Path, script: str, **environment: str) -> None
     )
 
 
+def one_user(work: Path) -> Path:
+    """The load generator as it is when all its connections are of one user."""
+    path = work / "protoload-one-user"
+    path.write_text(f'#!/bin/sh\nexec {shlex.quote(str(work / "protoload"))} -u 1 "$@"\n')
+    path.chmod(0o755)
+    return path
+
+
 def run_group(group: str, servers: list[Server], work: Path, runs: int) -> None:
     """One group of rows, the servers in turn for every measure, so that drift hits both."""
     groups: dict[str, list[tuple[str, dict[str, str]]]] = {
@@ -165,7 +180,8 @@ def run_group(group: str, servers: list[Server], work: Path, runs: int) -> None:
             ("run_smtp.sh", {"SIZES": "4096", "CONCS": "1", "MODES": "one"}),
             ("run_smtp.sh", {"SIZES": "102400", "CONCS": "50", "MODES": "one"}),
         ],
-        "submission": [("run_subm.sh", {})],
+        # The rod changes the sender within a connection; we let nobody be another: one user each.
+        "submission": [("run_subm.sh", {"PROTOLOAD": str(one_user(work))})],
         "imap": [
             ("run_imap.sh", {"PARTS": "populate"}),
             *(
