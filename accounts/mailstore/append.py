@@ -3,13 +3,15 @@
 import time
 from collections.abc import Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from accounts import commit
 from accounts.blobs import Spool
+from accounts.mailstore.expunge import remove_entries
 from accounts.mailstore.flags import Flag, keyword_bits
 from accounts.mailstore.locked import locked_folder
 from accounts.mailstore.quota import require_room
+from accounts.mailstore.refusals import NoSuchMessage
 from accounts.models import Blob, Change, Entry, Message
 from accounts.rows import Rows
 from protocols.wire.message import Prepared, prepare
@@ -39,6 +41,7 @@ class Appended:
     uidvalidity: int
     uid: int
     modseq: int
+    has_replaced: bool = False
 
 
 def add_entry(
@@ -103,10 +106,12 @@ def append_message(
     keywords: Sequence[str] = (),
     internal_date: int | None = None,
     zone_minutes: int = 0,
+    replaced: tuple[int, int] | None = None,
 ) -> Future[Appended]:
     """Append a message (RFC 9051 §6.3.12); resolved once it is durable.
 
-    The Future raises NoSuchFolder, OverQuota, TooManyKeywords, CommitUnavailable or OutOfSpace.
+    `replaced` names a folder and a UID that goes in the same commit (RFC 8508). The Future raises
+    NoSuchFolder, NoSuchMessage, OverQuota, TooManyKeywords, CommitUnavailable or OutOfSpace.
     A spool is left to the caller to discard.
     """
     data = octets.octets() if isinstance(octets, Spool) else octets
@@ -115,8 +120,11 @@ def append_message(
 
     def write(rows: Rows, blob: Blob | None) -> Appended:
         assert blob is not None
+        if replaced is not None:
+            # First, for its room may be needed; all of it fails or holds together.
+            _remove(rows, *replaced)
         require_room(rows.mailbox(mailbox_id), size)
-        return add_entry(
+        appended = add_entry(
             rows,
             mailbox_id=mailbox_id,
             folder_id=folder_id,
@@ -129,7 +137,18 @@ def append_message(
             internal_date=internal_date,
             zone_minutes=zone_minutes,
         )
+        return appended if replaced is None else replace(appended, has_replaced=True)
 
     return commit.submit(
         commit.Unit(frozenset((mailbox_id,)), write, octets, frozenset((folder_id,)))
     )
+
+
+def _remove(rows: Rows, folder_id: int, uid: int) -> None:
+    folder = locked_folder(rows, folder_id)
+    rows.direct()
+    entry = Entry.objects.filter(folder_id=folder_id, uid=uid)
+    found = entry.values_list("uid", "flags", "message__size").first()
+    if found is None:
+        raise NoSuchMessage("The message is gone.")
+    remove_entries(rows, folder, [found])

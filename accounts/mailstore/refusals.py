@@ -9,6 +9,10 @@ class OverQuota(StoreRefusal):
     """The mailbox has no room for that (RFC 9051 §7.1, OVERQUOTA)."""
 
 
+class NoSuchMessage(StoreRefusal):
+    """The message was expunged meanwhile."""
+
+
 class TooManyKeywords(StoreRefusal):
     """The folder has no bit left for another keyword."""
 

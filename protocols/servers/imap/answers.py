@@ -9,6 +9,7 @@ _CODES: tuple[tuple[type[Exception], bytes], ...] = (
     (refusals.OverQuota, b"OVERQUOTA"),
     (refusals.TooManyKeywords, b"LIMIT"),
     (refusals.TooManyFolders, b"LIMIT"),
+    (refusals.NoSuchMessage, b"EXPUNGEISSUED"),
     (refusals.FolderExists, b"ALREADYEXISTS"),
     (refusals.NoSuchFolder, b"NONEXISTENT"),
     (refusals.FolderHasChildren, b"HASCHILDREN"),

@@ -14,11 +14,13 @@ from accounts.mailstore import append, folders, quota
 from accounts.mailstore.append import Appended
 from accounts.mailstore.flags import MAX_KEYWORDS
 from accounts.mailstore.refusals import NoSuchFolder, StoreRefusal
-from protocols.servers.imap.answers import no, ok, refused
+from protocols.servers.imap.answers import bad, no, ok, refused
 from protocols.servers.imap.client import Appending, Client
+from protocols.servers.imap.folder_view import FolderView
 from protocols.servers.session import After
 from protocols.wire.imap import commands, responses
 from protocols.wire.imap.responses import Continuation, Reply, Tagged
+from protocols.wire.imap.sequence_set import SequenceSet
 
 # Octets. To read a message of this size through takes about what handing it to the pool and back
 # costs; storing it asks nobody and only queues the commit.
@@ -49,6 +51,12 @@ def _known_folder(client: Client, command: commands.Append) -> int | None:
 
 def begin(client: Client, command: commands.Append) -> Reply:
     """Say whether the message may come: a refusal now spares the client sending it."""
+    replaced_uid = 0
+    if isinstance(command, commands.Replace):
+        found = _replaced(client.selected, command)
+        if isinstance(found, Tagged):
+            return found
+        replaced_uid = found
     folder_id = _known_folder(client, command)
     if folder_id is None:
         try:
@@ -57,7 +65,7 @@ def begin(client: Client, command: commands.Append) -> Reply:
             return no(command.tag, "There is no such folder.", code=b"TRYCREATE")
         if not folder.is_selectable:
             return no(command.tag, "The folder holds only other folders.", code=b"CANNOT")
-        if not quota.would_fit(client.mailbox_id, command.size):
+        if not (replaced_uid or quota.would_fit(client.mailbox_id, command.size)):
             return no(command.tag, "The mailbox is full.", code=b"OVERQUOTA")
         folder_id = folder.id
     if command.size > settings.MAILHOST.max_message_size:
@@ -66,8 +74,21 @@ def begin(client: Client, command: commands.Append) -> Reply:
         return no(command.tag, "The message is empty.", code=b"CANNOT")
     if len(command.keywords) > MAX_KEYWORDS:
         return no(command.tag, "Too many keywords.", code=b"LIMIT")
-    client.appending = Appending(command, folder_id, Spool())
+    client.appending = Appending(command, folder_id, Spool(), replaced_uid)
     return Continuation(b"Ready for the message.")
+
+
+def _replaced(view: FolderView, command: commands.Replace) -> int | Tagged:
+    """The UID that a REPLACE names, or why it may not (RFC 8508 §3.1)."""
+    number = SequenceSet(((command.number, command.number),))
+    spans = view.select(number, is_uid=command.is_uid)
+    if spans is None:
+        return bad(command.tag, "No such message.")
+    if view.is_read_only:
+        return no(command.tag, "The folder is open for reading only.", code=b"CANNOT")
+    if not spans:
+        return no(command.tag, "There is no such message.", code=b"NONEXISTENT")
+    return view.uids[spans[0][0]]
 
 
 def take(client: Client, chunk: commands.AppendChunk) -> None:
@@ -105,6 +126,7 @@ def finish(client: Client, command: commands.AppendEnd) -> Tagged | Future[Any] 
             keywords=asked.keywords,
             internal_date=asked.internal_date,
             zone_minutes=asked.zone_minutes,
+            replaced=(client.folder_id, appending.replaced_uid) if appending.replaced_uid else None,
         )
     except Exception:
         appending.spool.discard()
@@ -149,4 +171,9 @@ def _answer(
         assert refusal is not None
         return refusal
     code = responses.append_uid(outcome.uidvalidity, (outcome.uid,))
+    if outcome.has_replaced:
+        # RFC 8508 §3.3: where it went is said before what it replaced is gone.
+        lines = responses.untagged("OK", "Replacement ready.", code)
+        lines += client.news(may_expunge=True)
+        return ok(tag, "Done.", code=client.modseq_code(), untagged=lines)
     return ok(tag, "Done.", code=code, untagged=client.news(may_expunge=True))

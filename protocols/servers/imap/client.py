@@ -40,6 +40,8 @@ class Appending:
     command: Append
     folder_id: int
     spool: Spool
+    # The UID of the selected folder that goes when the message comes (RFC 8508), 0 for none.
+    replaced_uid: int = 0
     has_failed: bool = False
     has_nul: bool = False
 

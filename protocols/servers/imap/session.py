@@ -44,7 +44,7 @@ ALLOWED: dict[type[object], frozenset[State]] = {
     **dict.fromkeys(
         (
             *(c.Check, c.Close, c.Unselect, c.Expunge, c.Search),
-            *(c.Fetch, c.Store, c.Copy, c.Move),
+            *(c.Fetch, c.Store, c.Copy, c.Move, c.Replace),
         ),
         _SELECTED,
     ),

@@ -224,6 +224,14 @@ class Append:
 
 
 @dataclass(frozen=True, slots=True)
+class Replace(Append):
+    """REPLACE or UID REPLACE (RFC 8508): an APPEND that removes the message `number`, 0 for `*`."""
+
+    number: int
+    is_uid: bool
+
+
+@dataclass(frozen=True, slots=True)
 class AppendChunk:
     """Some of the literal of the APPEND under way. Needs no answer."""
 
@@ -387,6 +395,7 @@ Command: TypeAlias = (
     | Namespace
     | Status
     | Append
+    | Replace
     | Idle
     | Check
     | Close

@@ -25,6 +25,7 @@ from .options_grammar import (
 )
 from .responses import Tagged
 from .search_grammar import search_program
+from .sequence_set import MAX_NUMBER
 
 # RFC 2971 §3.3.
 MAX_ID_PAIRS = 30
@@ -34,7 +35,10 @@ MAX_PATTERNS = 100
 
 _START = re.compile(rb"([^\x00-\x20\x7f-\xff(){%*\"\\+]++) ([A-Za-z]++)(?= |\Z)")
 _TAG = re.compile(rb"([^\x00-\x20\x7f-\xff(){%*\"\\+]++)(?: |\Z)")
-_APPEND_START = re.compile(rb"[^\x00-\x20\x7f-\xff(){%*\"\\+]++ APPEND ", re.IGNORECASE)
+_APPEND_START = re.compile(
+    rb"[^\x00-\x20\x7f-\xff(){%*\"\\+]++ (?:APPEND|((?:UID )?+REPLACE) (\*|[1-9][0-9]{0,9}+)) ",
+    re.IGNORECASE,
+)
 _LITERAL_AT_END = re.compile(rb"\{([0-9]{1,10}+)\+?\}\Z")
 _SPECIAL_USES = {
     name.upper(): name
@@ -74,7 +78,23 @@ def parse_append(text: bytes) -> c.Append | c.Invalid | None:
     tag = tag_of(text)
     cursor = Cursor(text, start.end())
     try:
-        return _append_head(tag, cursor)
+        append = _append_head(tag, cursor)
+        if start[1] is None:
+            return append
+        number = 0 if start[2] == b"*" else int(start[2])
+        if number > MAX_NUMBER:
+            raise Fault("Number too large.")
+        return c.Replace(
+            append.tag,
+            append.name,
+            append.flags,
+            append.keywords,
+            append.internal_date,
+            append.zone_minutes,
+            append.size,
+            number,
+            is_uid=len(start[1]) > len(b"REPLACE"),
+        )
     except LiteralAhead:
         return None
     except Fault as fault:
@@ -122,6 +142,13 @@ def _append(tag: bytes, cursor: Cursor) -> c.Command:
     cursor.space()
     _append_head(tag, cursor)
     raise Fault("Literal expected.")
+
+
+def _replace(tag: bytes, cursor: Cursor) -> c.Command:
+    """A REPLACE that came to its end without a literal for the message."""
+    cursor.space()
+    cursor.expect(b"*", "Number") if cursor.is_at(b"*") else cursor.number()
+    return _append(tag, cursor)
 
 
 def _login(tag: bytes, cursor: Cursor) -> c.Command:
@@ -328,6 +355,8 @@ def _uid(tag: bytes, cursor: Cursor) -> c.Command:
             return _copy(tag, cursor, is_uid=True)
         case b"MOVE":
             return _move(tag, cursor, is_uid=True)
+        case b"REPLACE":
+            return _replace(tag, cursor)
         case b"EXPUNGE":
             cursor.space()
             return c.Expunge(tag, cursor.sequence_set())
@@ -358,6 +387,7 @@ _COMMANDS: dict[bytes, Callable[[bytes, Cursor], c.Command]] = {
     b"NAMESPACE": lambda tag, _: c.Namespace(tag),
     b"STATUS": _status,
     b"APPEND": _append,
+    b"REPLACE": _replace,
     b"IDLE": lambda tag, _: c.Idle(tag),
     b"CHECK": lambda tag, _: c.Check(tag),
     b"CLOSE": lambda tag, _: c.Close(tag),
