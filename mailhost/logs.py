@@ -1,7 +1,8 @@
 """One way to log for the three runtimes (server, worker, web): structlog beside `logging`.
 
 A line is JSON, or aligned text for a reader at a terminal. Secrets and mail never reach it: values
-under their names are replaced, and octets are told by their number.
+under their names are replaced, octets are told by their number, and what a stranger says can
+neither end a line nor steer a terminal.
 
 Our own lines pass through structlog alone, since the hot paths write one for each message and
 `logging` would cost several times as much; what libraries tell `logging` is made to look the same.
@@ -43,7 +44,13 @@ def redact(logger: object, method: str, event: Any) -> Any:
             event[name] = "(not logged)"
         elif isinstance(value, bytes | bytearray | memoryview):
             event[name] = f"({len(value)} octets)"
+        elif isinstance(value, str) and not value.isprintable():
+            event[name] = "".join(map(_visible, value))
     return event
+
+
+def _visible(char: str) -> str:
+    return char if char.isprintable() else char.encode("unicode_escape").decode()
 
 
 class Stderr:

@@ -8,25 +8,23 @@ strangers are sent to the TLS port, but for what monitors ask.
 import io
 import re
 import tempfile
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
 import structlog
 from django.conf import settings
 from django.core.wsgi import get_wsgi_application
-from twisted.protocols.policies import ThrottlingFactory
 from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.threadpool import ThreadPool
 from twisted.web import resource, server
 from twisted.web.wsgi import WSGIResource
 
 from protocols.servers.tls import TlsServer
+from protocols.servers.web_peers import WebPeers, is_near
 
 log = structlog.get_logger(__name__)
 
 THREADS = 8
-MAX_CONNECTIONS = 1000
 IDLE_TIMEOUT = 60.0
 BODY_LIMIT = 32 << 20
 BODY_IN_MEMORY = 256 << 10
@@ -87,7 +85,11 @@ class FrontDoor(resource.Resource):
         self._is_tls = is_tls
 
     def render(self, request: Any) -> Any:
-        if self._is_tls or _is_near(request) or request.path in _MONITORED:
+        if (
+            self._is_tls
+            or is_near(getattr(request.getClientAddress(), "host", ""))
+            or request.path in _MONITORED
+        ):
             return self._application.render(request)
         host = request.getHeader(b"host") or b""
         name = _HOST.match(host)
@@ -129,25 +131,17 @@ class Web:
         self._threads = ThreadPool(minthreads=1, maxthreads=THREADS, name="web")
         self._application = WSGIResource(reactor, self._threads, get_wsgi_application())
         self._tls = tls
+        self._reactor = reactor
 
     def factory(self, *, is_tls: bool) -> Any:
         site: Any = WebSite(FrontDoor(self._application, is_tls=is_tls))
         if is_tls:
             creator: Any = self._tls
             site = TLSMemoryBIOFactory(creator, False, site)
-        return ThrottlingFactory(site, maxConnectionCount=MAX_CONNECTIONS)
+        return WebPeers(self._reactor, site)
 
     def start(self) -> None:
         self._threads.start()
 
     def stop(self) -> None:
         self._threads.stop()
-
-
-def _is_near(request: Any) -> bool:
-    try:
-        address = ip_address(request.getClientAddress().host)
-    except (AttributeError, ValueError):
-        return False
-    mapped = getattr(address, "ipv4_mapped", None) or address
-    return mapped.is_loopback or any(mapped in net for net in settings.MAILHOST.proxy_networks)

@@ -1,7 +1,9 @@
 """The host of the web application: limits on bodies, clear text only from near, nothing leaks."""
 
+import contextlib
 import http.client
 import socket
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,9 +11,10 @@ import pytest
 from django.conf import settings
 from django.test import override_settings
 
-from protocols.servers import web
+from protocols.servers import web, web_peers
 from protocols.servers.listeners import listen, open_socket
 from protocols.servers.web import Web
+from tests.servers.shell_kit import until
 from tests.transcripts.real import on_reactor, reactor, tls_server
 
 
@@ -53,6 +56,61 @@ def test_bodies_within_the_limit_arrive(address: tuple[str, int], size: int) -> 
     assert ask(address, "POST", "/", body=b"x" * size) == (200, b"%d http" % size)
 
 
+@pytest.mark.parametrize(
+    "request_", [b"GET / HT", b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nx"]
+)
+def test_a_request_said_octet_by_octet_is_not_awaited_for_ever(
+    address: tuple[str, int], monkeypatch: pytest.MonkeyPatch, request_: bytes
+) -> None:
+    monkeypatch.setattr(web_peers, "TRICKLE_TIMEOUT", 0.3)
+    with socket.create_connection(address, 10) as sock:
+        sock.sendall(request_)
+        sock.settimeout(0.05)
+        end = time.monotonic() + 10
+        while _is_awaited(sock):
+            assert time.monotonic() < end
+
+
+def _is_awaited(sock: socket.socket) -> bool:
+    try:
+        sock.sendall(b"y")
+        return sock.recv(1) != b""
+    except TimeoutError:
+        return True
+    except ConnectionError:
+        return False
+
+
+def test_one_address_holds_only_so_many_connections(
+    address: tuple[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(web_peers, "MAX_OF_ONE", 2)
+    with contextlib.ExitStack() as stack:
+
+        def open_one() -> http.client.HTTPConnection:
+            connection = http.client.HTTPConnection(*address, timeout=10)
+            stack.callback(connection.close)
+            connection.request("POST", "/", body=b"")
+            return connection
+
+        several = [open_one() for _ in range(3)]
+        # Loopback is near.
+        assert [each.getresponse().read() for each in several] == [b"0 http"] * 3
+        monkeypatch.setattr(web_peers, "is_near", lambda host: False)
+        with pytest.raises((ConnectionError, http.client.RemoteDisconnected)):
+            open_one().getresponse()
+        for each in several[:2]:
+            each.close()
+        until(lambda: _is_let_in(address))
+
+
+def _is_let_in(address: tuple[str, int]) -> bool:
+    try:
+        return ask(address, "POST", "/", body=b"") == (200, b"0 http")
+    except OSError:
+        return False
+
+
 def test_a_body_announced_too_large_is_refused_unread(address: tuple[str, int]) -> None:
     with socket.create_connection(address, 10) as sock:
         sock.sendall(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100001\r\n\r\n")
@@ -77,7 +135,7 @@ def test_a_bug_shows_nothing(address: tuple[str, int]) -> None:
 def test_strangers_are_sent_to_tls(
     address: tuple[str, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(web, "_is_near", lambda request: False)
+    monkeypatch.setattr(web, "is_near", lambda host: False)
     connection = http.client.HTTPConnection(*address, timeout=10)
     connection.request("GET", "/admin/?a=b", headers={"Host": "mail.example.test:8080"})
     answer = connection.getresponse()
@@ -94,11 +152,7 @@ def test_strangers_are_sent_to_tls(
      ("10.2.0.1", False), ("192.0.2.7", False), ("", False)],
 )  # fmt: skip
 def test_near_is_loopback_and_named_proxies(client: str, is_near: bool) -> None:
-    class Request:
-        def getClientAddress(self) -> Any:
-            return type("Address", (), {"host": client})()
-
     config = settings.MAILHOST
     proxies = type(config)(**{**config.model_dump(), "proxy_networks": "10.1.0.0/16"})
     with override_settings(MAILHOST=proxies):
-        assert web._is_near(Request()) is is_near
+        assert web_peers.is_near(client) is is_near

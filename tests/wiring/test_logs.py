@@ -86,3 +86,12 @@ def test_the_level_is_a_setting(tmp_path: Path) -> None:
     lines = run(MAILHOST_HOME=str(tmp_path), MAILHOST_LOG_LEVEL="ERROR")
     assert json.loads(lines[0])["event"] == "failed"
     assert logging.getLogger("ours").level == logging.NOTSET
+
+
+@pytest.mark.parametrize("end", ["\n", "\r", "\x1b[2J", "\u2028", "\x85", "\x9b1m", "\0"])
+def test_what_strangers_say_neither_ends_a_line_nor_steers_a_terminal(end: str) -> None:
+    event = redact(None, "info", {"event": f"a{end}b", "address": f"é{end}", "count": 3})
+    assert event["event"].isprintable()
+    assert event["address"].isprintable()
+    assert event["address"].startswith("é\\")
+    assert event["count"] == 3
