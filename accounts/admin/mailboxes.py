@@ -11,7 +11,8 @@ from unfold.contrib.filters.admin import AutocompleteSelectFilter
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminPasswordWidget
 
-from accounts import directory
+from accounts import app_passwords, directory
+from accounts.admin.app_passwords import AppPasswordInline, tell_generated
 from accounts.admin.pages import (
     PURGED,
     RESTORED,
@@ -28,7 +29,7 @@ from accounts.admin.pages import (
 )
 from accounts.directory import DirectoryError
 from accounts.directory.mailboxes import check_password_form
-from accounts.models import AliasTarget, Credential, Folder, Mailbox
+from accounts.models import AccessToken, AliasTarget, Folder, Mailbox
 
 NEARLY_FULL = 0.8
 
@@ -47,7 +48,7 @@ class MailboxForm(forms.ModelForm):  # type: ignore[type-arg]
 
     class Meta:
         model = Mailbox
-        fields = ["domain", "local_part", "name", "quota_bytes"]
+        fields = ["domain", "local_part", "name", "quota_bytes", "app_passwords_only"]
 
     def clean_password(self) -> str:
         password: str = self.cleaned_data["password"]
@@ -78,11 +79,11 @@ class MailboxForm(forms.ModelForm):  # type: ignore[type-arg]
             self.instance = made
 
 
-class _CredentialInline(LookOnlyInline):
-    model = Credential
+class _TokenInline(LookOnlyInline):
+    model = AccessToken
     related = ("mailbox__domain",)
     ordering = ["pk"]
-    fields = ["kind", "label", "created_at", "last_used_at"]
+    fields = ["label", "scopes", "created_at", "last_used_at", "expires_at"]
     readonly_fields = fields
     show_change_link = False
     tab = True
@@ -134,12 +135,14 @@ class MailboxAdmin(Page):
     search_fields = ["local_part", "name", "domain__name"]
     search_help_text = _("Address, or part of it, or the owner's name")
     autocomplete_fields = ["domain"]
-    inlines = [_FolderInline, _AliasTargetInline, _CredentialInline]
+    inlines = [_FolderInline, _AliasTargetInline, AppPasswordInline, _TokenInline]
     actions = ["suspend", "resume", "restore", "purge"]
     readonly_fields = ["used", "full_since", "state_in_words"]
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
         written = [("local_part", "domain"), "name", "quota_bytes", "password"]
+        if obj:
+            written.append("app_passwords_only")
         return [*written, ("used", "full_since", "state_in_words")] if obj else written
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
@@ -225,6 +228,14 @@ class MailboxAdmin(Page):
             directory.set_quota(obj, form.cleaned_data["quota_bytes"])
         if password := form.cleaned_data["password"]:
             directory.set_password(obj, password)
+        if "app_passwords_only" in form.changed_data:
+            # The form has changed the row in memory already.
+            wanted, obj.app_passwords_only = obj.app_passwords_only, not obj.app_passwords_only
+            app_passwords.allow_app_passwords_only(obj, is_so=wanted)
+
+    def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
+        super().save_formset(request, form, formset, change)
+        tell_generated(request, formset)
 
     def get_deleted_objects(
         self, objs: Any, request: HttpRequest

@@ -1,5 +1,6 @@
 """The admin: every page opens, lists stay cheap, verbs go through the directory, no hash shows."""
 
+import re
 from typing import Any
 
 import pytest
@@ -7,9 +8,9 @@ from django.contrib import admin
 from django.test import Client
 from django.urls import reverse
 
-from accounts import directory, login
+from accounts import app_passwords, directory, login
 from accounts.mailstore import append
-from accounts.models import Alias, Domain, Mailbox, Membership, Tenant, User
+from accounts.models import Alias, Credential, Domain, Mailbox, Membership, Tenant, User
 from tests.accounts.people import PASSWORD, People, settle, to
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -130,9 +131,77 @@ def test_the_login_page_takes_an_admins_password(client: Client) -> None:
 
 def post_mailbox(client: Client, where: str, **fields: Any) -> Any:
     form = {"name": "", "quota_bytes": "0", "password": "", **fields}
-    for prefix in ("folders", "alias_targets", "credentials"):
-        form |= {f"{prefix}-TOTAL_FORMS": "0", f"{prefix}-INITIAL_FORMS": "0"}
+    for prefix in ("folders", "alias_targets", "credentials", "access_tokens"):
+        form = {f"{prefix}-TOTAL_FORMS": "0", f"{prefix}-INITIAL_FORMS": "0", **form}
     return client.post(where, form)
+
+
+def post_app_password(client: Client, mailbox: Mailbox, label: str, *protocols: str) -> Any:
+    return post_mailbox(
+        client,
+        url(Mailbox, "change", mailbox.pk),
+        **{
+            "credentials-TOTAL_FORMS": "1",
+            "credentials-0-label": label,
+            "credentials-0-protocols": protocols,
+            "credentials-0-mailbox": str(mailbox.pk),
+        },
+    )
+
+
+def opens(secret: str, service: str) -> bool:
+    found = login.check("alice@a.test", secret, service=service, peer="").result(20)
+    return isinstance(found, login.Identity)
+
+
+def test_an_app_password_is_shown_once_and_revoked(client: Client, people: People) -> None:
+    where = url(Mailbox, "change", people.alice.pk)
+    assert post_app_password(client, people.alice, "Phone", "imap", "smtp").status_code == 302
+    shown = client.get(where).content.decode()
+    found = re.search(r"shown this once: ((?:[a-z2-9]{4}-){4}[a-z2-9]{4})", shown)
+    assert found is not None
+    assert opens(found[1], "imap")
+    assert not opens(found[1], "pop3")
+    row = Credential.objects.get(kind=Credential.Kind.APP_PASSWORD)
+    again = client.get(where).content.decode()
+    assert "Phone" in again
+    for secret in (found[1], row.hash, row.scram):
+        assert secret not in again
+    gone = post_mailbox(
+        client,
+        where,
+        **{
+            "credentials-TOTAL_FORMS": "1",
+            "credentials-INITIAL_FORMS": "1",
+            "credentials-0-id": str(row.pk),
+            "credentials-0-mailbox": str(people.alice.pk),
+            "credentials-0-DELETE": "on",
+        },
+    )
+    assert gone.status_code == 302
+    assert not opens(found[1], "imap")
+    assert opens(PASSWORD, "imap")
+
+
+@pytest.mark.parametrize(
+    ("label", "protocols", "said"),
+    [("Old", ["imap"], "one with this label"), ("New", [], "required"), ("New", ["http"], "valid")],
+)
+def test_an_app_password_that_cannot_be_made(
+    client: Client, people: People, label: str, protocols: list[str], said: str
+) -> None:
+    app_passwords.create_app_password(people.alice, "Old", ["imap"])
+    answer = post_app_password(client, people.alice, label, *protocols)
+    assert said in answer.content.decode()
+    assert Credential.objects.filter(kind=Credential.Kind.APP_PASSWORD).count() == 1
+
+
+def test_a_mailbox_is_told_to_take_app_passwords_only(client: Client, people: People) -> None:
+    where = url(Mailbox, "change", people.alice.pk)
+    assert post_mailbox(client, where, app_passwords_only="on").status_code == 302
+    assert not opens(PASSWORD, "imap")
+    assert post_mailbox(client, where).status_code == 302
+    assert opens(PASSWORD, "imap")
 
 
 def test_a_mailbox_is_made_with_its_password(client: Client, people: People) -> None:
