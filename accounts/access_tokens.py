@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from accounts import generated_secrets, scopes
 from accounts.directory import DirectoryError, shut_sessions
@@ -29,11 +30,12 @@ def create_token(
     label = scopes.check_label(label)
     wanted = scopes.join(protocols)
     if lifetime is not None and lifetime <= timedelta(0):
-        raise DirectoryError("A token has to last for some time.")
+        raise DirectoryError(_("A token has to last for some time."))
     now = timezone.now()
     AccessToken.objects.filter(mailbox=mailbox, expires_at__lt=now).delete()
     if AccessToken.objects.filter(mailbox=mailbox).count() >= MAX_PER_MAILBOX:
-        raise DirectoryError(f"“{mailbox}” has {MAX_PER_MAILBOX} tokens; revoke one first.")
+        text = _("“%(mailbox)s” has %(max_per_mailbox)s tokens; revoke one first.")
+        raise DirectoryError(text % {"mailbox": mailbox, "max_per_mailbox": MAX_PER_MAILBOX})
     token = generated_secrets.make_token()
     made = AccessToken.objects.create(
         mailbox=mailbox,
@@ -50,7 +52,8 @@ def revoke_token(mailbox: Mailbox, token_id: int) -> AccessToken:
     """End it, and every open session of the mailbox, for one may be its; DirectoryError."""
     row = AccessToken.objects.filter(mailbox=mailbox, pk=token_id).first()
     if row is None:
-        raise DirectoryError(f"“{mailbox}” has no token {token_id}.")
+        text = _("“%(mailbox)s” has no token %(token_id)s.")
+        raise DirectoryError(text % {"mailbox": mailbox, "token_id": token_id})
     row.delete()
     row.pk = token_id
     shut_sessions(mailbox)

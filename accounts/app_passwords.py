@@ -8,6 +8,7 @@ from collections.abc import Collection, Sequence
 
 from django.db import transaction
 from django.db.models import QuerySet
+from django.utils.translation import gettext as _
 
 from accounts import generated_secrets, scopes, scram_secrets
 from accounts.directory import DirectoryError, shut_sessions
@@ -34,9 +35,11 @@ def create_app_password(
     Mailbox.objects.select_for_update().get(pk=mailbox.pk)
     rows = list(_rows(mailbox))
     if len(rows) >= MAX_PER_MAILBOX:
-        raise DirectoryError(f"“{mailbox}” has {len(rows)} app passwords; revoke one first.")
+        text = _("“%(mailbox)s” has %(count)s app passwords; revoke one first.")
+        raise DirectoryError(text % {"mailbox": mailbox, "count": len(rows)})
     if any(row.label == label for row in rows):
-        raise DirectoryError(f"“{mailbox}” has an app password “{label}” already.")
+        text = _("“%(mailbox)s” has an app password “%(label)s” already.")
+        raise DirectoryError(text % {"mailbox": mailbox, "label": label})
     password = generated_secrets.make_app_password()
     kept = next((row.scram for row in rows if row.scram), "")
     if kept:
@@ -60,7 +63,8 @@ def revoke_app_password(mailbox: Mailbox, credential_id: int) -> Credential:
     """End it, and every open session of the mailbox, for one may be its; DirectoryError."""
     row = _rows(mailbox).filter(pk=credential_id).first()
     if row is None:
-        raise DirectoryError(f"“{mailbox}” has no app password {credential_id}.")
+        text = _("“%(mailbox)s” has no app password %(credential_id)s.")
+        raise DirectoryError(text % {"mailbox": mailbox, "credential_id": credential_id})
     row.delete()
     row.pk = credential_id
     shut_sessions(mailbox)

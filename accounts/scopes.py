@@ -2,6 +2,8 @@
 
 from collections.abc import Collection
 
+from django.utils.translation import gettext as _
+
 from accounts.directory import DirectoryError
 
 # Name: the service that asks for it. The web takes neither app passwords nor tokens.
@@ -15,10 +17,13 @@ def join(protocols: Collection[str]) -> str:
     wanted = {name.strip().lower() for name in protocols}
     known = ", ".join(PROTOCOLS)
     if unknown := wanted - PROTOCOLS.keys():
-        text = f"“{min(unknown)}” is nothing it can be for; there are {known}."
+        text = _("“%(unknown)s” is nothing it can be for; there are %(known)s.") % {
+            "unknown": min(unknown),
+            "known": known,
+        }
         raise DirectoryError(text)
     if not wanted:
-        raise DirectoryError(f"Say what it is for: {known}.")
+        raise DirectoryError(_("Say what it is for: %(known)s.") % {"known": known})
     return ",".join(name for name in PROTOCOLS if name in wanted)
 
 
@@ -36,7 +41,8 @@ def check_label(label: str) -> str:
     """The label without spaces around it; DirectoryError where it is none."""
     label = label.strip()
     if not label:
-        raise DirectoryError("Give it a label: what program or device it is for.")
+        raise DirectoryError(_("Give it a label: what program or device it is for."))
     if len(label) > MAX_LABEL or not label.isprintable():
-        raise DirectoryError(f"A label has at most {MAX_LABEL} characters, all of them printable.")
+        text = _("A label has at most %(max_label)s characters, all of them printable.")
+        raise DirectoryError(text % {"max_label": MAX_LABEL})
     return label

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from accounts import limits
 from accounts.directory import version
@@ -26,9 +27,10 @@ def find_mailbox(address: str, *, or_removed: bool = False) -> Mailbox:
     rows = Mailbox.objects.select_related("domain__tenant", "user")
     found = rows.filter(local_part=local_part, domain__name=domain).first()
     if found is None:
-        raise DirectoryError(f"There is no mailbox “{address}”.")
+        raise DirectoryError(_("There is no mailbox “%(address)s”.") % {"address": address})
     if found.removed_at is not None and not or_removed:
-        raise DirectoryError(f"The mailbox “{address}” was removed; restore it first.")
+        text = _("The mailbox “%(address)s” was removed; restore it first.")
+        raise DirectoryError(text % {"address": address})
     return found
 
 
@@ -47,7 +49,7 @@ def create_mailbox(
     """
     secret = _secret(password, password_hash)
     if quota_bytes < 0:
-        raise DirectoryError("A quota is a number of octets, or 0 for none.")
+        raise DirectoryError(_("A quota is a number of octets, or 0 for none."))
     with transaction.atomic():
         domain, local_part = _free_address(address)
         user = _user(f"{local_part}@{domain.name}", name)
@@ -67,16 +69,19 @@ def _secret(password: str | None, password_hash: str) -> str:
         return hash_password(password)
     if password_hash and not is_importable(password_hash):
         scheme = password_hash.partition("}")[0].lstrip("{")
-        raise DirectoryError(f"A password hash of the scheme “{scheme}” cannot be imported.")
+        text = _("A password hash of the scheme “%(scheme)s” cannot be imported.")
+        raise DirectoryError(text % {"scheme": scheme})
     return password_hash
 
 
 def check_password_form(password: str) -> None:
     """DirectoryError for what no client could send or no hasher should be made to read."""
     if not password:
-        raise DirectoryError("A password cannot be empty.")
+        raise DirectoryError(_("A password cannot be empty."))
     if "\0" in password or len(password.encode()) > MAX_PASSWORD_OCTETS:
-        text = f"A password has at most {MAX_PASSWORD_OCTETS} octets and no NUL."
+        text = _("A password has at most %(max_password_octets)s octets and no NUL.") % {
+            "max_password_octets": MAX_PASSWORD_OCTETS
+        }
         raise DirectoryError(text)
 
 
@@ -84,20 +89,27 @@ def _free_address(address: str) -> tuple[Domain, str]:
     """The domain and local part of a new mailbox; DirectoryError where the address is taken."""
     local_part, at, domain_name = address.strip().rpartition("@")
     if not at:
-        raise DirectoryError(f"“{address}” is no address; write it as name@domain.")
+        text = _("“%(address)s” is no address; write it as name@domain.")
+        raise DirectoryError(text % {"address": address})
     domain = find_domain(domain_name)
     if domain.alias_of is not None:
-        text = f"“{domain}” stands for “{domain.alias_of}”; add the mailbox there."
+        text = _("“%(domain)s” stands for “%(alias_of)s”; add the mailbox there.") % {
+            "domain": domain,
+            "alias_of": domain.alias_of,
+        }
         raise DirectoryError(text)
     folded = check_local_part(local_part)
     taken = Mailbox.objects.filter(domain=domain, local_part=folded).first()
     if taken is not None and taken.removed_at is not None:
-        text = f"“{address}” was removed and can be restored; purge it to free the address."
+        text = _("“%(address)s” was removed and can be restored; purge it to free the address.") % {
+            "address": address
+        }
         raise DirectoryError(text)
     if taken is not None:
-        raise DirectoryError(f"The mailbox “{address}” exists already.")
+        raise DirectoryError(_("The mailbox “%(address)s” exists already.") % {"address": address})
     if Alias.objects.filter(domain=domain, local_part=folded).exists():
-        raise DirectoryError(f"“{address}” is an alias; remove it first.")
+        text = _("“%(address)s” is an alias; remove it first.")
+        raise DirectoryError(text % {"address": address})
     return domain, folded
 
 
@@ -108,7 +120,8 @@ def _user(username: str, full_name: str) -> User:
         user.set_unusable_password()
         user.save()
     elif Mailbox.objects.filter(user=user).exists():
-        raise DirectoryError(f"The user “{username}” has another mailbox.")
+        text = _("The user “%(username)s” has another mailbox.")
+        raise DirectoryError(text % {"username": username})
     return user
 
 
@@ -117,13 +130,14 @@ def rename_mailbox(mailbox: Mailbox, address: str) -> None:
     """Give it another address; mail, password and user stay. The old address is free at once."""
     domain, local_part = _free_address(address)
     if domain.tenant_id != mailbox.domain.tenant_id:
-        raise DirectoryError("A mailbox cannot move to a domain of another tenant.")
+        raise DirectoryError(_("A mailbox cannot move to a domain of another tenant."))
     mailbox.domain, mailbox.local_part = domain, local_part
     mailbox.credential_version += 1
     mailbox.save(update_fields=["domain", "local_part", "credential_version"])
     if mailbox.user is not None:
         if User.objects.filter(username=mailbox.address).exclude(pk=mailbox.user.pk).exists():
-            raise DirectoryError(f"A user called “{mailbox.address}” exists already.")
+            text = _("A user called “%(address)s” exists already.")
+            raise DirectoryError(text % {"address": mailbox.address})
         mailbox.user.username = mailbox.address
         mailbox.user.save(update_fields=["username"])
     version.touch()
@@ -145,7 +159,7 @@ def set_password(mailbox: Mailbox, password: str) -> None:
 def set_quota(mailbox: Mailbox, quota_bytes: int) -> None:
     """Octets; 0 is unlimited. Mail above a lowered quota stays."""
     if quota_bytes < 0:
-        raise DirectoryError("A quota is a number of octets, or 0 for none.")
+        raise DirectoryError(_("A quota is a number of octets, or 0 for none."))
     is_full = bool(quota_bytes) and mailbox.used_bytes >= quota_bytes
     mailbox.quota_bytes = quota_bytes
     mailbox.full_since = (mailbox.full_since or timezone.now()) if is_full else None
@@ -175,7 +189,7 @@ def remove_mailbox(mailbox: Mailbox) -> None:
 @transaction.atomic
 def restore_mailbox(mailbox: Mailbox) -> None:
     if mailbox.removed_at is None:
-        raise DirectoryError(f"The mailbox “{mailbox}” was not removed.")
+        raise DirectoryError(_("The mailbox “%(mailbox)s” was not removed.") % {"mailbox": mailbox})
     mailbox.removed_at = None
     mailbox.save(update_fields=["removed_at"])
     User.objects.filter(mailbox=mailbox).update(is_active=True)

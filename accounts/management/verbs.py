@@ -5,7 +5,7 @@ reader's mistake as one line on standard error with a non-zero exit, never a tra
 import json
 import os
 import sys
-from argparse import ArgumentParser
+from argparse import SUPPRESS, ArgumentParser
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, NoReturn
@@ -49,6 +49,11 @@ class NounCommand(BaseCommand):
     def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
         parser = super().create_parser(prog_name, subcommand, **kwargs)
         parser.error = partial(_refuse, parser)  # type: ignore[method-assign]
+        parser.usage = "%(prog)s [-h] VERB …"
+        for action in parser._actions:
+            # What Django gives every command is not what somebody asks `--help` for.
+            if action.dest != "help" and action.option_strings:
+                action.help = SUPPRESS
         return parser
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -85,11 +85,11 @@ def test_a_message_that_is_not_there_is_a_sentence():
 
 def test_verbs_change_what_is_named(run):
     first, second = enqueue("a@b.test"), enqueue("b@b.test")
-    assert run("hold", first) == "hold: 1 recipient.\n"
+    assert run("hold", first) == "1 recipient held until released.\n"
     assert (row("a@b.test").state, row("b@b.test").state) == ("held", "pending")
     run("release", first.lower())
-    assert run("retry", first, second) == "retry: 2 recipients.\n"
-    assert run("cancel", "--all") == "cancel: 2 recipients.\n"
+    assert run("retry", first, second) == "2 recipients will be tried at once.\n"
+    assert run("cancel", "--all") == "2 recipients cancelled; nobody is told.\n"
 
 
 @pytest.mark.parametrize("verb", ["retry", "hold", "release", "cancel"])

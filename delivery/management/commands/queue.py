@@ -19,11 +19,19 @@ STATES = ("pending", "held", "delivered", "failed", "cancelled")
 Change = Callable[[Selection, datetime], Changed]
 
 
+DONE = {
+    "retry": "%s will be tried at once.",
+    "hold": "%s held until released.",
+    "release": "%s released, to be tried at once.",
+    "cancel": "%s cancelled; nobody is told.",
+}
+
+
 class Command(NounCommand):
     help = "Look at the outbound queue; retry, hold, release or cancel what is in it."
 
     def add_verbs(self, add: Callable[[str, Verb, str], ArgumentParser]) -> None:
-        verb = add("list", self.list, "List recipients that wait, those due first first.")
+        verb = add("list", self.list, "List the recipients that wait, soonest due first.")
         verb.add_argument("--state", choices=STATES, default="", help="only these; also settled")
         verb.add_argument("--destination", default="", metavar="DOMAIN", help="only for this one")
         verb.add_argument("--sender", default="", metavar="ADDRESS", help="only with this sender")
@@ -41,7 +49,7 @@ class Command(NounCommand):
         ):
             verb = add(name, self._changing(name, change), summary)
             verb.add_argument("queue_ids", metavar="QUEUE_ID", nargs="*", help="these messages")
-            verb.add_argument("--address", default="", help="only this recipient of them")
+            verb.add_argument("--address", default="", help="only this recipient of the messages")
             verb.add_argument("--destination", default="", metavar="DOMAIN", help="all for it")
             verb.add_argument("--sender", default="", metavar="ADDRESS", help="all from it")
             verb.add_argument("--all", action="store_true", help="the whole queue")
@@ -108,7 +116,7 @@ class Command(NounCommand):
             self.stderr.write(f"{count} left alone: being tried just now.")
         if not changed.done:
             self.refuse(f"There is nothing to {name}.")
-        self.say(f"{name}: {_recipients(changed.done)}.")
+        self.say(DONE[name] % _recipients(changed.done))
 
     def explain(self, options: Options) -> None:
         try:

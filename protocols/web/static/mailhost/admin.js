@@ -2,11 +2,11 @@
 // which are words in a font of signs, are read as what they do; the page says where its content is.
 (() => {
   const NAMES = {
-    en: { dock_to_right: "Menu", mail: "Start page", search: "Search", more_vert: "More", more_horiz: "More", close: "Close", delete: "Remove" },
-    es: { dock_to_right: "Menú", mail: "Página de inicio", search: "Buscar", more_vert: "Más", more_horiz: "Más", close: "Cerrar", delete: "Quitar" },
+    en: { dock_to_right: "Menu", mail: "Start page", search: "Search", more_vert: "More", more_horiz: "More", close: "Close", delete: "Remove", computer: "Colours", dark_mode: "Colours", light_mode: "Colours" },
+    es: { dock_to_right: "Menú", mail: "Página de inicio", search: "Buscar", more_vert: "Más", more_horiz: "Más", close: "Cerrar", delete: "Quitar", computer: "Colores", dark_mode: "Colores", light_mode: "Colores" },
   };
   const names = NAMES[document.documentElement.lang] || NAMES.en;
-  const clickable = "span[x-on\\:click], div.cursor-pointer[x-on\\:click], h2[x-on\\:click]";
+  const clickable = "span[x-on\\:click], div.cursor-pointer[x-on\\:click], h2[x-on\\:click], a[x-on\\:click]:not([href])";
 
   const name = (icon) => {
     const sign = icon.textContent.trim();
