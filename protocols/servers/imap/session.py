@@ -37,7 +37,7 @@ ALLOWED: dict[type[object], frozenset[State]] = {
     **dict.fromkeys(
         (
             *(c.Enable, c.Select, c.Create, c.Delete, c.Rename, c.Subscribe, c.Unsubscribe),
-            *(c.List, c.Namespace, c.Status, c.Append, c.Idle, c.Unauthenticate),
+            *(c.Compress, c.List, c.Namespace, c.Status, c.Append, c.Idle, c.Unauthenticate),
         ),
         _LOGGED_IN,
     ),
@@ -52,7 +52,16 @@ ALLOWED: dict[type[object], frozenset[State]] = {
 
 # Answered from memory, in whatever state.
 _QUICK = (
-    *(c.Invalid, c.Capability, c.Id, c.StartTls, c.Enable, c.Namespace, c.AppendAborted),
+    *(
+        c.Invalid,
+        c.Capability,
+        c.Compress,
+        c.Id,
+        c.StartTls,
+        c.Enable,
+        c.Namespace,
+        c.AppendAborted,
+    ),
     # The first steps of a login; what needs more says so with `After`.
     *(c.Authenticate, c.SaslResponse),
 )
@@ -177,6 +186,10 @@ class ImapSession:
                 return enabled.enable(client, event)
             case c.Namespace():
                 return ok(event.tag, "Done.", untagged=responses.namespace())
+            case c.Compress(mechanism=mechanism):
+                if mechanism != "DEFLATE":
+                    return no(event.tag, "There is no such mechanism.", code=b"CANNOT")
+                return ok(event.tag, "Compressed from here on.")
             case c.StartTls():
                 return login.start_tls(client, event)
             case c.Login():

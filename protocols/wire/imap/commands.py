@@ -268,6 +268,14 @@ class Done:
     is_clean: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Compress:
+    """COMPRESS (RFC 4978): an OK makes both directions deflate from the next octet on."""
+
+    tag: bytes
+    mechanism: str
+
+
 # Selected state (RFC 3501 §6.4).
 
 
@@ -396,6 +404,7 @@ Command: TypeAlias = (
     | Status
     | Append
     | Replace
+    | Compress
     | Idle
     | Check
     | Close

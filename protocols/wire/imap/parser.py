@@ -200,6 +200,11 @@ def _enable(tag: bytes, cursor: Cursor) -> c.Command:
     return c.Enable(tag, tuple(names))
 
 
+def _compress(tag: bytes, cursor: Cursor) -> c.Command:
+    cursor.space()
+    return c.Compress(tag, cursor.atom().decode("ascii").upper())
+
+
 def _folder(cursor: Cursor) -> str:
     cursor.space()
     return cursor.folder()
@@ -375,6 +380,7 @@ _COMMANDS: dict[bytes, Callable[[bytes, Cursor], c.Command]] = {
     b"LOGIN": _login,
     b"AUTHENTICATE": _authenticate,
     b"ENABLE": _enable,
+    b"COMPRESS": _compress,
     b"SELECT": lambda tag, cursor: _select(tag, cursor, is_read_only=False),
     b"EXAMINE": lambda tag, cursor: _select(tag, cursor, is_read_only=True),
     b"CREATE": _create,

@@ -21,6 +21,7 @@ from .commands import (
     AppendChunk,
     AppendEnd,
     Authenticate,
+    Compress,
     Done,
     Event,
     Idle,
@@ -30,6 +31,7 @@ from .commands import (
     StartTls,
 )
 from .cursor import Fault
+from .deflate import BrokenStream, Deflate
 from .parser import from_base64, invalid, parse, parse_append, tag_of
 from .responses import Bye, Continuation, Push, Reply, Tagged
 
@@ -39,6 +41,10 @@ MAX_LITERALS = 256 * 1024
 MAX_OF_STRANGER = 8 * 1024
 # Of an APPEND a peer might announce; larger sizes are no numbers of IMAP4rev1.
 MAX_ANNOUNCED = 0xFFFFFFFF
+# Octets compressed in one go, on the reactor's thread.
+MAX_DEFLATED = 128 * 1024
+# Octets inflated without a command or a piece of a message among them: more is a bomb.
+MAX_IDLY_INFLATED = 8 << 20
 # In a row, without a command that succeeds in between.
 MAX_BADS = 20
 
@@ -73,6 +79,7 @@ class ServerConversation:
         "_bads",
         "_buffer",
         "_command",
+        "_deflate",
         "_is_known",
         "_is_over",
         "_left",
@@ -81,6 +88,7 @@ class ServerConversation:
         "_literal_octets",
         "_mode",
         "_out",
+        "_plain",
         "_tag",
         "_tail",
     )
@@ -100,10 +108,14 @@ class ServerConversation:
         self._bads = 0
         self._is_known = False  # Somebody has logged in.
         self._is_over = False
+        self._deflate: Deflate | None = None  # Once COMPRESS has its OK.
+        self._plain = b""  # What is still to go out as it is, that OK at its end.
 
     @property
     def wants_data(self) -> bool:
         """False while enough is buffered."""
+        if self._deflate is not None and self._deflate.has_more:
+            return False
         return len(self._buffer) < READ_AHEAD and not self._is_over
 
     @property
@@ -118,21 +130,30 @@ class ServerConversation:
 
     def receive_data(self, data: bytes) -> None:
         """Take octets as they come; b"" means the peer hung up."""
-        if not self._is_over:
+        if self._is_over:
+            return
+        if data and self._deflate is not None:
+            self._deflate.feed(data)
+        else:
             self._buffer.feed(data)
 
     def next_event(self) -> Event | None:
         """What the client said next, or None when more octets (or an answer) are needed."""
         if self._asked is not None:
             return None
+        inflated = 0
         while not self._is_over and self._mode is not _Mode.TLS:
             mode = self._mode
             event = _READERS[mode](self)
             if event is not None:
+                event = self._in_order(event)
                 if type(event) is not AppendChunk:
                     self._asked = event
                 return event
             if self._mode is mode:
+                if more := self._inflate_more(inflated):
+                    inflated += more
+                    continue
                 self._is_over |= self._buffer.is_closed
                 break
         return None
@@ -151,6 +172,11 @@ class ServerConversation:
                 self._start_dropping(size)
             case StartTls() if reply.status == "OK":
                 self._mode = _Mode.TLS
+            case Compress() if reply.status == "OK":
+                self._plain = b"".join(self._out)
+                self._out.clear()
+                self._deflate = Deflate()
+                self._deflate.feed(self._buffer.take(len(self._buffer)))
             case Login() | Authenticate() | SaslResponse():
                 self._is_known |= reply.status == "OK"
         self._count(reply)
@@ -165,6 +191,15 @@ class ServerConversation:
 
     def data_to_send(self, limit: int = 1 << 20) -> bytes:
         """At most `limit` octets to write next; b"" when there are none."""
+        if self._deflate is None:
+            return self._take_out(limit)
+        packed, self._plain = self._plain, b""
+        while self._out and not packed:
+            octets = self._take_out(min(limit, MAX_DEFLATED))
+            packed = self._deflate.deflate(octets, flush=not self._out)
+        return packed
+
+    def _take_out(self, limit: int) -> bytes:
         out = self._out
         room = limit
         for count, piece in enumerate(out):
@@ -184,6 +219,36 @@ class ServerConversation:
         self._command.clear()
         self._mode = _Mode.COMMAND
         self._bads = 0
+
+    def _in_order(self, event: Event) -> Event:
+        """The event, unless the layers of the connection forbid it."""
+        if self._deflate is None:
+            return event
+        match event:
+            case Compress(tag=tag):
+                text = "What we say is compressed already."
+                return Invalid(tag, Tagged(tag, "NO", text, b"COMPRESSIONACTIVE"))
+            case StartTls(tag=tag):
+                # RFC 4978 §3: TLS lies below compression, or not at all.
+                return Invalid(tag, Tagged(tag, "BAD", "Too late for TLS."))
+        return event
+
+    def _inflate_more(self, inflated: int) -> int:
+        """Inflate what the reader still needs, after `inflated` octets for it; how many came."""
+        deflate = self._deflate
+        if deflate is None or not deflate.has_more:
+            return 0
+        if inflated > MAX_IDLY_INFLATED:
+            self.push(Bye("That is too much of nothing."))
+            return 0
+        try:
+            octets = deflate.inflate(READ_AHEAD)
+        except BrokenStream:
+            self.push(Bye("The compressed stream is broken."))
+            return 0
+        if octets:
+            self._buffer.feed(octets)
+        return len(octets) or int(deflate.has_more)
 
     def _go_on(self, asked: Event, reply: Continuation) -> None:
         match asked:

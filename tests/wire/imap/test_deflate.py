@@ -1,0 +1,108 @@
+"""COMPRESS=DEFLATE in the conversation (RFC 4978): nothing held back, nothing blown up."""
+
+import zlib
+
+import pytest
+
+from protocols.wire.imap import server
+from protocols.wire.imap.commands import Compress, Invalid, Noop
+from protocols.wire.imap.responses import Tagged
+from protocols.wire.imap.server import ServerConversation
+
+
+class Peer:
+    """A client that deflates, with a conversation that answers it."""
+
+    def __init__(self) -> None:
+        self.conversation = ServerConversation()
+        self.conversation.receive_data(b"a COMPRESS DEFLATE\r\n")
+        assert self.conversation.next_event() == Compress(b"a", "DEFLATE")
+        self.conversation.send(Tagged(b"a", "OK", "Go."))
+        assert self.conversation.data_to_send() == b"a OK Go.\r\n"
+        self._out = zlib.compressobj(9, zlib.DEFLATED, -15)
+        self._in = zlib.decompressobj(-15)
+
+    def pack(self, octets: bytes) -> bytes:
+        return self._out.compress(octets) + self._out.flush(zlib.Z_SYNC_FLUSH)
+
+    def say(self, octets: bytes) -> None:
+        self.conversation.receive_data(self.pack(octets))
+
+    def heard(self, limit: int = 1 << 20) -> bytes:
+        heard = b""
+        while packed := self.conversation.data_to_send(limit):
+            heard += self._in.decompress(packed)
+        return heard
+
+
+def test_each_answer_can_be_read_at_once() -> None:
+    peer = Peer()
+    for number in range(50):
+        peer.say(b"%d NOOP\r\n" % number)
+        assert peer.conversation.next_event() == Noop(b"%d" % number)
+        peer.conversation.send(Tagged(b"%d" % number, "OK", "Done."))
+        assert peer.heard() == b"%d OK Done.\r\n" % number
+
+
+def test_octets_come_one_by_one() -> None:
+    peer = Peer()
+    for octet in peer.pack(b"b NOOP\r\n"):
+        assert peer.conversation.next_event() is None
+        peer.conversation.receive_data(bytes([octet]))
+        event = peer.conversation.next_event()
+        if event is not None:
+            assert event == Noop(b"b")
+            return
+    pytest.fail("the command never came")
+
+
+def test_large_answers_go_in_pieces() -> None:
+    peer = Peer()
+    said = bytes(range(256)) * 4000
+    peer.conversation.push(said)
+    assert peer.heard(1000) == said
+
+
+def test_pipelined_commands_wait_their_turn() -> None:
+    peer = Peer()
+    peer.say(b"".join(b"%d NOOP\r\n" % number for number in range(30_000)))
+    for number in range(30_000):
+        assert peer.conversation.next_event() == Noop(b"%d" % number)
+        peer.conversation.send(Tagged(b"x", "OK", ""))
+        assert len(peer.conversation._buffer) <= 2 * server.READ_AHEAD
+    assert peer.conversation.next_event() is None
+    assert peer.conversation.wants_data
+
+
+@pytest.mark.parametrize("bomb", [b"0" * (40 << 20), b"x LOGIN {60000000+}\r\n" + bytes(40 << 20)])
+def test_a_bomb_does_not_go_off(bomb: bytes) -> None:
+    peer = Peer()
+    packed = peer.pack(bomb)
+    assert len(packed) < 64 * 1024
+    peer.conversation.receive_data(packed)
+    while not peer.conversation.is_over:
+        event = peer.conversation.next_event()
+        if event is None:
+            break
+        assert isinstance(event, Invalid)
+        peer.conversation.send(event.reply)
+    assert peer.conversation.is_over
+    assert peer.heard().rsplit(b"\r\n", 2)[-2].startswith(b"* BYE")
+
+
+def test_what_is_no_deflate_ends_the_connection() -> None:
+    peer = Peer()
+    peer.conversation.receive_data(b"\xff" * 100)
+    assert peer.conversation.next_event() is None
+    assert peer.conversation.is_over
+    assert peer.heard().startswith(b"* BYE")
+
+
+def test_once_is_enough() -> None:
+    peer = Peer()
+    peer.say(b"b COMPRESS DEFLATE\r\nc STARTTLS\r\n")
+    for code in (b"NO [COMPRESSIONACTIVE]", b"BAD"):
+        event = peer.conversation.next_event()
+        assert isinstance(event, Invalid)
+        peer.conversation.send(event.reply)
+        assert peer.heard()[2:].startswith(code)
