@@ -11,7 +11,6 @@ from functools import partial
 from typing import Any, Protocol
 
 import structlog
-from django.db import close_old_connections
 
 from accounts.commit import DATABASE_AWAY
 from protocols.servers.runtime import Runtime
@@ -108,7 +107,6 @@ def wake(host: Host, works: list[Wake]) -> None:
             responses.extend(work() or ())
         except Exception:
             log.exception("wake_failed", peer=host.peer.address)
-            close_old_connections()
     host.runtime.way_back.post(host.woken, responses)
 
 
@@ -121,7 +119,6 @@ def failure(host: Host, session: AnySession, event: Any) -> Any:
         log.error("database_away", command=command, peer=host.peer.address, error=reason)
     else:
         log.exception("event_failed", command=command, peer=host.peer.address)
-    close_old_connections()
     try:
         return session.failed(event)
     except Exception:

@@ -112,9 +112,13 @@ def _has_lost_database() -> bool:
 
     Where the database server was started again each thread would else fail once more.
     """
-    if connection.connection is None or connection.vendor != "postgresql":
+    if connection.connection is None:
         return False
-    if connection.errors_occurred or connection.connection.closed:
+    if connection.errors_occurred:
+        return True
+    if connection.vendor != "postgresql":
+        return False
+    if connection.connection.closed:
         return True
     # Between commands a server has nothing to say but that it hangs up.
     poll = select.poll()
