@@ -1,4 +1,4 @@
-"""What somebody sees when something is wrong: our page, in their language, nothing inside out."""
+"""What somebody sees in the admin and when something is wrong: our words, in their language."""
 
 import pytest
 from django.contrib.auth.models import AnonymousUser
@@ -102,3 +102,16 @@ def test_a_state_keeps_its_colour_in_every_language() -> None:
         page = client.get("/admin/accounts/tenant/", headers={"Accept-Language": language})
         label = page.content.decode().partition(f"\n{word}\n")[0].rpartition("<span")[2]
         assert "bg-red-100" in label
+
+
+@pytest.mark.parametrize(
+    "path", ["/admin/", "/admin/accounts/mailbox/", "/admin/accounts/alias/add/"]
+)
+def test_the_first_thing_the_keyboard_meets_leads_past_the_rail(path: str) -> None:
+    client = Client()
+    client.force_login(
+        User.objects.create_superuser("root", "secret"), backend="accounts.web_login.AdminBackend"
+    )
+    page = client.get(path).content.decode()
+    assert page.index('class="skip-link" href="#content"') < page.index("<nav")
+    assert 'id="content"' in page
