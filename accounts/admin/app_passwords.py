@@ -50,7 +50,7 @@ class AppPasswordFormSet(forms.BaseInlineFormSet):  # type: ignore[type-arg]
 
     def clean(self) -> None:
         super().clean()
-        if self.instance.pk is None:
+        if self.instance._state.adding:
             return
         known = {row.label for row in app_passwords.list_app_passwords(self.instance)}
         for form in self.extra_forms:
