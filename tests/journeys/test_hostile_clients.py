@@ -159,6 +159,26 @@ def test_two_hundred_silent_connections(
     everything_works(us)
 
 
+def test_an_idle_imap_connection_costs_little_memory(
+    us: Instance, connect: Callable[..., socket.socket]
+) -> None:
+    def idle() -> None:
+        sock = connect(us.IMAP)
+        file = sock.makefile("rb")
+        sock.sendall(b'l LOGIN %b "%b"\r\ns SELECT INBOX\r\n' % (BOB.encode(), PASSWORD.encode()))
+        sock.sendall(b"i IDLE\r\n")
+        while not file.readline().startswith(b"+ "):
+            pass
+        file.close()
+
+    for _ in range(20):
+        idle()
+    before = resident(us)
+    for _ in range(300):
+        idle()
+    assert (resident(us) - before) / 300 < 20 * 1024
+
+
 @pytest.mark.parametrize("port", CLEAR_PORTS)
 @pytest.mark.parametrize(
     "flood",
