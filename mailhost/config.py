@@ -134,6 +134,7 @@ class Config(BaseSettings):
         default_factory=lambda: [ip_network("127.0.0.0/8"), ip_network("::1/128")]
     )
     allow_plaintext_loopback: bool = False
+    offer_scram: bool = False
 
     tls_cert: Path | None = None
     tls_key: Path | None = None

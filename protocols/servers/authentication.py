@@ -30,7 +30,9 @@ def may_log_in(shell: Shell) -> bool:
 
 def mechanisms(shell: Shell) -> tuple[str, ...]:
     """What is announced on this connection now."""
-    return sasl.mechanisms(is_tls=shell.is_tls) if may_log_in(shell) else ()
+    if not may_log_in(shell):
+        return ()
+    return sasl.mechanisms(is_tls=shell.is_tls, with_scram=settings.MAILHOST.offer_scram)
 
 
 def make_nonce() -> str:

@@ -290,5 +290,6 @@ def make_submission(shell: Shell) -> tuple[ServerConversation, SubmissionSession
         max_size=config.max_message_size,
         is_submission=True,
         allows_clear_login=config.allow_plaintext_loopback and shell.peer.is_loopback,
+        offers_scram=config.offer_scram,
     )
     return ServerConversation(terms, is_tls=shell.is_tls), SubmissionSession(shell)

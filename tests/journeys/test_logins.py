@@ -21,7 +21,7 @@ ALICE = "alice@a.test"
 
 @pytest.fixture(scope="module")
 def host(make_instance: MakeInstance) -> Instance:
-    instance = make_instance("logins")
+    instance = make_instance("logins", OFFER_SCRAM="1")
     instance.add_mailbox(ALICE)
     return instance
 

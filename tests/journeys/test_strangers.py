@@ -118,7 +118,7 @@ def mbsync(directory: Path, us: Instance, dovecot: Dovecot, user: str) -> None:
     config = directory / "mbsyncrc"
     stores = "".join(
         f'IMAPAccount {name}\nHost {address}\nPort 2143\nUser {user}\nPass "{PASSWORD}"\n'
-        f"SSLType None\nAuthMechs LOGIN\n\nIMAPStore {name}\nAccount {name}\n\n"
+        f"SSLType None\n\nIMAPStore {name}\nAccount {name}\n\n"
         for name, address in (("ours", us.address), ("theirs", dovecot.address))
     )
     config.write_text(

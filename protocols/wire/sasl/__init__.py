@@ -55,13 +55,14 @@ __all__ = [
 LINE_LIMIT = 12288
 
 # What people's own passwords need first: some programs take the first that they know.
-_ALWAYS = ("PLAIN", "LOGIN", "SCRAM-SHA-256", "OAUTHBEARER", "XOAUTH2")
-_IN_TLS = ("PLAIN", "LOGIN", "SCRAM-SHA-256-PLUS", "SCRAM-SHA-256", "OAUTHBEARER", "XOAUTH2")
+_PASSWORDS = ("PLAIN", "LOGIN")
+_TOKENS = ("OAUTHBEARER", "XOAUTH2")
 
 
-def mechanisms(*, is_tls: bool) -> tuple[str, ...]:
+def mechanisms(*, is_tls: bool, with_scram: bool) -> tuple[str, ...]:
     """What can be offered: binding to a channel needs one."""
-    return _IN_TLS if is_tls else _ALWAYS
+    scram = ("SCRAM-SHA-256-PLUS", "SCRAM-SHA-256") if is_tls else ("SCRAM-SHA-256",)
+    return (*_PASSWORDS, *(scram if with_scram else ()), *_TOKENS)
 
 
 def begin(mechanism: str, *, nonce: str, bindings: Mapping[str, bytes]) -> Exchange | None:

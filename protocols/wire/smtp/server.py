@@ -47,6 +47,7 @@ class Terms:
     has_starttls: bool = True
     # Without it, AUTH is offered only inside TLS (RFC 8314 §3).
     allows_clear_login: bool = False
+    offers_scram: bool = False
     max_recipients: int = 1000
 
 
@@ -231,7 +232,8 @@ class ServerConversation:
         if self._can_start_tls:
             keywords.append("STARTTLS")
         if self._can_log_in:
-            keywords.append(f"AUTH {' '.join(sasl.mechanisms(is_tls=self._is_tls))}")
+            offered = sasl.mechanisms(is_tls=self._is_tls, with_scram=self._terms.offers_scram)
+            keywords.append(f"AUTH {' '.join(offered)}")
         return (*keywords, "ENHANCEDSTATUSCODES", "8BITMIME", "SMTPUTF8")
 
     @property
