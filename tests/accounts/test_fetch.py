@@ -24,7 +24,7 @@ def test_only_what_was_asked_for_comes() -> None:
     assert [row.uid for row in rows] == [1, 3]
     assert rows[0] == FetchRow(uid=1, size=len(HELLO) + 3)
     assert fetch(folder_id, [2], columns=Columns(0)) == [FetchRow(uid=2)]
-    [row] = fetch(folder_id, [2], columns=Columns.ENVELOPE | Columns.DATES)
+    [row] = fetch(folder_id, [2], columns=Columns.ENVELOPE | Columns.DATES | Columns.SAVED_AT)
     assert isinstance(row.envelope, bytes)
     assert row.internal_date == row.saved_at
     assert row.size is None
