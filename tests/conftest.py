@@ -3,6 +3,7 @@
 `tests.partners.platform` has chosen the database before Django read its settings.
 """
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -35,5 +36,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def _fresh_memory() -> Iterator[None]:
     """What one test made the process remember is no news to the next."""
     clean_slate.forget()
+    # What prepares a home closes it to others; daemons of other users read files of later tests.
+    os.umask(0o022)
     yield
     clean_slate.forget()

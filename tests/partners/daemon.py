@@ -1,5 +1,6 @@
 """Start a program, wait until it answers, stop it by its own process id."""
 
+import ctypes
 import os
 import signal
 import socket
@@ -7,6 +8,9 @@ import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+
+_PR_SET_PDEATHSIG = 1
+_libc = ctypes.CDLL(None, use_errno=True)
 
 
 class StartFailed(AssertionError):
@@ -36,7 +40,8 @@ def accepts(address: str, port: int) -> bool:
 class Daemon:
     """A child process with a log file, in a process group of its own.
 
-    `clean` gives it `env` alone instead of adding that to ours.
+    `clean` gives it `env` alone instead of adding that to ours. It does not outlive the thread that
+    started it, however that ends.
     """
 
     def __init__(
@@ -58,6 +63,7 @@ class Daemon:
                 env={**({} if clean else os.environ), **(env or {})},
                 cwd=cwd,
                 start_new_session=True,
+                preexec_fn=_die_with_parent,
             )
 
     def wait_for(self, condition: Callable[[], bool], what: str, seconds: float = 30) -> None:
@@ -84,6 +90,10 @@ class Daemon:
         if self.process.poll() is None:
             self.process.kill()
         self.process.wait()
+
+
+def _die_with_parent() -> None:
+    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def let_others_enter(directory: Path) -> None:

@@ -3,7 +3,11 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from tests.partners.daemon import Daemon, accepts
+import dns.exception
+import dns.message
+import dns.query
+
+from tests.partners.daemon import Daemon
 from tests.partners.presence import need, program
 
 PORT = 5353
@@ -39,7 +43,15 @@ class NameServer:
         knotd = program("knotd")
         assert knotd
         self.daemon = Daemon([knotd, "-c", str(directory / "knot.conf")], directory / "knot.log")
-        self.daemon.wait_for(lambda: accepts(address, PORT), "Knot")
+        self.daemon.wait_for(lambda: all(map(self._serves, zones)), "Knot")
+
+    def _serves(self, zone: str) -> bool:
+        """Whether the zone is loaded: Knot listens before that."""
+        question = dns.message.make_query(zone, "SOA")
+        try:
+            return bool(dns.query.tcp(question, self.address, timeout=1, port=PORT).answer)
+        except (OSError, EOFError, dns.exception.DNSException):
+            return False
 
     @property
     def server(self) -> str:

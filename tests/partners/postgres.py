@@ -73,6 +73,8 @@ class Postgres:
                 f"--reuid={self._user.pw_uid}",
                 f"--regid={self._user.pw_gid}",
                 "--clear-groups",
+                # The kernel forgets the parent's wish when the user changes.
+                "--pdeathsig=INT",
                 *command,
             ]
         return command
