@@ -20,7 +20,6 @@ _STRAY_LINE_LIMIT = 100
 _FIELD = rb"[!-9;-~]++[ \t]*+:(?!//)"
 _FIELD_START = re.compile(_FIELD)
 _FIELD_AFTER_LINE = re.compile(rb"[^\n]*+\n" + _FIELD)
-_MBOX_LINE = re.compile(rb">?From [^\n]*+\n(?=" + _FIELD + rb")")
 _LINE_END = re.compile(rb"\r?\n")
 _HEADER_END = re.compile(rb"\n(?:(\r?\n)|(?!" + _FIELD + rb"|[ \t]|\Z))")
 _NAME = re.compile(rb"[!-9;-~]++")
@@ -60,12 +59,9 @@ def split_header(octets: Buffer, start: int = 0, end: int | None = None) -> int:
     end = len(octets) if end is None else end
     if empty_line := _LINE_END.match(octets, start, end):
         return empty_line.end()
-    at = start
     if not _FIELD_START.match(octets, start, end):
-        mbox_line = _MBOX_LINE.match(octets, start, end)
-        if mbox_line is None:
-            return start
-        at = mbox_line.end()
+        return start
+    at = start
     body = end
     strays = 0
     while ending := _HEADER_END.search(octets, at, end):
