@@ -41,7 +41,6 @@ def test_postfix_sends_to_us_and_we_send_to_postfix(
     us = make_instance("casa", here, HOSTNAME="mx.casa.test", DNS_SERVERS=names.server)
     us.add_mailbox(ALICE)
     postfix = Postfix(
-        tmp_path / "postfix",
         there,
         ["strangers.test"],
         {"casa.test": f"[{here}]:{us.SMTP}"},

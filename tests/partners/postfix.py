@@ -1,8 +1,11 @@
 """A real Postfix with a queue and a virtual Maildir of its own."""
 
+import atexit
 import os
 import pwd
+import shutil
 import subprocess
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -20,7 +23,6 @@ class Postfix:
 
     def __init__(
         self,
-        directory: Path,
         address: str,
         domains: Sequence[str],
         transports: Mapping[str, str],
@@ -28,7 +30,9 @@ class Postfix:
     ) -> None:
         need("postfix", root=True)
         self.address = address
-        self.directory = directory
+        # pytest's own directories may be too long for the names of sockets.
+        self.directory = directory = Path(tempfile.mkdtemp(prefix="postfix-"))
+        atexit.register(shutil.rmtree, directory, ignore_errors=True)
         etc, self.mail = directory / "etc", directory / "mail"
         for path in (etc, directory / "queue", directory / "data", self.mail):
             path.mkdir(parents=True)
