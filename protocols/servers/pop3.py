@@ -4,6 +4,7 @@ Three rules (RFC 1939): numbers are fixed at the login; DELE only marks, and wha
 QUIT alone; a connection that is lost in any other way removes nothing.
 """
 
+import time
 from collections.abc import Iterator
 
 from django.conf import settings
@@ -27,6 +28,8 @@ IDLE_TIMEOUT = 600.0
 PIECE = 256 * 1024
 # Longer lists are made in the session pool.
 QUICK_LIST = 500
+# Seconds between tries at a maildrop that is taken.
+LOCK_PAUSES = (0.05, 0.1, 0.2)
 FAILED_LOGINS = 3
 FAILURE_DELAY = 1.0
 
@@ -153,7 +156,7 @@ class Pop3Session:
         match outcome:
             case Identity(mailbox_id=mailbox_id):
                 try:
-                    self._maildrop = Maildrop(mailbox_id)
+                    self._maildrop = _open(mailbox_id)
                 except InUse:
                     return _TAKEN
                 return Ok(f"{len(self._maildrop)} messages")
@@ -247,6 +250,19 @@ class Pop3Session:
         drop.close()
         self._maildrop = None
         return Ok(f"{len(self._deleted)} messages removed, goodbye")
+
+
+def _open(mailbox_id: int) -> Maildrop:
+    """The maildrop, locked; raises InUse.
+
+    A client whose connection broke comes back at once, while the session it had still lets go.
+    """
+    for pause in LOCK_PAUSES:
+        try:
+            return Maildrop(mailbox_id)
+        except InUse:
+            time.sleep(pause)
+    return Maildrop(mailbox_id)
 
 
 def _pieces(drop: Maildrop, number: int, cutter: TopCutter | None) -> Iterator[Reply | Push]:
