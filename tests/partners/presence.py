@@ -11,6 +11,8 @@ import pytest
 
 # Program → Debian package. `make partners` installs them all.
 PACKAGES = {
+    "systemd-analyze": "systemd",
+    "unbound-checkconf": "unbound",
     "knotd": "knot",
     "postfix": "postfix",
     "smtp-sink": "postfix",

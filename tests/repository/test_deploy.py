@@ -3,7 +3,6 @@
 import os
 import re
 import shlex
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +11,7 @@ import pytest
 import yaml
 from django.core.management import load_command_class
 
-from tests.partners.presence import program
+from tests.partners.presence import need, program
 
 ROOT = Path(__file__).resolve().parents[2]
 DEPLOY = ROOT / "deploy"
@@ -102,9 +101,8 @@ def test_units_run_commands_that_exist(unit: Path) -> None:
 
 def test_systemd_finds_no_fault(tmp_path: Path) -> None:
     """The units are verified with their programs replaced by one that exists everywhere."""
-    analyze = shutil.which("systemd-analyze")
-    if analyze is None:
-        pytest.skip("needs systemd-analyze")
+    need("systemd-analyze")
+    analyze = str(program("systemd-analyze"))
     for unit in UNITS:
         text = re.sub(r"(?m)^(ExecStart(?:Post)?=)\S+", r"\1/bin/true", unit.read_text())
         (tmp_path / unit.name).write_text(text)
@@ -119,9 +117,8 @@ def test_systemd_finds_no_fault(tmp_path: Path) -> None:
 
 
 def test_unbound_accepts_its_configuration(tmp_path: Path) -> None:
-    checker = program("unbound-checkconf")
-    if checker is None:
-        pytest.skip("needs unbound-checkconf")
+    need("unbound-checkconf")
+    checker = str(program("unbound-checkconf"))
     # The trust anchor's directory is unbound's own on the target machine.
     text = (DEPLOY / "unbound" / "unbound.conf").read_text()
     (tmp_path / "root.key").write_text(f". IN DS {ROOT_KEY}\n")
