@@ -20,6 +20,7 @@ from protocols.servers.imap.client import Client
 from protocols.servers.imap.enabled import note_condstore
 from protocols.servers.imap.fetch_lines import Plan, beginning, lines, nstring
 from protocols.servers.imap.folder_view import Chunk, FolderView, paged
+from protocols.servers.imap.kept_lines import KeptLines
 from protocols.servers.imap.resync import vanished_line
 from protocols.servers.imap.sections import section_octets, section_range
 from protocols.wire.imap import commands
@@ -35,6 +36,8 @@ SLICE_OCTETS = 1 << 20
 PIECE_OCTETS = 1 << 18
 # Longer texts of a message are read one at a time.
 TEXT_OCTETS = 16 << 10
+
+_kept = KeptLines()
 
 
 def fetch(client: Client, command: commands.Fetch) -> Iterator[Push | Reply]:
@@ -62,7 +65,10 @@ def fetch(client: Client, command: commands.Fetch) -> Iterator[Push | Reply]:
         is_complete &= not chunk.has_ghosts
         if not chunk:
             continue
-        if plan.columns or plan.sets_seen:
+        known = _kept_lines(view, plan, chunk)
+        if known is not None:
+            yield known
+        elif plan.columns or plan.sets_seen:
             is_complete &= yield from _fetch_rows(client, plan, chunk)
         else:
             yield _remembered_lines(view, plan, chunk)
@@ -75,12 +81,7 @@ def fetch(client: Client, command: commands.Fetch) -> Iterator[Push | Reply]:
 def _remembered_lines(view: FolderView, plan: Plan, chunk: Chunk) -> bytes:
     """UID and FLAGS of a chunk, kept with the picture where all clients are told the same."""
     places = chunk.places
-    runs = view.recent_runs()
-    has_recent = bool(runs) and view.told.uids[places[-1]] >= runs[0].start
-    is_whole = isinstance(places, range) and (
-        len(places) == CHUNK or (places.start % CHUNK == 0 and places.stop == len(view.told))
-    )
-    if has_recent or not is_whole or not view.is_current:
+    if not _is_shared(view, chunk):
         return lines(view, plan.items, chunk.numbers, places)
     memo = view.told.memo
     key = (plan.items, places[0])
@@ -88,6 +89,24 @@ def _remembered_lines(view: FolderView, plan: Plan, chunk: Chunk) -> bytes:
     if known is None:
         known = memo[key] = lines(view, plan.items, chunk.numbers, places)
     return known
+
+
+def _is_shared(view: FolderView, chunk: Chunk) -> bool:
+    """Whether every client that asks for this chunk of the picture is told the same."""
+    places = chunk.places
+    runs = view.recent_runs()
+    has_recent = bool(runs) and view.told.uids[places[-1]] >= runs[0].start
+    is_whole = isinstance(places, range) and (
+        len(places) == CHUNK or (places.start % CHUNK == 0 and places.stop == len(view.told))
+    )
+    return is_whole and view.is_current and not has_recent
+
+
+def _kept_lines(view: FolderView, plan: Plan, chunk: Chunk) -> bytes | None:
+    """The lines of a chunk, where the same was read from columns before."""
+    if not plan.columns or plan.sections or plan.sets_seen or not _is_shared(view, chunk):
+        return None
+    return _kept.get(view.told, plan.items, chunk.places[0])
 
 
 def _fetch_rows(client: Client, plan: Plan, chunk: Chunk) -> Generator[Push, None, bool]:
@@ -110,6 +129,11 @@ def _fetch_rows(client: Client, plan: Plan, chunk: Chunk) -> Generator[Push, Non
         kept = [at for at, uid in enumerate(uids) if uid in known]
         numbers = [numbers[at] for at in kept]
         places = [places[at] for at in kept]
+    if found and is_complete and _is_shared(view, chunk) and not large_ones(found):
+        made = lines(view, plan.items, numbers, places, found)
+        _kept.put(view.told, plan.items, places[0], made)
+        yield made
+        return True
     if found:
         return (yield from _column_lines(client, plan, numbers, places, found)) and is_complete
     for start, stop in _groups(rows, len(plan.sections)):
