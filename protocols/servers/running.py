@@ -12,6 +12,7 @@ import os
 import resource
 import signal
 import socket
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,9 @@ log = structlog.get_logger(__name__)
 # Seconds: how long peers and commits may take at the end, and how often we look.
 GOODBYE = 7.0
 LOOK = 0.05
+# Seconds a thread may wait for its turn while another computes. Python's own 5 ms are long beside
+# a group commit of about as much, which comes back for its turn after each statement.
+SWITCH_INTERVAL = 0.0005
 FILES_WANTED = 65_536
 # Descriptors that are never a mail connection's: database, segments, spools, web.
 FILES_KEPT = 2_000
@@ -115,6 +119,7 @@ class Server:
         # What is there now stays: the collector need not look at it ever again.
         gc.collect()
         gc.freeze()
+        sys.setswitchinterval(SWITCH_INTERVAL)
         when_ready()
         log.info("serving", listeners=[listener.name for listener in self._listeners])
 
