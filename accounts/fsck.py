@@ -55,7 +55,7 @@ def prepare_again(progress: Progress) -> int:
     """Renew the prepared forms that an older version made; returns how many."""
     renewed = 0
     last = 0
-    columns = ("pk", "blob__segment_id", "blob__offset", "blob__length", "blob_id")
+    columns = ("pk", "prefix", "blob__segment_id", "blob__offset", "blob__length", "blob_id")
     while True:
         old = Message.objects.filter(prepared_version__lt=PREPARED_VERSION, pk__gt=last)
         rows = list(old.order_by("pk").values_list(*columns)[:CHUNK])
@@ -63,9 +63,10 @@ def prepare_again(progress: Progress) -> int:
             return renewed
         last = rows[-1][0]
         messages = []
-        for key, *place in rows:
+        for key, prefix, *place in rows:
             try:
-                prepared = prepare(blobs.view(Place(*place)))
+                # What was put on top at delivery is part of what its readers see.
+                prepared = prepare(blobs.view(Place(*place)), prefix=bytes(prefix))
             except BlobMissing:
                 continue
             messages.append(

@@ -43,7 +43,7 @@ def append_many(mailbox_id: int, folder_id: int, number: int, flags: int = 0) ->
 
 def delivery(mailbox_id: int, octets: bytes, prefix: bytes = b"") -> commit.Unit[Appended]:
     """A Unit that delivers to INBOX, as SMTP does."""
-    prepared = prepare(octets)
+    prepared = prepare(octets, prefix=prefix)
 
     def write(rows: Rows, blob: Blob | None) -> Appended:
         assert blob is not None

@@ -150,3 +150,23 @@ def test_prepare_renews_old_forms() -> None:
     assert "prepared: 6" in text
     assert fetch.fetch(inbox(mailbox_id), [6], columns=fetch.Columns.ENVELOPE) == [good]
     assert set(Message.objects.values_list("prepared_version", flat=True)) == {PREPARED_VERSION}
+
+
+@pytest.mark.parametrize(
+    ("prefix", "octets"),
+    [
+        (b"Message-ID: <given@a.test>\r\n", b"From: alice@a.test\r\n\r\nHello.\r\n"),
+        (b"Message-ID: <given@a.test>\r\n\r\n", b"No header at all: but a colon\r\n"),
+    ],
+)
+def test_prepare_sees_the_header_fields_that_were_given_at_delivery(
+    prefix: bytes, octets: bytes
+) -> None:
+    mailbox_id = make_mailbox()
+    commit.run(delivery(mailbox_id, octets, prefix))
+    columns = fetch.Columns.ENVELOPE | fetch.Columns.HEADERS | fetch.Columns.BODYSTRUCTURE
+    before = fetch.fetch(inbox(mailbox_id), [1], columns=columns)
+    assert b"given@a.test" in (before[0].envelope or b"")
+    Message.objects.update(prepared_version=PREPARED_VERSION - 1)
+    assert run("--prepare")[0] == 0
+    assert fetch.fetch(inbox(mailbox_id), [1], columns=columns) == before
