@@ -19,6 +19,7 @@ _HOOKS = (
     ("accounts.directory.version", "forget"),
     ("accounts.mailstore.index", "forget"),
     ("accounts.mailstore.search_fields", "forget"),
+    ("accounts.mailstore.search_recent", "forget"),
     ("accounts.login", "forget"),
 )
 _KEPT = {"django_content_type", "auth_permission"}

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from accounts.mailstore import fetch, search_fields, search_kept
+from accounts.mailstore import fetch, search_fields, search_kept, search_recent
 from accounts.mailstore.columns import large_ones, read_columns
 from accounts.mailstore.fetch import Columns, FetchRow
 from accounts.mailstore.object_ids import email_id
@@ -290,26 +290,21 @@ class _Narrowing:
     def _with_texts(self, places: Places, needle: Needle, *, with_header: bool) -> Places:
         """By the texts that are kept; from octets, and then kept, where there are none yet."""
         uids = [self._picture.uids[place] for place in places]
-        kept = search_kept.read(self._picture.folder_id, uids, with_header=with_header)
-        found: set[int] = set()
-        unread: list[int] = []
-        for uid, texts in kept:
-            if texts is None:
-                unread.append(uid)
-            elif needle.is_in_octets(texts.body) or needle.is_in_octets(texts.header):
-                found.add(uid)
+        known = search_recent.texts(self._picture, uids, with_header=with_header)
+        found = {uid for uid in uids if uid in known and needle.is_in_octets(known[uid])}
+        unread = [uid for uid in uids if uid not in known]
         columns = Columns.OCTETS | Columns.SIZE | Columns.MESSAGE
         rows = fetch.fetch(self._picture.folder_id, unread, columns=columns)
         for group in _groups(rows):
             made: list[tuple[int, search_kept.Texts]] = []
+            read: dict[int, bytes] = {}
             for row, octets in zip(group, fetch.octets_many(group), strict=True):
                 texts = search_kept.texts_of(octets)
                 assert row.message_id is not None
                 made.append((row.message_id, texts))
-                if needle.is_in_octets(texts.body) or (
-                    with_header and needle.is_in_octets(texts.header)
-                ):
-                    found.add(row.uid)
+                read[row.uid] = texts.octets if with_header else texts.body
+            found.update(uid for uid, text in read.items() if needle.is_in_octets(text))
+            search_recent.hold(self._picture, read, with_header=with_header)
             search_kept.keep_soon(made)
         return [place for place, uid in zip(places, uids, strict=True) if uid in found]
 

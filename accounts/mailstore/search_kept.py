@@ -27,6 +27,7 @@ LARGEST_KEPT = 64 << 10
 
 # No piece of a needle: an IMAP string holds no NUL.
 SEPARATOR = "\0"
+_SEPARATOR_OCTETS = SEPARATOR.encode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,11 @@ class Texts:
 
     header: bytes
     body: bytes
+
+    @property
+    def octets(self) -> bytes:
+        """All of it."""
+        return self.body + _SEPARATOR_OCTETS + self.header if self.header else self.body
 
 
 def texts_of(octets: bytes) -> Texts:

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from accounts import commit
-from accounts.mailstore import append, expunge, index, search, search_kept
+from accounts.mailstore import append, expunge, index, search, search_kept, search_recent
 from accounts.mailstore.leftovers import remove_unplaced_messages
 from accounts.mailstore.search import Scope
 from accounts.mailstore.search_text import Needle
@@ -187,7 +187,7 @@ def test_what_is_kept_answers_as_the_octets_do(
     all_octets = [encoded(*each) for each in messages]
     for octets in all_octets:
         append.append_message(mailbox_id, folder_id, octets).result()
-    for text in [*texts, *texts]:
+    for text in texts:
         needle = Needle(text)
         in_bodies, in_messages, in_subjects = [], [], []
         for uid, octets in enumerate(all_octets, 1):
@@ -199,6 +199,11 @@ def test_what_is_kept_answers_as_the_octets_do(
         assert found(folder_id, TextHas(text)) == in_messages
         assert found(folder_id, HeaderHas("subject", text)) == in_subjects
         commit.run(commit.Unit(frozenset(), lambda rows, blob: None))
+        # From what is kept, and then from memory.
+        search_recent.forget()
+        for _ in range(2):
+            assert found(folder_id, BodyHas(text)) == in_bodies
+            assert found(folder_id, TextHas(text)) == in_messages
 
 
 @pytest.mark.django_db(transaction=True)
@@ -219,6 +224,7 @@ def test_a_message_is_decoded_once_and_its_words_go_with_it(
     assert sum(read) == 3
     # What another version kept counts for nothing.
     SearchText.objects.update(version=search_kept.VERSION - 1, body=b"?")
+    search_recent.forget()
     assert found(folder_id, BodyHas("bob")) == [1, 2, 3]
     commit.run(commit.Unit(frozenset(), lambda rows, blob: None))
     assert set(SearchText.objects.values_list("version", flat=True)) == {search_kept.VERSION}
@@ -241,3 +247,39 @@ def test_large_texts_are_read_each_time(monkeypatch: pytest.MonkeyPatch) -> None
         assert found(folder_id, BodyHas("bob")) == [1, 2]
         commit.run(commit.Unit(frozenset(), lambda rows, blob: None))
     assert not SearchText.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("room", [64 << 20, 1000, 0])
+def test_texts_in_memory_are_bounded_and_change_no_answer(
+    monkeypatch: pytest.MonkeyPatch, room: int
+) -> None:
+    monkeypatch.setattr(search_recent, "CACHE_OCTETS", room)
+    read: list[int] = []
+    plain = search_kept.read
+
+    def counted(folder_id: int, uids: list[int], *, with_header: bool) -> object:
+        read.extend(uids)
+        return plain(folder_id, uids, with_header=with_header)
+
+    monkeypatch.setattr(search_kept, "read", counted)
+    mailbox_id = make_mailbox()
+    folders = [inbox(mailbox_id), inbox(make_mailbox())]
+    append_many(mailbox_id, folders[0], 10)
+    everyone = list(range(1, 11))
+    for _ in range(3):
+        read.clear()
+        for program in (BodyHas("bob"), TextHas("alice")):
+            assert found(folders[0], program) == everyone
+        for program in (BodyHas("nowhere"), TextHas("nowhere"), TextHas("bob\0alice")):
+            assert found(folders[0], program) == []
+        # Nobody else's folder has them.
+        assert found(folders[1], BodyHas("bob")) == []
+        commit.run(commit.Unit(frozenset(), lambda rows, blob: None))
+    # Whoever searches again reads nothing that is held.
+    assert bool(read) is (room < 10_000)
+    assert search_recent.held_octets() <= room
+    # What came and went meanwhile counts.
+    append_many(mailbox_id, folders[0], 1)
+    expunge.expunge_uids(folders[0], [1, 2], only_deleted=False)
+    assert found(folders[0], BodyHas("bob")) == list(range(3, 12))
