@@ -38,6 +38,8 @@ AFTER_LOGIN = (
     "REPLACE",
     "SAVEDATE",
     "SEARCHRES",
+    "SORT",
+    "SORT=DISPLAY",
     "SPECIAL-USE",
     "STATUS=SIZE",
     "UIDPLUS",

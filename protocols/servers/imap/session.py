@@ -12,7 +12,7 @@ from typing import Any
 from accounts.commit import DATABASE_AWAY, CommitUnavailable
 from accounts.mailstore.refusals import StoreRefusal
 from accounts.rows import FolderGone
-from protocols.servers.imap import append, copy, enabled, fetch, folders, login, search, store
+from protocols.servers.imap import append, copy, enabled, fetch, folders, login, search, sort, store
 from protocols.servers.imap.answers import FOLDER_DELETED, bad, no, ok, refused
 from protocols.servers.imap.client import Client, State
 from protocols.servers.imap.idle import Idler
@@ -22,6 +22,7 @@ from protocols.wire.imap import responses
 from protocols.wire.imap.commands import Event
 from protocols.wire.imap.responses import Bye, Push, Reply, Tagged
 from protocols.wire.imap.server import ServerConversation
+from protocols.wire.imap.sort import Sort
 
 # Seconds. RFC 3501 §5.4: at least 30 minutes once logged in.
 IDLE_TIMEOUT = 1800.0
@@ -43,7 +44,7 @@ ALLOWED: dict[type[object], frozenset[State]] = {
     ),
     **dict.fromkeys(
         (
-            *(c.Check, c.Close, c.Unselect, c.Expunge, c.Search),
+            *(c.Check, c.Close, c.Unselect, c.Expunge, c.Search, Sort),
             *(c.Fetch, c.Store, c.Copy, c.Move, c.Replace),
         ),
         _SELECTED,
@@ -220,6 +221,8 @@ class ImapSession:
                 return store.store(client, event)
             case c.Search():
                 return search.search(client, event)
+            case Sort():
+                return sort.sort(client, event)
             case c.Copy() | c.Move():
                 return copy.copy_or_move(client, event)
             case c.Expunge():

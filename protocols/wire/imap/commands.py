@@ -15,6 +15,7 @@ from .options import Page, Resync, ReturnOption, SearchReturn, SelectOption, Sta
 from .responses import Tagged
 from .search import SearchKey
 from .sequence_set import SequenceSet
+from .sort import Sort
 
 
 @dataclass(frozen=True, slots=True)
@@ -411,6 +412,7 @@ Command: TypeAlias = (
     | Unselect
     | Expunge
     | Search
+    | Sort
     | Fetch
     | Store
     | Copy

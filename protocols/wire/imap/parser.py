@@ -26,6 +26,7 @@ from .options_grammar import (
 from .responses import Tagged
 from .search_grammar import search_program
 from .sequence_set import MAX_NUMBER
+from .sort import read_sort
 
 # RFC 2971 §3.3.
 MAX_ID_PAIRS = 30
@@ -356,6 +357,8 @@ def _uid(tag: bytes, cursor: Cursor) -> c.Command:
             return _store(tag, cursor, is_uid=True)
         case b"SEARCH":
             return _search(tag, cursor, is_uid=True)
+        case b"SORT":
+            return read_sort(tag, cursor, is_uid=True)
         case b"COPY":
             return _copy(tag, cursor, is_uid=True)
         case b"MOVE":
@@ -401,6 +404,7 @@ _COMMANDS: dict[bytes, Callable[[bytes, Cursor], c.Command]] = {
     b"UNAUTHENTICATE": lambda tag, _: c.Unauthenticate(tag),
     b"EXPUNGE": lambda tag, _: c.Expunge(tag, None),
     b"SEARCH": lambda tag, cursor: _search(tag, cursor, is_uid=False),
+    b"SORT": lambda tag, cursor: read_sort(tag, cursor, is_uid=False),
     b"FETCH": lambda tag, cursor: _fetch(tag, cursor, is_uid=False),
     b"STORE": lambda tag, cursor: _store(tag, cursor, is_uid=False),
     b"COPY": lambda tag, cursor: _copy(tag, cursor, is_uid=False),

@@ -164,6 +164,11 @@ def search(numbers: Iterable[int], modseq: int = 0) -> bytes:
     return b"* SEARCH%b\r\n" % b"".join(words)
 
 
+def sort(numbers: Iterable[int], modseq: int = 0) -> bytes:
+    """The SORT response: as SEARCH, in order (RFC 5256 §4, RFC 7162 §3.1.6)."""
+    return search(numbers, modseq).replace(b"* SEARCH", b"* SORT", 1)
+
+
 def esearch(
     tag: bytes,
     *,

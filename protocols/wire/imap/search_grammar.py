@@ -54,11 +54,18 @@ def search_program(cursor: Cursor) -> SearchKey:
     reading = _Reading(cursor)
     if cursor.text[cursor.place : cursor.place + 8].upper() == b"CHARSET ":
         cursor.place += 8
-        charset = _CHARSETS.get(cursor.astring().upper())
-        if charset is None:
-            raise Fault("Unknown charset.", "NO", _BAD_CHARSET)
-        reading.charset = charset
-        cursor.space()
+        return search_program_in(cursor)
+    return reading.keys(0)
+
+
+def search_program_in(cursor: Cursor) -> SearchKey:
+    """`charset keys` up to the end of the command, as SORT has them (RFC 5256 §5)."""
+    reading = _Reading(cursor)
+    charset = _CHARSETS.get(cursor.astring().upper())
+    if charset is None:
+        raise Fault("Unknown charset.", "NO", _BAD_CHARSET)
+    reading.charset = charset
+    cursor.space()
     return reading.keys(0)
 
 

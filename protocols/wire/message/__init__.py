@@ -28,6 +28,7 @@ from protocols.wire.message.prepare import (
     prepare,
 )
 from protocols.wire.message.structure import Kind, Part, find_part, locate, parse, section, walk
+from protocols.wire.message.subject import base_subject
 from protocols.wire.message.text import decoded_header, decoded_text, part_name, part_text
 
 __all__ = [
@@ -41,6 +42,7 @@ __all__ = [
     "Part",
     "Prepared",
     "add_missing_fields",
+    "base_subject",
     "begins_with_field",
     "count_received",
     "decode_header",

@@ -1,0 +1,64 @@
+"""What SORT asks for, as values, and how it is read (RFC 5256 §3, RFC 5957)."""
+
+from dataclasses import dataclass
+from enum import Enum
+
+from .cursor import Cursor, Fault
+from .search import SearchKey
+from .search_grammar import search_program_in
+
+
+class SortKey(Enum):
+    """By what messages are ordered."""
+
+    ARRIVAL = "ARRIVAL"
+    CC = "CC"
+    DATE = "DATE"
+    DISPLAYFROM = "DISPLAYFROM"
+    DISPLAYTO = "DISPLAYTO"
+    FROM = "FROM"
+    SIZE = "SIZE"
+    SUBJECT = "SUBJECT"
+    TO = "TO"
+
+
+@dataclass(frozen=True, slots=True)
+class Criterion:
+    """One key, perhaps from its highest value down."""
+
+    key: SortKey
+    is_reverse: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Sort:
+    """SORT or UID SORT; the first criterion weighs most, and each key comes once."""
+
+    tag: bytes
+    criteria: tuple[Criterion, ...]
+    program: SearchKey
+    is_uid: bool
+
+
+_KEYS = {key.value.encode("ascii"): key for key in SortKey}
+
+
+def read_sort(tag: bytes, cursor: Cursor, *, is_uid: bool) -> Sort:
+    """`(criteria) charset keys` up to the end of the command."""
+    cursor.expect(b" (", "Sort criteria")
+    criteria: dict[SortKey, Criterion] = {}
+    while True:
+        word = cursor.word()
+        is_reverse = word == b"REVERSE"
+        if is_reverse:
+            cursor.space()
+            word = cursor.word()
+        key = _KEYS.get(word)
+        if key is None:
+            raise Fault("No such sort key.")
+        # A key that comes again finds nothing left to order.
+        criteria.setdefault(key, Criterion(key, is_reverse))
+        if not cursor.take(b" "):
+            break
+    cursor.expect(b") ", "Closing parenthesis")
+    return Sort(tag, tuple(criteria.values()), search_program_in(cursor), is_uid)
