@@ -13,6 +13,7 @@ from django.db import connection, models
 from django.utils import timezone
 
 from accounts.key_lists import list_sql
+from accounts.limits import is_full
 from accounts.models import Folder, Mailbox
 
 INBOX = "INBOX"
@@ -37,22 +38,33 @@ class Counters:
 class MailboxState(Counters):
     """The counters of a locked Mailbox row. MODSEQ is taken with `Rows.modseq`."""
 
-    FIELDS = ("used_bytes", "highest_modseq", "next_uidvalidity", "is_full", "modseq")
-    WRITTEN = FIELDS[:3]
-    __slots__ = (*FIELDS, "quota_bytes")
+    FIELDS = (
+        "used_bytes",
+        "used_messages",
+        "highest_modseq",
+        "next_uidvalidity",
+        "is_full",
+        "modseq",
+    )
+    WRITTEN = FIELDS[:4]
+    __slots__ = (*FIELDS, "quota_bytes", "quota_messages")
 
     def __init__(
         self,
         pk: int,
         quota_bytes: int,
+        quota_messages: int,
         used_bytes: int,
+        used_messages: int,
         highest_modseq: int,
         next_uidvalidity: int,
         is_full: bool,
     ) -> None:
         self.id = pk
         self.quota_bytes = quota_bytes
+        self.quota_messages = quota_messages
         self.used_bytes = used_bytes
+        self.used_messages = used_messages
         self.highest_modseq = highest_modseq
         self.next_uidvalidity = next_uidvalidity
         self.is_full = is_full
@@ -62,14 +74,13 @@ class MailboxState(Counters):
     def values(self) -> tuple[Any, ...]:
         return _mailbox_values(self)
 
-    def has_room(self, octets: int) -> bool:
-        """True when that many more octets stay within the quota."""
-        return not self.quota_bytes or self.used_bytes + octets <= self.quota_bytes
-
-    def use(self, octets: int) -> None:
-        """Account for octets that came (or, negative, went)."""
+    def use(self, octets: int, messages: int) -> None:
+        """Account for messages that came (or, negative, went), of so many octets together."""
         self.used_bytes += octets
-        self.is_full = 0 < self.quota_bytes <= self.used_bytes
+        self.used_messages += messages
+        self.is_full = is_full(
+            (self.quota_bytes, self.used_bytes), (self.quota_messages, self.used_messages)
+        )
 
     def take_uidvalidity(self) -> int:
         """A UIDVALIDITY this mailbox has never used."""
@@ -137,7 +148,7 @@ _folder_values = attrgetter(*FolderState.FIELDS)
 
 
 _MAILBOXES = (
-    "SELECT id, quota_bytes, used_bytes,"  # noqa: S608
+    "SELECT id, quota_bytes, quota_messages, used_bytes, used_messages,"  # noqa: S608
     " highest_modseq, next_uidvalidity, full_since IS NOT NULL"
     f" FROM {Mailbox._meta.db_table} WHERE id IN ({{keys}}) ORDER BY id"
 )
@@ -184,7 +195,7 @@ def write_back(mailboxes: Iterable[MailboxState], folders: Iterable[FolderState]
     _update(Mailbox, mailboxes, MailboxState.WRITTEN)
     _update(Folder, folders, FolderState.WRITTEN)
     for mailbox in mailboxes:
-        if mailbox.is_full != mailbox.loaded[3]:
+        if mailbox.is_full != mailbox.loaded[4]:
             since = timezone.now() if mailbox.is_full else None
             Mailbox.objects.filter(pk=mailbox.id).update(full_since=since)
     for folder in folders:

@@ -191,6 +191,7 @@ def _check_mailboxes(progress: Progress, *, is_repairing: bool) -> Iterator[Find
             for row in _wrong_mailboxes().filter(pk=key):
                 should = {
                     "used_bytes": row.octets,
+                    "used_messages": row.count,
                     "highest_modseq": max(row.highest_modseq, row.last_modseq),
                     "next_uidvalidity": max(row.next_uidvalidity, row.last_uidvalidity + 1),
                 }
@@ -212,10 +213,12 @@ def _counter_findings(
 def _wrong_mailboxes() -> QuerySet[Any]:
     return Mailbox.objects.annotate(
         octets=Sum("folders__octets", default=0),
+        count=Sum("folders__exists_count", default=0),
         last_modseq=Max("folders__highest_modseq", default=0),
         last_uidvalidity=Max("folders__uidvalidity", default=0),
     ).filter(
         ~Q(used_bytes=F("octets"))
+        | ~Q(used_messages=F("count"))
         | Q(highest_modseq__lt=F("last_modseq"))
         | Q(next_uidvalidity__lte=F("last_uidvalidity"))
     )

@@ -27,9 +27,14 @@ class Room(Enum):
     NO = "no"
 
 
-def room(quota: int, used: int, full_since: datetime | None, now: datetime) -> Room:
-    """Whether a mailbox takes mail. Octets; a quota of 0 is unlimited."""
-    if not quota or used < quota:
+def is_full(*amounts: tuple[int, int]) -> bool:
+    """Whether any of these (quota, used) is used up. A quota of 0 is unlimited."""
+    return any(0 < quota <= used for quota, used in amounts)
+
+
+def room(full: bool, full_since: datetime | None, now: datetime) -> Room:
+    """Whether a mailbox takes mail."""
+    if not full:
         return Room.YES
     if full_since is None or now - full_since < FULL_IS_TEMPORARY_FOR:
         return Room.NOT_NOW

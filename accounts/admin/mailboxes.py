@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import AutocompleteSelectFilter
 from unfold.decorators import display
-from unfold.widgets import UnfoldAdminPasswordWidget
+from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminPasswordWidget
 
 from accounts import app_passwords, directory
 from accounts.admin.app_passwords import AppPasswordInline, tell_generated
@@ -28,7 +28,7 @@ from accounts.admin.pages import (
     unlimited_or_size,
 )
 from accounts.directory import DirectoryError
-from accounts.directory.mailboxes import check_password_form
+from accounts.directory.mailboxes import MAX_COUNT, check_password_form
 from accounts.models import AccessToken, AliasTarget, Folder, Mailbox
 
 NEARLY_FULL = 0.8
@@ -37,6 +37,22 @@ NEARLY_FULL = 0.8
 class MailboxForm(forms.ModelForm):  # type: ignore[type-arg]
     quota_bytes = SizeField(
         label=_("Quota"), required=False, help_text=_("500M, 5G; 0 means unlimited.")
+    )
+    quota_messages = forms.IntegerField(
+        label=_("Messages allowed"),
+        required=False,
+        min_value=0,
+        max_value=MAX_COUNT,
+        widget=UnfoldAdminIntegerFieldWidget,
+        help_text=_("In all folders together; 0 means unlimited."),
+    )
+    quota_folders = forms.IntegerField(
+        label=_("Folders allowed"),
+        required=False,
+        min_value=0,
+        max_value=MAX_COUNT,
+        widget=UnfoldAdminIntegerFieldWidget,
+        help_text=_("0 means as many as anybody may have."),
     )
     password = forms.CharField(
         label=_("New password"),
@@ -48,7 +64,16 @@ class MailboxForm(forms.ModelForm):  # type: ignore[type-arg]
 
     class Meta:
         model = Mailbox
-        fields = ["domain", "local_part", "name", "quota_bytes", "app_passwords_only"]
+        fields = [
+            *("domain", "local_part", "name", "app_passwords_only"),
+            *("quota_bytes", "quota_messages", "quota_folders"),
+        ]
+
+    def clean_quota_messages(self) -> int:
+        return self.cleaned_data["quota_messages"] or 0
+
+    def clean_quota_folders(self) -> int:
+        return self.cleaned_data["quota_folders"] or 0
 
     def clean_password(self) -> str:
         password: str = self.cleaned_data["password"]
@@ -73,6 +98,10 @@ class MailboxForm(forms.ModelForm):  # type: ignore[type-arg]
                 quota_bytes=fields["quota_bytes"],
                 name=fields["name"],
             )
+            if fields["quota_messages"] or fields["quota_folders"]:
+                directory.set_quota(
+                    made, messages=fields["quota_messages"], folders=fields["quota_folders"]
+                )
         except DirectoryError as error:
             self.add_error(None, as_form_error(error))
         else:
@@ -137,13 +166,18 @@ class MailboxAdmin(Page):
     autocomplete_fields = ["domain"]
     inlines = [_FolderInline, _AliasTargetInline, AppPasswordInline, _TokenInline]
     actions = ["suspend", "resume", "restore", "purge"]
-    readonly_fields = ["used", "full_since", "state_in_words"]
+    readonly_fields = ["used", "used_messages", "full_since", "state_in_words"]
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
-        written = [("local_part", "domain"), "name", "quota_bytes", "password"]
+        limits = ("quota_bytes", "quota_messages", "quota_folders")
+        written = [("local_part", "domain"), "name", limits, "password"]
         if obj:
             written.append("app_passwords_only")
-        return [*written, ("used", "full_since", "state_in_words")] if obj else written
+        return (
+            [*written, ("used", "used_messages"), ("full_since", "state_in_words")]
+            if obj
+            else written
+        )
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
         # `manage.py` and the directory rename; here an address is what links lead to.
@@ -176,9 +210,16 @@ class MailboxAdmin(Page):
     )
     def used_of_quota(self, mailbox: Mailbox) -> str | tuple[str, str]:
         words = f"{size_in_words(mailbox.used_bytes)} / {unlimited_or_size(mailbox.quota_bytes)}"
-        if not mailbox.quota_bytes or mailbox.used_bytes < NEARLY_FULL * mailbox.quota_bytes:
+        fullest = max(
+            used / quota if quota else 0.0
+            for used, quota in (
+                (mailbox.used_bytes, mailbox.quota_bytes),
+                (mailbox.used_messages, mailbox.quota_messages),
+            )
+        )
+        if fullest < NEARLY_FULL:
             return words
-        return ("full" if mailbox.used_bytes >= mailbox.quota_bytes else "nearly"), words
+        return ("full" if fullest >= 1 else "nearly"), words
 
     @display(
         description=_("state"), label={"active": "", "removed": "danger", "suspended": "warning"}
@@ -224,8 +265,10 @@ class MailboxAdmin(Page):
             return
         if "name" in form.changed_data:
             Mailbox.objects.filter(pk=obj.pk).update(name=obj.name)
-        if "quota_bytes" in form.changed_data:
-            directory.set_quota(obj, form.cleaned_data["quota_bytes"])
+        quotas = ("quota_bytes", "quota_messages", "quota_folders")
+        if not set(form.changed_data).isdisjoint(quotas):
+            octets, most, folders = (form.cleaned_data[name] for name in quotas)
+            directory.set_quota(obj, octets, messages=most, folders=folders)
         if password := form.cleaned_data["password"]:
             directory.set_password(obj, password)
         if "app_passwords_only" in form.changed_data:

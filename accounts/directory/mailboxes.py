@@ -19,6 +19,8 @@ from accounts.mailstore import folders, removal
 from accounts.models import Alias, Credential, Domain, Mailbox, User
 
 MAX_PASSWORD_OCTETS = 1024
+# The most that a column of folders holds; nobody has more of messages either.
+MAX_COUNT = (1 << 31) - 1
 
 
 def find_mailbox(address: str, *, or_removed: bool = False) -> Mailbox:
@@ -156,14 +158,29 @@ def set_password(mailbox: Mailbox, password: str) -> None:
 
 
 @transaction.atomic
-def set_quota(mailbox: Mailbox, quota_bytes: int) -> None:
-    """Octets; 0 is unlimited. Mail above a lowered quota stays."""
-    if quota_bytes < 0:
-        raise DirectoryError(_("A quota is a number of octets, or 0 for none."))
-    is_full = bool(quota_bytes) and mailbox.used_bytes >= quota_bytes
-    mailbox.quota_bytes = quota_bytes
+def set_quota(
+    mailbox: Mailbox,
+    quota_bytes: int | None = None,
+    *,
+    messages: int | None = None,
+    folders: int | None = None,
+) -> None:
+    """Octets, messages and folders; 0 is unlimited, None as it is. What is above it stays."""
+    if quota_bytes is not None:
+        if quota_bytes < 0:
+            raise DirectoryError(_("A quota is a number of octets, or 0 for none."))
+        mailbox.quota_bytes = quota_bytes
+    if min(messages or 0, folders or 0) < 0 or max(messages or 0, folders or 0) > MAX_COUNT:
+        raise DirectoryError(_("A limit is a whole number, or 0 for none."))
+    if messages is not None:
+        mailbox.quota_messages = messages
+    if folders is not None:
+        mailbox.quota_folders = folders
+    is_full = limits.is_full(
+        (mailbox.quota_bytes, mailbox.used_bytes), (mailbox.quota_messages, mailbox.used_messages)
+    )
     mailbox.full_since = (mailbox.full_since or timezone.now()) if is_full else None
-    mailbox.save(update_fields=["quota_bytes", "full_since"])
+    mailbox.save(update_fields=["quota_bytes", "quota_messages", "quota_folders", "full_since"])
     version.touch()
 
 

@@ -6,7 +6,7 @@ Aliases are followed level by level with two queries a level, so a list of a tho
 no more queries than a list of one. A loop ends where it would begin again.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
@@ -23,6 +23,9 @@ from accounts.models import Alias, AliasTarget, Domain, Mailbox, Membership
 
 # RFC 5321 §4.5.1 and RFC 2142 §4: these reach a person in every domain.
 ALWAYS_ACCEPTED = frozenset({"postmaster", "abuse"})
+
+# Octets. Where the number of messages is limited, each that may still come counts as one so big.
+SMALL_MESSAGE = 32 << 10
 
 UNKNOWN = "This address does not exist"
 
@@ -44,12 +47,25 @@ class _Mailbox(NamedTuple):
     tenant_id: int
     quota: int
     used: int
+    quota_messages: int
+    used_messages: int
     full_since: datetime | None
     is_suspended: bool
 
     @property
     def ref(self) -> MailboxRef:
         return MailboxRef(self.id, f"{self.local_part}@{self.domain}", self.tenant_id)
+
+    @property
+    def is_full(self) -> bool:
+        return limits.is_full((self.quota, self.used), (self.quota_messages, self.used_messages))
+
+    def headroom(self) -> Iterator[int]:
+        """Octets left until it is full, one answer for each quota it has."""
+        if self.quota:
+            yield self.quota - self.used
+        if self.quota_messages:
+            yield (self.quota_messages - self.used_messages) * SMALL_MESSAGE
 
 
 _MAILBOX = (
@@ -60,6 +76,8 @@ _MAILBOX = (
     "domain__tenant_id",
     "quota_bytes",
     "used_bytes",
+    "quota_messages",
+    "used_messages",
     "full_since",
     "is_suspended",
 )
@@ -134,7 +152,7 @@ def _route(found: _Found, domain: _Domain, *, is_refusable: bool) -> Resolved:
             return Resolved(refuse(550, "5.1.1", text, domain.tenant_id), None)
         return Resolved(refuse(550, "5.1.1", UNKNOWN, domain.tenant_id), None)
     now = timezone.now()
-    rooms = {limits.room(box.quota, box.used, box.full_since, now) for box in boxes}
+    rooms = {limits.room(box.is_full, box.full_since, now) for box in boxes}
     # One of several targets that is full does not cost the others their mail.
     if is_refusable and boxes and not forwards and limits.Room.YES not in rooms:
         if limits.Room.NOT_NOW in rooms:
@@ -142,7 +160,7 @@ def _route(found: _Found, domain: _Domain, *, is_refusable: bool) -> Resolved:
         else:
             refusal = refuse(552, "5.2.2", "This mailbox is full")
         return Resolved(refusal, 0)
-    headroom = min((box.quota - box.used for box in boxes if box.quota), default=None)
+    headroom = min((left for box in boxes for left in box.headroom()), default=None)
     refs = tuple(box.ref for box in boxes)
     route = Route("local" if boxes else "forward", refs, forwards, domain.tenant_id)
     return Resolved(route, headroom)

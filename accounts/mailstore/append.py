@@ -93,7 +93,7 @@ def add_entry(
     folder.exists_count += 1
     folder.unseen_count += not flags & Flag.SEEN
     folder.octets += size
-    mailbox.use(size)
+    mailbox.use(size, 1)
     return Appended(folder.id, folder.uidvalidity, uid, modseq)
 
 
@@ -123,7 +123,7 @@ def append_message(
         if replaced is not None:
             # First, for its room may be needed; all of it fails or holds together.
             _remove(rows, *replaced)
-        require_room(rows.mailbox(mailbox_id), size)
+        require_room(rows.mailbox(mailbox_id), size, 1)
         appended = add_entry(
             rows,
             mailbox_id=mailbox_id,

@@ -72,7 +72,8 @@ class _Copy:
         if not found:
             return Copied(target.uidvalidity, (), ())
         if not self.is_move:
-            require_room(rows.mailbox(target.mailbox_id), sum(row[2] for row in found))
+            octets = sum(row[2] for row in found)
+            require_room(rows.mailbox(target.mailbox_id), octets, len(found))
         uids = [row[0] for row in found]
         used = 0
         for row in found:
@@ -134,4 +135,4 @@ def count_in(rows: Rows, target: FolderState, came: Sequence[tuple[int, int, int
     target.exists_count += len(came)
     target.unseen_count += sum(1 for row in came if not row[1] & Flag.SEEN)
     target.octets += octets
-    rows.mailbox(target.mailbox_id).use(octets)
+    rows.mailbox(target.mailbox_id).use(octets, len(came))

@@ -93,5 +93,5 @@ def remove_entries(rows: Rows, folder: FolderState, gone: Sequence[tuple[int, in
     folder.exists_count -= len(gone)
     folder.unseen_count -= sum(1 for row in gone if not row[1] & Flag.SEEN)
     folder.octets -= octets
-    rows.mailbox(folder.mailbox_id).use(-octets)
+    rows.mailbox(folder.mailbox_id).use(-octets, -len(gone))
     return modseq

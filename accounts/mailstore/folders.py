@@ -22,6 +22,7 @@ from accounts.mailstore.expunge import remove_entries
 from accounts.mailstore.locked import locked_folder
 from accounts.mailstore.names import SEPARATOR, canonical, checked, parents
 from accounts.mailstore.picture import Counters
+from accounts.mailstore.quota import MAX_FOLDERS, require_folders
 from accounts.mailstore.refusals import (
     BadFolderName,
     FolderError,
@@ -55,8 +56,6 @@ __all__ = [
     "take_recent",
     "unsubscribe",
 ]
-
-MAX_FOLDERS = 5000
 
 # RFC 6154; every new mailbox has them.
 FIRST_FOLDERS = (
@@ -163,7 +162,7 @@ def get_folder(folder_id: int) -> FolderInfo:
 def create_folder(mailbox_id: int, name: str, special_use: str = "") -> FolderInfo:
     """Create a folder and the parents it lacks (RFC 9051 §6.3.4).
 
-    InboxIsFixed, FolderExists, BadFolderName, TooManyFolders.
+    InboxIsFixed, FolderExists, BadFolderName, OverQuota.
     """
     name = checked(name)
     if name == INBOX:
@@ -182,9 +181,7 @@ def _create(mailbox_id: int, name: str, special_use: str, rows: Rows) -> int:
     if name in existing:
         return _revive(rows, existing[name], special_use)
     missing = [parent for parent in parents(name) if parent not in existing]
-    count = Folder.objects.filter(mailbox_id=mailbox_id).count()
-    if count + len(missing) + 1 > MAX_FOLDERS:
-        raise TooManyFolders(f"A mailbox has at most {MAX_FOLDERS} folders.")
+    require_folders(mailbox_id, len(missing) + 1)
     mailbox = rows.mailbox(mailbox_id)
     modseq = rows.modseq(mailbox_id)
     made = Folder.objects.bulk_create(
@@ -235,7 +232,7 @@ def _delete(mailbox_id: int, name: str, rows: Rows) -> None:
     if has_children and not folder.is_selectable:
         raise FolderHasChildren("Delete the folders below it first.")
     rows.changed(folder, Change.Kind.FOLDER)
-    rows.mailbox(mailbox_id).use(-folder.octets)
+    rows.mailbox(mailbox_id).use(-folder.octets, -folder.exists_count)
     if not has_children:
         Entry.objects.filter(folder_id=folder.id).delete()
         Folder.objects.filter(pk=folder.id).delete()
@@ -251,7 +248,7 @@ def _delete(mailbox_id: int, name: str, rows: Rows) -> None:
 def rename_folder(mailbox_id: int, old: str, new: str) -> None:
     """Rename a folder and all below it. INBOX gives its messages to the new folder and stays.
 
-    NoSuchFolder, FolderExists, BadFolderName, InboxIsFixed, TooManyFolders (RFC 9051 §6.3.6).
+    NoSuchFolder, FolderExists, BadFolderName, InboxIsFixed, OverQuota (RFC 9051 §6.3.6).
     """
     old, new = canonical(old), checked(new)
     if new == INBOX:

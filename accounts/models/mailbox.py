@@ -26,6 +26,15 @@ class Mailbox(models.Model):
         _("quota"), default=0, help_text=_("Octets; 0 means unlimited.")
     )
     used_bytes = models.BigIntegerField(_("used"), default=0, editable=False)
+    quota_messages = models.BigIntegerField(
+        _("messages allowed"),
+        default=0,
+        help_text=_("In all folders together; 0 means unlimited."),
+    )
+    used_messages = models.BigIntegerField(_("messages"), default=0, editable=False)
+    quota_folders = models.PositiveIntegerField(
+        _("folders allowed"), default=0, help_text=_("0 means as many as anybody may have.")
+    )
     highest_modseq = models.BigIntegerField(default=1, editable=False)
     next_uidvalidity = models.BigIntegerField(default=1, editable=False)
     full_since = models.DateTimeField(_("full since"), null=True, blank=True, editable=False)

@@ -73,15 +73,17 @@ def flags_of(folder_id: int) -> dict[int, int]:
 
 def counters_agree(mailbox_id: int) -> bool:
     """True when every counter of the mailbox says what its entries say."""
-    used = 0
+    used = count = 0
     for folder in Folder.objects.filter(mailbox_id=mailbox_id):
         entries = list(folder.entries.values_list("uid", "flags", "modseq", "message__size"))
         octets = sum(entry[3] for entry in entries)
         used += octets
+        count += len(entries)
         if (folder.exists_count, folder.octets) != (len(entries), octets):
             return False
         if folder.unseen_count != sum(1 for entry in entries if not entry[1] & 1):
             return False
         if any(uid >= folder.uidnext or seq > folder.highest_modseq for uid, _, seq, _ in entries):
             return False
-    return Mailbox.objects.get(pk=mailbox_id).used_bytes == used
+    mailbox = Mailbox.objects.get(pk=mailbox_id)
+    return (mailbox.used_bytes, mailbox.used_messages) == (used, count)

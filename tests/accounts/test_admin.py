@@ -211,12 +211,14 @@ def test_a_mailbox_is_made_with_its_password(client: Client, people: People) -> 
         domain=people.domain.pk,
         local_part="Carol",
         quota_bytes="2G",
+        quota_folders="9",
         password="carol's secret",
         name="Carol",
     )
     assert answer.status_code == 302
     carol = directory.find_mailbox("carol@a.test")
     assert (carol.quota_bytes, carol.name) == (2 << 30, "Carol")
+    assert (carol.quota_messages, carol.quota_folders) == (0, 9)
     assert carol.folders.count() == 6
     found = login.check("carol@a.test", "carol's secret", service="t", peer="").result(20)
     assert isinstance(found, login.Identity)
@@ -230,6 +232,7 @@ def test_a_mailbox_is_made_with_its_password(client: Client, people: People) -> 
         ({"local_part": "a b", "password": "x"}, "before the @"),
         ({"local_part": "new", "password": ""}, "cannot be empty"),
         ({"local_part": "new", "password": "x", "quota_bytes": "lots"}, "no size"),
+        ({"local_part": "new", "password": "x", "quota_messages": "-1"}, "greater than or equal"),
     ],
 )
 def test_what_cannot_be_made_is_said_in_the_form(
@@ -245,11 +248,19 @@ def test_what_cannot_be_made_is_said_in_the_form(
 def test_a_mailbox_is_changed_and_its_address_is_not(client: Client, people: People) -> None:
     where = url(Mailbox, "change", people.alice.pk)
     answer = post_mailbox(
-        client, where, name="Alice L.", quota_bytes="1G", password="new one", local_part="mallory"
+        client,
+        where,
+        name="Alice L.",
+        quota_bytes="1G",
+        quota_messages="7",
+        quota_folders="8",
+        password="new one",
+        local_part="mallory",
     )
     assert answer.status_code == 302
     alice = directory.find_mailbox("alice@a.test")
     assert (alice.name, alice.quota_bytes) == ("Alice L.", 1 << 30)
+    assert (alice.quota_messages, alice.quota_folders) == (7, 8)
     found = login.check("alice@a.test", "new one", service="t", peer="").result(20)
     assert isinstance(found, login.Identity)
 

@@ -1,9 +1,13 @@
 """APPEND: where a message goes, what is kept of it, and what stops it."""
 
+from importlib import import_module
+
 import pytest
+from django.apps import apps
 
 from accounts.blobs import Spool
 from accounts.mailstore import append, fetch, folders, quota
+from accounts.mailstore.copy import copy_uids
 from accounts.mailstore.flags import Flag
 from accounts.mailstore.refusals import NoSuchFolder, OverQuota, TooManyKeywords
 from accounts.models import Blob, Entry, Mailbox, Message
@@ -68,6 +72,34 @@ def test_a_full_mailbox_takes_nothing_more() -> None:
         append.append_message(mailbox_id, folder_id, HELLO).result(20)
     assert quota.usage(mailbox_id).used_bytes == len(HELLO)
     assert Blob.objects.count() == Message.objects.count() == 1
+
+
+def test_a_mailbox_may_be_allowed_a_number_of_messages() -> None:
+    mailbox_id = make_mailbox()
+    Mailbox.objects.update(quota_messages=2)
+    folder_id = inbox(mailbox_id)
+    append_many(mailbox_id, folder_id, 2)
+    assert quota.usage(mailbox_id).full_since is not None
+    assert not quota.would_fit(mailbox_id, 1)
+    with pytest.raises(OverQuota):
+        append.append_message(mailbox_id, folder_id, HELLO).result(20)
+    with pytest.raises(OverQuota):
+        copy_uids(folder_id, [1], folder_id)
+    # What is replaced makes its own room.
+    append.append_message(mailbox_id, folder_id, HELLO, replaced=(folder_id, 1)).result(20)
+    assert counters_agree(mailbox_id)
+
+
+def test_messages_stored_before_they_were_counted_are_counted() -> None:
+    mailbox_id = make_mailbox()
+    append_many(mailbox_id, inbox(mailbox_id), 3)
+    append_many(mailbox_id, folders.find_folder(mailbox_id, "Sent").id, 2)
+    other_id = make_mailbox()
+    Mailbox.objects.update(used_messages=9)
+    migration = import_module("accounts.migrations.0010_quotas_of_messages_and_folders")
+    migration.count_messages(apps, None)
+    assert quota.usage(mailbox_id).used_messages == 5
+    assert quota.usage(other_id).used_messages == 0
 
 
 def test_full_since_is_kept_while_the_mailbox_is_full() -> None:

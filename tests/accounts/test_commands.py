@@ -65,7 +65,7 @@ def test_lists_are_tables_or_json() -> None:
     run("mailbox", "add", "x@new.test", "--password", "p", "--create-domain", "--quota", "1K")
     run("alias", "add", "*@new.test", "x@new.test", "Far@away.example")
     assert run("mailbox", "list").splitlines()[1].split() == [
-        *("x@new.test", "-", "1024", "0", "active")
+        *("x@new.test", "-", "1024", "0", "0", "0", "0", "active")
     ]
     assert json.loads(run("mailbox", "list", "--domain", "new.test", "--json")) == [
         {
@@ -73,6 +73,9 @@ def test_lists_are_tables_or_json() -> None:
             "name": "",
             "quota_bytes": 1024,
             "used_bytes": 0,
+            "quota_messages": 0,
+            "used_messages": 0,
+            "quota_folders": 0,
             "state": "active",
         }
     ]
@@ -106,6 +109,10 @@ def test_the_life_of_a_mailbox() -> None:
     run("mailbox", "password", "x@new.test", "--password", "q")
     run("mailbox", "quota", "x@new.test", "10M")
     assert Mailbox.objects.get().quota_bytes == 10 << 20
+    said = run("mailbox", "quota", "x@new.test", "--messages", "9", "--folders", "8")
+    assert said == "x@new.test may hold 10M, 9 messages, 8 folders.\n"
+    mailbox = Mailbox.objects.get()
+    assert (mailbox.quota_bytes, mailbox.quota_messages, mailbox.quota_folders) == (10 << 20, 9, 8)
     assert "can be restored" in run("mailbox", "remove", "x@new.test")
     assert json.loads(run("mailbox", "list", "--removed", "--json"))[0]["state"] == "removed"
     run("mailbox", "restore", "x@new.test")
@@ -212,6 +219,7 @@ MISTAKES = [
     ("mailbox add x --password p", "no address"),
     ("mailbox add x@a.test", "--password"),
     ("mailbox add x@a.test --password p --quota lots", "no size"),
+    ("mailbox quota alice@a.test --messages -1", "a whole number"),
     ("mailbox add alice@a.test --password p", "exists already"),
     ("mailbox password nobody@a.test --password p", "no mailbox"),
     ("mailbox remove nobody@a.test", "no mailbox"),

@@ -197,6 +197,15 @@ def test_a_full_mailbox_refuses_for_three_days_and_then_for_good(people: People)
     assert reached("alice@a.test") == ["alice@a.test"]
 
 
+def test_a_mailbox_with_as_many_messages_as_it_may_have_is_full(people: People) -> None:
+    set_usage(people.alice, quota_messages=10, used_messages=10)
+    assert refusal("alice@a.test") == "452 4.2.2"
+    set_usage(people.alice, used_messages=9)
+    assert reached("alice@a.test") == ["alice@a.test"]
+    # So close to its limit the next message is asked about again.
+    assert cache.cached("alice", "a.test") is None
+
+
 def test_one_full_target_does_not_cost_the_others_their_mail(people: People) -> None:
     directory.create_alias("both@a.test", ["alice@a.test", "bob@a.test"])
     set_usage(people.alice, quota_bytes=1000, used_bytes=1000)

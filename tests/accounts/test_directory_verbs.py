@@ -126,6 +126,24 @@ def test_a_lowered_quota_is_noticed_and_a_raised_one_too(people: People) -> None
     assert directory.resolve(to("alice@a.test")).kind == "local"
 
 
+def test_messages_and_folders_are_limited_beside_octets(people: People) -> None:
+    Mailbox.objects.filter(pk=people.alice.pk).update(used_messages=5)
+    people.alice.refresh_from_db()
+    directory.set_quota(people.alice, messages=5, folders=9)
+    people.alice.refresh_from_db()
+    assert (people.alice.quota_messages, people.alice.quota_folders) == (5, 9)
+    assert people.alice.full_since is not None
+    directory.set_quota(people.alice, 100)
+    assert (people.alice.quota_messages, people.alice.quota_bytes) == (5, 100)
+    directory.set_quota(people.alice, messages=6)
+    assert people.alice.full_since is None
+    for wrong in (-1, 1 << 31):
+        with pytest.raises(DirectoryError):
+            directory.set_quota(people.alice, messages=wrong)
+        with pytest.raises(DirectoryError):
+            directory.set_quota(people.alice, folders=wrong)
+
+
 @pytest.mark.parametrize("name", ["-x.test", "x y.test", "127.0.0.1", "a..test", "", "x" * 64])
 def test_names_that_are_no_domains(people: People, name: str) -> None:
     with pytest.raises(DirectoryError):

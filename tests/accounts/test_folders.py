@@ -2,7 +2,7 @@
 
 import pytest
 
-from accounts.mailstore import folders
+from accounts.mailstore import folders, quota
 from accounts.mailstore.names import checked
 from accounts.mailstore.refusals import (
     BadFolderName,
@@ -10,9 +10,10 @@ from accounts.mailstore.refusals import (
     FolderHasChildren,
     InboxIsFixed,
     NoSuchFolder,
+    OverQuota,
     TooManyFolders,
 )
-from accounts.models import Change, Entry
+from accounts.models import Change, Entry, Mailbox
 from tests.accounts.mail import append_many, content, counters_agree, inbox, make_mailbox
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -84,14 +85,28 @@ def test_names_are_composed() -> None:
 
 def test_too_many_folders(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(folders, "MAX_FOLDERS", 8)
+    monkeypatch.setattr(quota, "MAX_FOLDERS", 8)
     mailbox_id = make_mailbox()
     folders.create_folder(mailbox_id, "a/b")
-    with pytest.raises(TooManyFolders):
+    with pytest.raises(OverQuota):
         folders.create_folder(mailbox_id, "c")
     folders.subscribe(mailbox_id, "one")
     folders.subscribe(mailbox_id, "two")
     with pytest.raises(TooManyFolders):
         folders.subscribe(mailbox_id, "three")
+
+
+def test_a_mailbox_may_be_allowed_fewer_folders() -> None:
+    mailbox_id = make_mailbox()
+    Mailbox.objects.update(quota_folders=8)
+    folders.create_folder(mailbox_id, "a/b")
+    with pytest.raises(OverQuota):
+        folders.create_folder(mailbox_id, "c")
+    with pytest.raises(OverQuota):
+        folders.rename_folder(mailbox_id, "Archive", "x/Archive")
+    assert quota.folders(mailbox_id) == (8, 8)
+    folders.delete_folder(mailbox_id, "a/b")
+    folders.create_folder(mailbox_id, "c")
 
 
 def test_delete_takes_the_messages_along() -> None:

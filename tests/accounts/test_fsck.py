@@ -55,6 +55,7 @@ def test_a_whole_store_is_clean() -> None:
         (Folder, {"uidnext": 3}, "uidnext 3 and should have 7"),
         (Folder, {"highest_modseq": 0}, "highest_modseq 0 and should"),
         (Mailbox, {"used_bytes": 5}, "used_bytes 5 and should"),
+        (Mailbox, {"used_messages": 5}, "used_messages 5 and should"),
         (Mailbox, {"highest_modseq": 0}, "highest_modseq 0 and should"),
         (Mailbox, {"next_uidvalidity": 2}, "next_uidvalidity 2 and should have 7"),
     ],

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from accounts.limits import Room, format_size, parse_size, room
+from accounts.limits import Room, format_size, is_full, parse_size, room
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 
@@ -49,4 +49,4 @@ def test_sizes_are_written(octets: int, text: str) -> None:
 )
 def test_room(quota: int, used: int, full_for: timedelta | None, wanted: Room) -> None:
     full_since = None if full_for is None else NOW - full_for
-    assert room(quota, used, full_since, NOW) is wanted
+    assert room(is_full((0, 9), (quota, used)), full_since, NOW) is wanted

@@ -115,6 +115,10 @@ def _mailbox(address: str, password: str, more: list[str]) -> None:
             pass
         case ["quota", size]:
             Mailbox.objects.filter(pk=mailbox.pk).update(quota_bytes=parse_size(size))
+        case ["quota", count, "messages"]:
+            Mailbox.objects.filter(pk=mailbox.pk).update(quota_messages=int(count))
+        case ["quota", count, "folders"]:
+            Mailbox.objects.filter(pk=mailbox.pk).update(quota_folders=int(count))
         case ["suspended"]:
             Mailbox.objects.filter(pk=mailbox.pk).update(is_suspended=True)
         case ["app-passwords-only"]:

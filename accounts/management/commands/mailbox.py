@@ -50,9 +50,11 @@ class Command(NounCommand):
         verb.add_argument("address", metavar="ADDRESS")
         add_password_options(verb)
 
-        verb = add("quota", self.quota, "Set the quota.")
+        verb = add("quota", self.quota, "Set how much it may hold; what is not named stays.")
         verb.add_argument("address", metavar="ADDRESS")
-        verb.add_argument("size", metavar="SIZE", help="5G, 500M; 0: unlimited")
+        verb.add_argument("size", metavar="SIZE", nargs="?", help="5G, 500M; 0: unlimited")
+        verb.add_argument("--messages", type=int, metavar="N", help="in all folders; 0: unlimited")
+        verb.add_argument("--folders", type=int, metavar="N", help="0: as many as anybody")
 
         add_login_verbs(self, add)
 
@@ -107,8 +109,15 @@ class Command(NounCommand):
 
     def quota(self, options: Options) -> None:
         mailbox = directory.find_mailbox(options["address"])
-        directory.set_quota(mailbox, _quota(options["size"]))
-        self.say(f"{mailbox} may hold {_size(mailbox.quota_bytes)}.")
+        octets = None if options["size"] is None else _quota(options["size"])
+        messages, folders = options["messages"], options["folders"]
+        directory.set_quota(mailbox, octets, messages=messages, folders=folders)
+        allowed = [_size(mailbox.quota_bytes)]
+        if mailbox.quota_messages:
+            allowed.append(f"{mailbox.quota_messages} messages")
+        if mailbox.quota_folders:
+            allowed.append(f"{mailbox.quota_folders} folders")
+        self.say(f"{mailbox} may hold {', '.join(allowed)}.")
 
     def suspend(self, options: Options) -> None:
         mailbox = directory.find_mailbox(options["address"])
@@ -169,5 +178,8 @@ def _row(mailbox: Mailbox) -> dict[str, object]:
         "name": mailbox.name,
         "quota_bytes": mailbox.quota_bytes,
         "used_bytes": mailbox.used_bytes,
+        "quota_messages": mailbox.quota_messages,
+        "used_messages": mailbox.used_messages,
+        "quota_folders": mailbox.quota_folders,
         "state": "removed" if mailbox.removed_at else state,
     }

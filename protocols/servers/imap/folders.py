@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from django.conf import settings
 
 from accounts import login
-from accounts.mailstore import folders, index
+from accounts.mailstore import folders, index, quota
 from accounts.mailstore.flags import Flag
 from accounts.mailstore.folders import FolderInfo
 from accounts.mailstore.object_ids import mailbox_id
@@ -123,6 +123,8 @@ def _status_value(folder: FolderInfo, item: StatusItem) -> int | str:
             return folder.octets
         case "DELETED":
             return _deleted(folder)
+        case "DELETED-STORAGE":
+            return _deleted_storage(folder)
         case "APPENDLIMIT":
             return settings.MAILHOST.max_message_size
         case "MAILBOXID":
@@ -146,6 +148,17 @@ def _deleted(folder: FolderInfo) -> int:
         picture.memo["deleted"] = sum(1 for bits in picture.flags if bits & Flag.DELETED)
     count: int = picture.memo["deleted"]
     return count
+
+
+def _deleted_storage(folder: FolderInfo) -> int:
+    """RFC 9208 §4.1.4: how many octets an EXPUNGE would free."""
+    if not _deleted(folder):
+        return 0
+    picture = index.picture(folder.id)
+    if "deleted octets" not in picture.memo:
+        picture.memo["deleted octets"] = quota.deleted_octets(folder.id)
+    octets: int = picture.memo["deleted octets"]
+    return octets
 
 
 def _mailbox_id_code(folder_id: int, uidvalidity: int) -> bytes:

@@ -12,7 +12,18 @@ from typing import Any
 from accounts.commit import DATABASE_AWAY, CommitUnavailable
 from accounts.mailstore.refusals import StoreRefusal
 from accounts.rows import FolderGone
-from protocols.servers.imap import append, copy, enabled, fetch, folders, login, search, sort, store
+from protocols.servers.imap import (
+    append,
+    copy,
+    enabled,
+    fetch,
+    folders,
+    login,
+    quota,
+    search,
+    sort,
+    store,
+)
 from protocols.servers.imap.answers import FOLDER_DELETED, bad, no, ok, refused
 from protocols.servers.imap.client import Client, State
 from protocols.servers.imap.idle import Idler
@@ -20,6 +31,7 @@ from protocols.servers.session import After, Answer, Shell
 from protocols.wire.imap import commands as c
 from protocols.wire.imap import responses
 from protocols.wire.imap.commands import Event
+from protocols.wire.imap.quota import GetQuota, GetQuotaRoot, SetQuota
 from protocols.wire.imap.responses import Bye, Push, Reply, Tagged
 from protocols.wire.imap.server import ServerConversation
 from protocols.wire.imap.sort import Sort
@@ -39,6 +51,7 @@ ALLOWED: dict[type[object], frozenset[State]] = {
         (
             *(c.Enable, c.Select, c.Create, c.Delete, c.Rename, c.Subscribe, c.Unsubscribe),
             *(c.Compress, c.List, c.Namespace, c.Status, c.Append, c.Idle, c.Unauthenticate),
+            *(GetQuota, GetQuotaRoot, SetQuota),
         ),
         _LOGGED_IN,
     ),
@@ -254,6 +267,12 @@ class ImapSession:
                 return folders.subscribe(client, event)
             case c.Unsubscribe():
                 return folders.unsubscribe(client, event)
+            case GetQuota():
+                return quota.get_quota(client, event)
+            case GetQuotaRoot():
+                return quota.get_quota_root(client, event)
+            case SetQuota():
+                return quota.set_quota(client, event)
             case _:
                 raise AssertionError(f"{type(event).__name__} has no file")
 

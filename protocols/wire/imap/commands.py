@@ -12,6 +12,7 @@ from typing import TypeAlias
 
 from .fetch_items import FetchItem
 from .options import Page, Resync, ReturnOption, SearchReturn, SelectOption, StatusItem
+from .quota import GetQuota, GetQuotaRoot, SetQuota
 from .responses import Tagged
 from .search import SearchKey
 from .sequence_set import SequenceSet
@@ -417,5 +418,8 @@ Command: TypeAlias = (
     | Store
     | Copy
     | Move
+    | GetQuota
+    | GetQuotaRoot
+    | SetQuota
 )
 Event: TypeAlias = Command | SaslResponse | AppendChunk | AppendEnd | AppendAborted | Done

@@ -17,6 +17,7 @@ StatusItem: TypeAlias = Literal[
     "HIGHESTMODSEQ",
     "SIZE",
     "DELETED",
+    "DELETED-STORAGE",
     "APPENDLIMIT",
     "MAILBOXID",
 ]

@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 from . import commands as c
 from . import options as o
+from . import quota_grammar
 from .cursor import Cursor, Fault, LiteralAhead, decode_text
 from .fetch_grammar import fetch_items
 from .fetch_items import Attribute
@@ -410,4 +411,5 @@ _COMMANDS: dict[bytes, Callable[[bytes, Cursor], c.Command]] = {
     b"COPY": lambda tag, cursor: _copy(tag, cursor, is_uid=False),
     b"MOVE": lambda tag, cursor: _move(tag, cursor, is_uid=False),
     b"UID": _uid,
+    **quota_grammar.COMMANDS,
 }
