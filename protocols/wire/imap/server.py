@@ -3,18 +3,17 @@
 Syntax and order only: whether a command is allowed in this state is the session's to say. Memory is
 bounded: a command's lines take at most `MAX_LINE` octets together, its literals `MAX_LITERAL` each
 and `MAX_LITERALS` together (`MAX_OF_STRANGER` all of them before the login), and the message of an
-APPEND goes through in chunks. What is over a
-limit is refused and dropped as it arrives, so that the conversation stays in step.
+APPEND goes through in chunks. What is over a limit is refused and dropped as it arrives, so that
+the conversation stays in step.
 """
 
-import re
 from binascii import b2a_base64
 from collections.abc import Callable
 from enum import Enum, auto
 
-from protocols.wire.conversation import READ_AHEAD, ConversationError
-from protocols.wire.receive_buffer import ReceiveBuffer
+from protocols.wire.conversation import ConversationError
 
+from .append_grammar import parse_append
 from .commands import (
     Append,
     AppendAborted,
@@ -32,28 +31,23 @@ from .commands import (
 )
 from .cursor import Fault
 from .deflate import BrokenStream, Deflate
-from .parser import from_base64, invalid, parse, parse_append, tag_of
+from .incoming import MAX_ANNOUNCED, Incoming, TooLong, announced
+from .invalid import invalid, tag_of
+from .outgoing import Outgoing
+from .parser import parse
 from .responses import Bye, Continuation, Push, Reply, Tagged
+from .session_grammar import from_base64
 
 MAX_LINE = 64 * 1024
 MAX_LITERAL = 64 * 1024
 MAX_LITERALS = 256 * 1024
 MAX_OF_STRANGER = 8 * 1024
-# Of an APPEND a peer might announce; larger sizes are no numbers of IMAP4rev1.
-MAX_ANNOUNCED = 0xFFFFFFFF
-# Octets compressed in one go, on the reactor's thread.
-MAX_DEFLATED = 128 * 1024
 # Octets inflated without a command or a piece of a message among them: more is a bomb.
 MAX_IDLY_INFLATED = 8 << 20
 # In a row, without a command that succeeds in between.
 MAX_BADS = 20
 
-_LITERAL_AT_END = re.compile(rb"\{([0-9]++)(\+?)\}")
 _TOO_BIG = b"TOOBIG"
-# How much of a line's end is looked at for a literal's size, and with its CRLF kept of one dropped.
-_ANNOUNCEMENT = 32
-_TAIL = _ANNOUNCEMENT + 2
-_NO_LIMIT = 1 << 62
 
 
 class _Mode(Enum):
@@ -65,9 +59,6 @@ class _Mode(Enum):
     APPENDED = auto()  # The rest of an APPEND's line, behind its message.
     SASL = auto()
     IDLE = auto()
-    DROPPED_LITERAL = auto()
-    DROPPED_LINE = auto()
-    ENDLESS = auto()  # A literal that nobody could wait for: there is no getting back in step.
     TLS = auto()
 
 
@@ -77,9 +68,8 @@ class ServerConversation:
     __slots__ = (
         "_asked",
         "_bads",
-        "_buffer",
         "_command",
-        "_deflate",
+        "_incoming",
         "_is_known",
         "_is_over",
         "_left",
@@ -88,14 +78,12 @@ class ServerConversation:
         "_literal_octets",
         "_mode",
         "_out",
-        "_plain",
         "_tag",
-        "_tail",
     )
 
     def __init__(self) -> None:
-        self._buffer = ReceiveBuffer()
-        self._out: list[bytes | memoryview] = []
+        self._incoming = Incoming()
+        self._out = Outgoing()
         self._mode = _Mode.COMMAND
         self._asked: Event | None = None
         self._tag = b"*"  # Of the command whose further lines are being read.
@@ -104,19 +92,14 @@ class ServerConversation:
         self._literal_octets = 0
         self._literal_is_coming = False  # Of the APPEND asked about: sent without our `+`.
         self._left = 0  # Octets still to come of a literal.
-        self._tail = b""  # The end of a line being dropped: it may announce a literal.
         self._bads = 0
         self._is_known = False  # Somebody has logged in.
         self._is_over = False
-        self._deflate: Deflate | None = None  # Once COMPRESS has its OK.
-        self._plain = b""  # What is still to go out as it is, that OK at its end.
 
     @property
     def wants_data(self) -> bool:
         """False while enough is buffered."""
-        if self._deflate is not None and self._deflate.has_more:
-            return False
-        return len(self._buffer) < READ_AHEAD and not self._is_over
+        return self._incoming.wants_data and not self._is_over
 
     @property
     def is_over(self) -> bool:
@@ -130,12 +113,8 @@ class ServerConversation:
 
     def receive_data(self, data: bytes) -> None:
         """Take octets as they come; b"" means the peer hung up."""
-        if self._is_over:
-            return
-        if data and self._deflate is not None:
-            self._deflate.feed(data)
-        else:
-            self._buffer.feed(data)
+        if not self._is_over:
+            self._incoming.feed(data)
 
     def next_event(self) -> Event | None:
         """What the client said next, or None when more octets (or an answer) are needed."""
@@ -144,18 +123,23 @@ class ServerConversation:
         inflated = 0
         while not self._is_over and self._mode is not _Mode.TLS:
             mode = self._mode
-            event = _READERS[mode](self)
-            if event is not None:
-                event = self._in_order(event)
-                if type(event) is not AppendChunk:
-                    self._asked = event
-                return event
-            if self._mode is mode:
-                if more := self._inflate_more(inflated):
-                    inflated += more
-                    continue
-                self._is_over |= self._buffer.is_closed
+            if self._incoming.is_lost:
+                self.push(Bye("Literal too big.", _TOO_BIG))
                 break
+            if self._incoming.is_in_step():
+                event = _READERS[mode](self)
+                if event is not None:
+                    event = self._in_order(event)
+                    if type(event) is not AppendChunk:
+                        self._asked = event
+                    return event
+                if self._mode is not mode or self._incoming.is_lost:
+                    continue
+            if more := self._inflate_more(inflated):
+                inflated += more
+                continue
+            self._is_over |= self._incoming.is_closed
+            break
         return None
 
     def send(self, reply: Reply) -> None:
@@ -166,17 +150,16 @@ class ServerConversation:
         if isinstance(reply, Continuation):
             self._go_on(asked, reply)
             return
-        self._out.append(reply.to_bytes())
+        self._out.add(reply.to_bytes())
         match asked:
             case Append(size=size) if self._literal_is_coming:
-                self._start_dropping(size)
+                self._incoming.drop_literal(size)
             case StartTls() if reply.status == "OK":
                 self._mode = _Mode.TLS
             case Compress() if reply.status == "OK":
-                self._plain = b"".join(self._out)
-                self._out.clear()
-                self._deflate = Deflate()
-                self._deflate.feed(self._buffer.take(len(self._buffer)))
+                deflate = Deflate()
+                self._out.compress(deflate)
+                self._incoming.decompress(deflate)
             case Login() | Authenticate() | SaslResponse():
                 self._is_known |= reply.status == "OK"
         self._count(reply)
@@ -184,45 +167,25 @@ class ServerConversation:
     def push(self, response: Push) -> None:
         """Say whole untagged lines unasked; a `Bye` ends the conversation."""
         if isinstance(response, Bye):
-            self._out.append(response.to_bytes())
+            self._out.add(response.to_bytes())
             self._is_over = True
         elif response:
-            self._out.append(response)
+            self._out.add(response)
 
     def data_to_send(self, limit: int = 1 << 20) -> bytes:
         """At most `limit` octets to write next; b"" when there are none."""
-        if self._deflate is None:
-            return self._take_out(limit)
-        packed, self._plain = self._plain, b""
-        while self._out and not packed:
-            octets = self._take_out(min(limit, MAX_DEFLATED))
-            packed = self._deflate.deflate(octets, flush=not self._out)
-        return packed
-
-    def _take_out(self, limit: int) -> bytes:
-        out = self._out
-        room = limit
-        for count, piece in enumerate(out):
-            if len(piece) > room:
-                view = memoryview(piece)
-                pieces = [*out[:count], view[:room]]
-                out[: count + 1] = [view[room:]]
-                return b"".join(pieces)
-            room -= len(piece)
-        pieces = out[:]
-        out.clear()
-        return b"".join(pieces)
+        return self._out.take(limit)
 
     def tls_started(self) -> None:
         """Forget everything learnt or buffered in clear text (RFC 3501 §6.2.1)."""
-        self._buffer.clear()
+        self._incoming.clear()
         self._command.clear()
         self._mode = _Mode.COMMAND
         self._bads = 0
 
     def _in_order(self, event: Event) -> Event:
         """The event, unless the layers of the connection forbid it."""
-        if self._deflate is None:
+        if not self._incoming.is_compressed:
             return event
         match event:
             case Compress(tag=tag):
@@ -235,33 +198,29 @@ class ServerConversation:
 
     def _inflate_more(self, inflated: int) -> int:
         """Inflate what the reader still needs, after `inflated` octets for it; how many came."""
-        deflate = self._deflate
-        if deflate is None or not deflate.has_more:
+        if not self._incoming.has_packed:
             return 0
         if inflated > MAX_IDLY_INFLATED:
             self.push(Bye("That is too much of nothing."))
             return 0
         try:
-            octets = deflate.inflate(READ_AHEAD)
+            return self._incoming.inflate_more()
         except BrokenStream:
             self.push(Bye("The compressed stream is broken."))
             return 0
-        if octets:
-            self._buffer.feed(octets)
-        return len(octets) or int(deflate.has_more)
 
     def _go_on(self, asked: Event, reply: Continuation) -> None:
         match asked:
             case Append(size=size):
                 if not self._literal_is_coming:
-                    self._out.append(b"+ %b\r\n" % (reply.data or b"Ready for the message."))
+                    self._out.add(b"+ %b\r\n" % (reply.data or b"Ready for the message."))
                 self._left = size
                 self._mode = _Mode.APPENDING
             case Authenticate() | SaslResponse():
-                self._out.append(b"+ %b\r\n" % b2a_base64(reply.data, newline=False))
+                self._out.add(b"+ %b\r\n" % b2a_base64(reply.data, newline=False))
                 self._mode = _Mode.SASL
             case Idle():
-                self._out.append(b"+ %b\r\n" % (reply.data or b"idling"))
+                self._out.add(b"+ %b\r\n" % (reply.data or b"idling"))
                 self._mode = _Mode.IDLE
             case _:
                 raise ConversationError(f"{type(asked).__name__} has no continuation")
@@ -281,13 +240,13 @@ class ServerConversation:
     def _read_command(self) -> Event | None:
         limit = MAX_LINE if self._is_known else MAX_OF_STRANGER
         try:
-            line = self._take_line(limit - self._line_octets)
-        except _TooLong as error:
+            line = self._incoming.take_line(limit - self._line_octets)
+        except TooLong as error:
             return self._give_up(bytes(self._command[:256]) or error.start, "Line too long.")
         if line is None:
             return None
-        if line.endswith(b"}") and (announced := _announced(line)):
-            return self._start_literal(line, *announced)
+        if line.endswith(b"}") and (literal := announced(line)):
+            return self._start_literal(line, *literal)
         if not self._command:
             return parse(line)
         self._command += line
@@ -298,7 +257,7 @@ class ServerConversation:
         self._command += line
         text = bytes(self._command)
         if size > MAX_ANNOUNCED and is_coming:
-            self._mode = _Mode.ENDLESS
+            self._incoming.drop_literal(size)
             return None
         append = parse_append(text)
         self._literal_is_coming = is_coming
@@ -310,13 +269,13 @@ class ServerConversation:
         too_big |= total > MAX_OF_STRANGER and not self._is_known
         if append is not None or too_big:
             if is_coming:
-                self._start_dropping(size)
+                self._incoming.drop_literal(size)
             if append is None:
                 return self._give_up(text, "Literal too big.")
             self._take_command()
             return append
         if not is_coming:
-            self._out.append(b"+ Go on.\r\n")
+            self._out.add(b"+ Go on.\r\n")
         self._command += b"\r\n"
         self._line_octets += len(line) + 2
         self._literal_octets += size
@@ -325,7 +284,7 @@ class ServerConversation:
         return None
 
     def _read_literal(self) -> Event | None:
-        piece = self._buffer.take(self._left)
+        piece = self._incoming.take(self._left)
         self._command += piece
         self._left -= len(piece)
         if not self._left:
@@ -336,26 +295,28 @@ class ServerConversation:
         if not self._left:
             self._mode = _Mode.APPENDED
             return None
-        chunk = self._buffer.take(self._left)
+        chunk = self._incoming.take(self._left)
         self._left -= len(chunk)
         return AppendChunk(chunk) if chunk else None
 
     def _read_append_end(self) -> Event | None:
         try:
-            line = self._take_line(MAX_LINE)
+            line = self._incoming.take_line(MAX_LINE)
             if line is None:
                 return None
-            self._drop_announced(line)
+            self._mode = _Mode.COMMAND
+            self._incoming.drop_announced(line)
             if not line.strip(b" "):
                 return AppendEnd(self._tag)
-        except _TooLong:
-            pass
+        except TooLong:
+            self._mode = _Mode.COMMAND
         return AppendAborted(self._tag, invalid(self._tag, Fault("Too many arguments.")).reply)
 
     def _read_sasl(self) -> Event | None:
         try:
-            line = self._take_line(MAX_LINE)
-        except _TooLong:
+            line = self._incoming.take_line(MAX_LINE)
+        except TooLong:
+            self._mode = _Mode.COMMAND
             return SaslResponse(self._tag, None)
         if line is None:
             return None
@@ -364,72 +325,19 @@ class ServerConversation:
 
     def _read_done(self) -> Event | None:
         try:
-            line = self._take_line(MAX_LINE)
-        except _TooLong:
+            line = self._incoming.take_line(MAX_LINE)
+        except TooLong:
+            self._mode = _Mode.COMMAND
             return Done(self._tag, is_clean=False)
         if line is None:
             return None
-        self._drop_announced(line)
+        self._mode = _Mode.COMMAND
+        self._incoming.drop_announced(line)
         return Done(self._tag, is_clean=line.rstrip(b" ").upper() == b"DONE")
-
-    # Dropping what is over a limit.
 
     def _give_up(self, text: bytes, words: str) -> Invalid:
         self._take_command()
         return invalid(tag_of(text), Fault(words, "BAD", _TOO_BIG))
-
-    def _start_dropping(self, size: int) -> None:
-        self._left = size
-        self._mode = _Mode.DROPPED_LITERAL
-
-    def _drop_announced(self, line: bytes) -> None:
-        """After a line: drop the literal that it announces, if that comes without our asking."""
-        size, is_coming = _announced(line) or (0, False)
-        self._mode = _Mode.COMMAND
-        if size > MAX_ANNOUNCED and is_coming:
-            self._mode = _Mode.ENDLESS
-        elif is_coming:
-            self._start_dropping(size)
-
-    def _drop_literal(self) -> Event | None:
-        self._left -= len(self._buffer.take(self._left))
-        if not self._left:
-            self._tail = b""
-            self._mode = _Mode.DROPPED_LINE
-        return None
-
-    def _drop_line(self) -> Event | None:
-        end = self._buffer.peek().find(b"\n")
-        taken = self._buffer.take(len(self._buffer) if end < 0 else end + 1)
-        self._tail = (self._tail + taken)[-_TAIL:]
-        if end >= 0:
-            self._drop_announced(self._tail.removesuffix(b"\n").removesuffix(b"\r"))
-        return None
-
-    def _say_bye(self) -> Event | None:
-        self.push(Bye("Literal too big.", _TOO_BIG))
-        return None
-
-    def _take_line(self, limit: int) -> bytes | None:
-        """A line with less than `limit` octets before its LF, or None while it is incomplete.
-
-        A bare LF ends it too: people type by hand. Raises _TooLong, with the mode set to drop what
-        is still to come of the line and of a literal at its end.
-        """
-        buffer = self._buffer
-        before = len(buffer)
-        line = buffer.take_line(_NO_LIMIT, accept_bare_lf=True)
-        if line is None:
-            if before < limit:
-                return None
-            start = bytes(buffer.peek()[:256])
-            self._tail = buffer.take(before)[-_TAIL:]
-            self._mode = _Mode.DROPPED_LINE
-            raise _TooLong(start)
-        if before - len(buffer) > limit:
-            self._drop_announced(line)
-            raise _TooLong(line[:256])
-        return line
 
     def _take_command(self) -> bytes:
         command = bytes(self._command)
@@ -445,22 +353,4 @@ _READERS: dict[_Mode, Callable[[ServerConversation], Event | None]] = {
     _Mode.APPENDED: ServerConversation._read_append_end,
     _Mode.SASL: ServerConversation._read_sasl,
     _Mode.IDLE: ServerConversation._read_done,
-    _Mode.DROPPED_LITERAL: ServerConversation._drop_literal,
-    _Mode.DROPPED_LINE: ServerConversation._drop_line,
-    _Mode.ENDLESS: ServerConversation._say_bye,
 }
-
-
-class _TooLong(Exception):
-    """A line is over its limit; `start` is its beginning."""
-
-    def __init__(self, start: bytes) -> None:
-        super().__init__()
-        self.start = start
-
-
-def _announced(line: bytes) -> tuple[int, bool] | None:
-    """The literal that a line's end announces: (size, whether it comes without our asking)."""
-    end = line[-_ANNOUNCEMENT:]
-    match = _LITERAL_AT_END.fullmatch(end, max(end.rfind(b"{"), 0))
-    return (int(match[1]), bool(match[2])) if match else None

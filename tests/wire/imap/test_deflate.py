@@ -4,7 +4,7 @@ import zlib
 
 import pytest
 
-from protocols.wire.imap import server
+from protocols.wire.conversation import READ_AHEAD
 from protocols.wire.imap.commands import Compress, Invalid, Noop
 from protocols.wire.imap.responses import Tagged
 from protocols.wire.imap.server import ServerConversation
@@ -69,7 +69,7 @@ def test_pipelined_commands_wait_their_turn() -> None:
     for number in range(30_000):
         assert peer.conversation.next_event() == Noop(b"%d" % number)
         peer.conversation.send(Tagged(b"x", "OK", ""))
-        assert len(peer.conversation._buffer) <= 2 * server.READ_AHEAD
+        assert len(peer.conversation._incoming._buffer) <= 2 * READ_AHEAD
     assert peer.conversation.next_event() is None
     assert peer.conversation.wants_data
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from protocols.wire.imap.append_grammar import parse_append
 from protocols.wire.imap.commands import (
     Append,
     Authenticate,
@@ -40,7 +41,7 @@ from protocols.wire.imap.commands import (
 from protocols.wire.imap.fetch_items import FAST, Attribute
 from protocols.wire.imap.flags import Flag
 from protocols.wire.imap.options import Page, Resync
-from protocols.wire.imap.parser import parse, parse_append
+from protocols.wire.imap.parser import parse
 from protocols.wire.imap.search import Everything, FlagIs, ModseqFrom, NumberIn
 from protocols.wire.imap.sequence_set import SAVED, SequenceSet
 

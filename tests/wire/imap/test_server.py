@@ -374,5 +374,5 @@ def test_limits_do_not_depend_on_the_cut(length: int, size: int, crlf: bool) -> 
 @given(st.lists(st.one_of(st.binary(max_size=200), LINES), max_size=20))
 def test_hostile_octets_raise_nothing_and_stay_bounded(pieces: list[bytes]) -> None:
     _, _, conversation = _talk([*pieces, b"x" * (READ_AHEAD + 1), b"{5+}\r\n", b""])
-    assert len(conversation._buffer) <= READ_AHEAD + 200
+    assert len(conversation._incoming._buffer) <= READ_AHEAD + 200
     assert len(conversation._command) <= MAX_LINE + 4 * MAX_LITERAL

@@ -1,0 +1,54 @@
+"""Commands that bring a message: APPEND and REPLACE, and the pieces of it (RFC 3501 §6.3.11)."""
+
+from dataclasses import dataclass
+
+from .responses import Tagged
+
+
+@dataclass(frozen=True, slots=True)
+class Append:
+    """APPEND up to its literal of `size` octets, none of which is read yet.
+
+    Answer with `Continuation()` to be given `AppendChunk`s and `AppendEnd` or `AppendAborted`, or
+    refuse with a `Tagged` (TRYCREATE, TOOBIG): a synchronising literal is then never sent, and any
+    other is dropped as it arrives. `flags` are bits of `flags.Flag`; `internal_date` is in seconds
+    since 1970 with `zone_minutes` east of UTC, None for now.
+    """
+
+    tag: bytes
+    name: str
+    flags: int
+    keywords: tuple[str, ...]
+    internal_date: int | None
+    zone_minutes: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Replace(Append):
+    """REPLACE or UID REPLACE (RFC 8508): an APPEND that removes the message `number`, 0 for `*`."""
+
+    number: int
+    is_uid: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AppendChunk:
+    """Some of the literal of the APPEND under way. Needs no answer."""
+
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class AppendEnd:
+    """The APPEND is complete: store it and answer."""
+
+    tag: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class AppendAborted:
+    """What followed the literal was no end of a command: drop it and answer with `reply`."""
+
+    tag: bytes
+    reply: Tagged

@@ -1,0 +1,86 @@
+"""Reading APPEND and REPLACE up to their message (RFC 3501 §6.3.11, RFC 8508)."""
+
+import re
+from collections.abc import Callable
+
+from . import commands as c
+from .cursor import Cursor, Fault, LiteralAhead
+from .invalid import invalid, tag_of
+from .sequence_set import MAX_NUMBER
+
+_APPEND_START = re.compile(
+    rb"[^\x00-\x20\x7f-\xff(){%*\"\\+]++ (?:APPEND|((?:UID )?+REPLACE) (\*|[1-9][0-9]{0,9}+)) ",
+    re.IGNORECASE,
+)
+_LITERAL_AT_END = re.compile(rb"\{([0-9]{1,10}+)\+?\}\Z")
+
+
+def parse_append(text: bytes) -> c.Append | c.Invalid | None:
+    """An APPEND whose `text` ends where its message's literal is announced.
+
+    None when `text` is another command, or when that literal is the folder's name.
+    """
+    start = _APPEND_START.match(text)
+    if start is None:
+        return None
+    tag = tag_of(text)
+    cursor = Cursor(text, start.end())
+    try:
+        append = _append_head(tag, cursor)
+        if start[1] is None:
+            return append
+        number = 0 if start[2] == b"*" else int(start[2])
+        if number > MAX_NUMBER:
+            raise Fault("Number too large.")
+        return c.Replace(
+            append.tag,
+            append.name,
+            append.flags,
+            append.keywords,
+            append.internal_date,
+            append.zone_minutes,
+            append.size,
+            number,
+            is_uid=len(start[1]) > len(b"REPLACE"),
+        )
+    except LiteralAhead:
+        return None
+    except Fault as fault:
+        return invalid(tag, fault)
+
+
+def _append_head(tag: bytes, cursor: Cursor) -> c.Append:
+    name = cursor.folder()
+    cursor.space()
+    flags: tuple[int, tuple[str, ...]] = 0, ()
+    if cursor.is_at(b"("):
+        flags = cursor.flags(allow_recent=True)
+        cursor.space()
+    moment: tuple[int | None, int] = None, 0
+    if cursor.is_at(b'"'):
+        moment = cursor.date_time()
+        cursor.space()
+    literal = _LITERAL_AT_END.match(cursor.text, cursor.place)
+    if literal is None:
+        raise Fault("Literal expected.")
+    return c.Append(tag, name, *flags, *moment, size=int(literal[1]))
+
+
+def _append(tag: bytes, cursor: Cursor) -> c.Command:
+    """An APPEND that came to its end without a literal for the message."""
+    cursor.space()
+    _append_head(tag, cursor)
+    raise Fault("Literal expected.")
+
+
+def replace(tag: bytes, cursor: Cursor) -> c.Command:
+    """A REPLACE that came to its end without a literal for the message."""
+    cursor.space()
+    cursor.expect(b"*", "Number") if cursor.is_at(b"*") else cursor.number()
+    return _append(tag, cursor)
+
+
+COMMANDS: dict[bytes, Callable[[bytes, Cursor], c.Command]] = {
+    b"APPEND": _append,
+    b"REPLACE": replace,
+}

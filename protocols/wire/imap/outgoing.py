@@ -1,0 +1,54 @@
+"""What is still to go out: lines and large pieces in their order, from some point on compressed."""
+
+from .deflate import Deflate
+
+# Octets compressed in one go, on the reactor's thread.
+MAX_DEFLATED = 128 * 1024
+
+
+class Outgoing:
+    """A queue of octets that is taken out in pieces."""
+
+    __slots__ = ("_deflate", "_pieces", "_plain")
+
+    def __init__(self) -> None:
+        self._pieces: list[bytes | memoryview] = []
+        self._deflate: Deflate | None = None
+        self._plain = b""  # What is still to go out as it is.
+
+    def __bool__(self) -> bool:
+        return bool(self._pieces or self._plain)
+
+    def add(self, octets: bytes) -> None:
+        """Say these octets, which are whole lines or part of what others go on with."""
+        self._pieces.append(octets)
+
+    def compress(self, deflate: Deflate) -> None:
+        """Compress what is added from now on (RFC 4978 §3)."""
+        self._plain = b"".join(self._pieces)
+        self._pieces.clear()
+        self._deflate = deflate
+
+    def take(self, limit: int) -> bytes:
+        """At most `limit` octets to write next; b"" when there are none."""
+        if self._deflate is None:
+            return self._take(limit)
+        packed, self._plain = self._plain, b""
+        while self._pieces and not packed:
+            octets = self._take(min(limit, MAX_DEFLATED))
+            packed = self._deflate.deflate(octets, flush=not self._pieces)
+        return packed
+
+    def _take(self, limit: int) -> bytes:
+        pieces = self._pieces
+        room = limit
+        for count, piece in enumerate(pieces):
+            if len(piece) > room:
+                view = memoryview(piece)
+                taken = [*pieces[:count], view[:room]]
+                pieces[: count + 1] = [view[room:]]
+                return b"".join(taken)
+            room -= len(piece)
+        taken = pieces[:]
+        pieces.clear()
+        return b"".join(taken)
