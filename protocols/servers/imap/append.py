@@ -105,6 +105,12 @@ def take(client: Client, chunk: commands.AppendChunk) -> None:
         appending.spool.discard()
 
 
+def abort(client: Client, command: commands.AppendAborted) -> Tagged:
+    """The grammar broke the message off; it has the answer ready."""
+    client.drop_append()
+    return command.reply
+
+
 def finish(client: Client, command: commands.AppendEnd) -> Tagged | Future[Any] | After:
     """Store the message; OK once it is durable."""
     appending, client.appending = client.appending, None

@@ -11,51 +11,44 @@ from protocols.wire.imap import commands
 from protocols.wire.imap.responses import Bye, Continuation, Push, Reply, Tagged
 
 
-class Idler:
-    """Watches the selected folder while its client idles."""
+def start(client: Client, command: commands.Idle) -> Iterator[Push | Reply]:
+    """Begin to idle; what is new already is said at once."""
+    assert client.identity is not None
+    if not login.still_valid(client.identity):
+        client.is_leaving = True
+        farewell = Bye("The login is no longer valid.").to_bytes()
+        yield Tagged(command.tag, "NO", "Log in again.", b"", farewell, closes=True)
+        return
+    if client.view is not None:
+        client.stop_idling()
 
-    __slots__ = ("_client",)
+        def notice(folder_id: int, modseq: int) -> None:
+            client.shell.wake(lambda: look(client))
 
-    def __init__(self, client: Client) -> None:
-        self._client = client
+        # Watching starts before the look, so that nothing falls between the two.
+        client.stop_watching = changes.subscribe(
+            client.folder_id, notice, known_modseq=client.view.told.highest_modseq
+        )
+        yield client.news(may_expunge=True)
+    yield Continuation(b"idling")
 
-    def start(self, command: commands.Idle) -> Iterator[Push | Reply]:
-        """Begin to idle; what is new already is said at once."""
-        client = self._client
-        assert client.identity is not None
-        if not login.still_valid(client.identity):
-            client.is_leaving = True
-            farewell = Bye("The login is no longer valid.").to_bytes()
-            yield Tagged(command.tag, "NO", "Log in again.", b"", farewell, closes=True)
-            return
-        if client.view is not None:
-            client.stop_idling()
-            # Watching starts before the look, so that nothing falls between the two.
-            client.stop_watching = changes.subscribe(
-                client.folder_id, self._notice, known_modseq=client.view.told.highest_modseq
-            )
-            yield client.news(may_expunge=True)
-        yield Continuation(b"idling")
 
-    def stop(self, command: commands.Done) -> Tagged:
-        """The client said DONE, or something else that ends IDLE too."""
-        self._client.stop_idling()
-        if not command.is_clean:
-            return bad(command.tag, "Only DONE ends IDLE.")
-        return ok(command.tag, "Done.", untagged=self._client.news(may_expunge=True))
+def stop(client: Client, command: commands.Done) -> Tagged:
+    """The client said DONE, or something else that ends IDLE too."""
+    client.stop_idling()
+    if not command.is_clean:
+        return bad(command.tag, "Only DONE ends IDLE.")
+    return ok(command.tag, "Done.", untagged=client.news(may_expunge=True))
 
-    def _notice(self, folder_id: int, modseq: int) -> None:
-        self._client.shell.wake(self.look)
 
-    def look(self) -> Iterable[Push]:
-        """What is new in the folder, while the client still idles."""
-        client = self._client
-        if client.stop_watching is None:
-            return []
-        try:
-            news = client.news(may_expunge=True)
-        except FolderGone:
-            client.leave_folder()
-            client.is_leaving = True
-            return [FOLDER_DELETED]
-        return [news] if news else []
+def look(client: Client) -> Iterable[Push]:
+    """What is new in the folder, while the client still idles."""
+    if client.stop_watching is None:
+        return []
+    try:
+        news = client.news(may_expunge=True)
+    except FolderGone:
+        client.leave_folder()
+        client.is_leaving = True
+        return [FOLDER_DELETED]
+    return [news] if news else []
