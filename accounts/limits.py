@@ -12,6 +12,9 @@ ALIAS_DEPTH = 10
 # One recipient never becomes more than this many: larger lists want a list manager.
 ALIAS_TARGETS = 1000
 
+# Every session asks all rules of the switchboard.
+CLIENT_RULES = 1000
+
 # A mailbox that stays full refuses for good after this long (CONTRACT, wire promises).
 FULL_IS_TEMPORARY_FOR = timedelta(days=3)
 

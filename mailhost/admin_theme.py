@@ -62,6 +62,7 @@ UNFOLD: dict[str, Any] = {
                     _link(_("Mailboxes"), "inbox", "accounts_mailbox"),
                     _link(_("Aliases"), "alt_route", "accounts_alias"),
                     _link(_("Users"), "person", "accounts_user"),
+                    _link(_("Client rules"), "toggle_on", "accounts_clientrule"),
                 ],
             },
             {

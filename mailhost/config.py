@@ -62,6 +62,13 @@ def _address(value: str) -> str:
     return str(ip_address(value))
 
 
+def _web_address(value: str) -> str:
+    # Mail programs show it to people, who may click on it.
+    if value and re.fullmatch(r"https?://[!-~]{1,500}", value) is None:
+        raise ValueError("write an address of the web, such as https://help.example.org/")
+    return value
+
+
 def _size(value: Any) -> Any:
     return parse_size(value) if isinstance(value, str) else value
 
@@ -102,6 +109,7 @@ class Config(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     demo: bool = True
     postmaster: str = ""
+    support_url: Annotated[str, AfterValidator(_web_address)] = ""
 
     secret_key: str = ""
     database_url: str = ""

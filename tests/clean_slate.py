@@ -17,6 +17,7 @@ _HOOKS = (
     ("accounts.commit", "reset"),
     ("accounts.effects", "wait_idle"),
     ("accounts.directory.version", "forget"),
+    ("accounts.directory.switchboard", "forget"),
     ("accounts.mailstore.index", "forget"),
     ("accounts.mailstore.search_fields", "forget"),
     ("accounts.mailstore.search_recent", "forget"),

@@ -15,6 +15,7 @@ from accounts.admin.store import (
     SegmentAdmin,
     VanishedAdmin,
 )
+from accounts.admin.switchboard import ClientRuleAdmin
 from accounts.admin.tenants import TenantAdmin
 from accounts.admin.users import UserAdmin
 
@@ -22,6 +23,7 @@ __all__ = [
     "AliasAdmin",
     "BlobAdmin",
     "ChangeAdmin",
+    "ClientRuleAdmin",
     "DomainAdmin",
     "EntryAdmin",
     "FolderAdmin",

@@ -4,6 +4,7 @@ from accounts.models.access_token import AccessToken
 from accounts.models.alias import Alias, AliasTarget
 from accounts.models.blob import Blob, CommitMark, Segment
 from accounts.models.change import Change
+from accounts.models.client_rule import ClientRule
 from accounts.models.directory_version import DirectoryVersion
 from accounts.models.domain import DkimKey, Domain
 from accounts.models.folder import Folder, FolderSnapshot, Subscription
@@ -19,6 +20,7 @@ __all__ = [
     "AliasTarget",
     "Blob",
     "Change",
+    "ClientRule",
     "CommitMark",
     "Credential",
     "DirectoryVersion",

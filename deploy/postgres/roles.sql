@@ -36,6 +36,7 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON
 
 GRANT SELECT, UPDATE ON accounts_credential TO mailhost_access;
 GRANT SELECT, INSERT, UPDATE, DELETE ON accounts_maildroplock TO mailhost_access;
+GRANT SELECT ON accounts_clientrule TO mailhost_access;
 GRANT SELECT ON accounts_dkimkey TO mailhost_worker;
 
 -- The admin manages everything that people manage.

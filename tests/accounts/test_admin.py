@@ -44,7 +44,7 @@ def url(model: Any, page: str, *arguments: object) -> str:
 
 def test_every_noun_is_there() -> None:
     names = {model._meta.model_name for model in OURS}
-    assert names == {"tenant", "user", "domain", "mailbox", "alias"} | LOOK_ONLY
+    assert names == {"tenant", "user", "domain", "mailbox", "alias", "clientrule"} | LOOK_ONLY
 
 
 @pytest.mark.parametrize("model", OURS, ids=lambda model: model._meta.model_name)

@@ -78,6 +78,12 @@ def _make(text: str, scene: Scene, stack: ExitStack) -> None:
             stack.enter_context(patch("accounts.generated_secrets.scram_salt", lambda _: made))
         case ["alias", address, "leads", "to", *targets]:
             _alias(address, [target.strip(",") for target in targets])
+        case ["masked", *names, "for", "client", program]:
+            _rule(names, program, "")
+        case ["masked", *names, "for", "mailbox", address]:
+            _rule(names, "", address)
+        case ["masked", *names, "for", "client", program, "of", address]:
+            _rule(names, program, address)
         case ["folder", name, "of", address]:
             _folder(address, name)
         case ["folder", name]:
@@ -141,6 +147,16 @@ def _token(address: str, token: str, protocols: list[str]) -> None:
 
     with patch("accounts.generated_secrets.make_token", lambda: token):
         create_token(find_mailbox(address), token, protocols)
+
+
+def _rule(names: list[str], program: str, address: str) -> None:
+    from accounts.directory.mailboxes import find_mailbox
+    from accounts.directory.switchboard import create_rule
+
+    field, _, value = program.rpartition("=")
+    mailbox = find_mailbox(address) if address else None
+    about = f"{program} {address}"
+    create_rule(about, names, field=field or "name", value=value, mailbox=mailbox)
 
 
 def _alias(address: str, targets: list[str]) -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import Enum, IntFlag
 
 from accounts.blobs import Spool
+from accounts.directory.switchboard import Rule
 from accounts.login import Identity
 from accounts.mailstore import index
 from accounts.rows import FolderGone
@@ -58,6 +59,8 @@ class Client:
         "folder_id",
         "identity",
         "is_leaving",
+        "masked",
+        "rules",
         "shell",
         "stop_watching",
         "structures",
@@ -80,6 +83,10 @@ class Client:
         self.structures = Structures()
         self.failures = 0
         self.is_leaving = False
+        # Capabilities that the switchboard hides, and the rules about this program; None while
+        # it has not said what it is.
+        self.masked: frozenset[str] = frozenset()
+        self.rules: tuple[Rule, ...] | None = None
         self.took_recent = False
 
     @property
@@ -174,12 +181,12 @@ class Client:
             stop()
 
     def forget_login(self) -> None:
-        """Back to where the connection began; only TLS stays, and what was guessed wrong."""
+        """Back to where the connection began, but for TLS, the program, and wrong guesses."""
         self.drop_append()
         self.leave_folder()
-        failures = self.failures
+        failures, rules = self.failures, self.rules
         Client.__init__(self, self.shell)
-        self.failures = failures
+        self.failures, self.rules = failures, rules
 
     def drop_append(self) -> None:
         """Forget an APPEND that will not be finished."""

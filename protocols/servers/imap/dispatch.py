@@ -47,7 +47,7 @@ DUTIES: dict[type[c.Event], Duty] = {
     c.Capability: Duty(ANY, whenever.capability, is_quick=True),
     c.Noop: Duty(ANY, whenever.noop),
     c.Logout: Duty(ANY, whenever.log_out),
-    c.Id: Duty(ANY, whenever.identify, is_quick=True),
+    c.Id: Duty(ANY, whenever.identify),
     # Not authenticated (RFC 3501 §6.2). The first steps of a login are quick; what needs more
     # says so with `After`.
     c.StartTls: Duty(BEFORE_LOGIN, login.start_tls, is_quick=True),

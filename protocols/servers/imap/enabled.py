@@ -1,5 +1,6 @@
 """What a client has switched on for its connection: by ENABLE (RFC 5161), or by using it."""
 
+from accounts.directory.switchboard import hides
 from protocols.servers.imap.answers import ok
 from protocols.servers.imap.client import Client, Enabled
 from protocols.wire.imap import commands, responses
@@ -19,7 +20,7 @@ def enable(client: Client, command: commands.Enable) -> Tagged:
     before = client.enabled
     for asked in command.capabilities:
         known = _NAMES.get(asked)
-        if known is not None:
+        if known is not None and not hides(client.masked, asked):
             client.enabled |= known[0]
             names.append(known[1])
     lines = responses.enabled(names)

@@ -5,9 +5,11 @@ from functools import partial
 from django.conf import settings
 
 from accounts import login
+from accounts.directory.switchboard import hides
 from accounts.login import Identity, Login, Refused
 from protocols.servers import authentication
 from protocols.servers.authentication import Outcome, may_log_in
+from protocols.servers.imap import masking
 from protocols.servers.imap.answers import bad, no, ok
 from protocols.servers.imap.client import Client, State
 from protocols.servers.session import After, Later
@@ -56,7 +58,14 @@ Answer = Reply | After | Later
 
 
 def capabilities(client: Client) -> tuple[str, ...]:
-    """What works for this client now; the list differs before and after login."""
+    """What works for this client now: before and after login, without what is masked for it."""
+    names = _capabilities(client)
+    if not client.masked:
+        return names
+    return tuple(name for name in names if not hides(client.masked, name))
+
+
+def _capabilities(client: Client) -> tuple[str, ...]:
     if client.state is not State.NOT_AUTHENTICATED:
         return (*ALWAYS, *AFTER_LOGIN, f"APPENDLIMIT={settings.MAILHOST.max_message_size}")
     before = () if client.shell.is_tls else ("STARTTLS",)
@@ -89,7 +98,9 @@ def authenticate(client: Client, command: commands.Authenticate) -> Answer:
     if not may_log_in(client.shell):
         return _privacy_required(command.tag)
     say = partial(_say, client, command.tag)
-    begun = authentication.begin(command.mechanism, client.shell, "imap", say)
+    mechanism = command.mechanism
+    is_masked = hides(client.masked, f"AUTH={mechanism}")
+    begun = None if is_masked else authentication.begin(mechanism, client.shell, "imap", say)
     client.authentication = begun
     if begun is None:
         return no(command.tag, "There is no such mechanism.", code=b"CANNOT")
@@ -109,6 +120,7 @@ def answer_challenge(client: Client, response: commands.SaslResponse) -> Answer:
 def unauthenticate(client: Client, command: commands.Unauthenticate) -> Tagged:
     """RFC 8437: another user may log in on this connection; nothing of this one is left."""
     client.forget_login()
+    masking.logged_out(client)
     return ok(command.tag, "Logged out.", code=capability_code(client))
 
 
@@ -130,6 +142,7 @@ def _conclude(client: Client, tag: bytes, outcome: Login) -> Tagged | Later:
     match outcome:
         case Identity():
             client.identity = outcome
+            masking.logged_in(client)
             return ok(tag, "Logged in.", code=capability_code(client))
         case Refused(reason="credentials"):
             return Later(_wrong(client, tag), FAILURE_DELAY)

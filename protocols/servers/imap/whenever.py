@@ -1,6 +1,8 @@
 """What needs no folder of its own: NOOP, CAPABILITY, LOGOUT, ID, NAMESPACE, COMPRESS, UNSELECT."""
 
-from protocols.servers.imap import login
+from django.conf import settings
+
+from protocols.servers.imap import login, masking
 from protocols.servers.imap.answers import no, ok
 from protocols.servers.imap.client import Client
 from protocols.wire.imap import commands as c
@@ -31,8 +33,15 @@ def log_out(client: Client, command: c.Logout) -> Tagged:
 
 
 def identify(client: Client, command: c.Id) -> Tagged:
-    """RFC 2971."""
-    return ok(command.tag, "Done.", untagged=responses.identity({"name": "Mailhost"}))
+    """RFC 2971: what is said is safe for strangers, so never a version (§5).
+
+    What the client says tells which of our capabilities it cannot cope with.
+    """
+    masking.introduced(client, {key.lower(): value or "" for key, value in command.parameters})
+    said = {"name": "Mailhost", "vendor": "Mailhost"}
+    if settings.MAILHOST.support_url:
+        said["support-url"] = settings.MAILHOST.support_url
+    return ok(command.tag, "Done.", untagged=responses.identity(said))
 
 
 def namespace(client: Client, command: c.Namespace) -> Tagged:

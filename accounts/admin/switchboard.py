@@ -1,0 +1,94 @@
+"""Rules for broken mail programs in the admin."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+from unfold.contrib.filters.admin import AutocompleteSelectFilter
+from unfold.decorators import display
+
+from accounts import directory
+from accounts.admin.pages import DISABLED, ENABLED, Page, apply, as_form_error
+from accounts.directory import DirectoryError, switchboard
+from accounts.models import ClientRule
+
+
+class ClientRuleForm(forms.ModelForm):  # type: ignore[type-arg]
+    class Meta:
+        model = ClientRule
+        fields = [
+            "name",
+            "field",
+            "value",
+            "is_exact",
+            "mailbox",
+            "capabilities",
+            "is_enabled",
+        ]
+
+    def clean_field(self) -> str:
+        return str(self.cleaned_data["field"]).strip().lower()
+
+    def clean_capabilities(self) -> str:
+        try:
+            return " ".join(switchboard.check_capabilities(self.cleaned_data["capabilities"]))
+        except DirectoryError as error:
+            raise as_form_error(error) from None
+
+    def clean(self) -> dict[str, Any] | None:
+        fields = super().clean() or self.cleaned_data
+        if not self.errors and not (fields.get("value") or fields.get("mailbox")):
+            raise forms.ValidationError(_("A rule is about a program, a mailbox, or both."))
+        if self.instance.pk is None:
+            try:
+                switchboard.check_room()
+            except DirectoryError as error:
+                raise as_form_error(error) from None
+        return fields
+
+
+@admin.register(ClientRule)
+class ClientRuleAdmin(Page):
+    form = ClientRuleForm
+    list_display = ["name", "program", "mailbox", "capabilities", "state", "created_at"]
+    list_select_related = ["mailbox__domain"]
+    list_filter = ["is_enabled", "field", ("mailbox", AutocompleteSelectFilter)]
+    search_fields = [
+        "name",
+        "value",
+        "capabilities",
+        "mailbox__local_part",
+        "mailbox__domain__name",
+    ]
+    autocomplete_fields = ["mailbox"]
+    actions = ["enable", "disable"]
+
+    @display(description=_("program"), ordering="value", empty_value=_("any"))
+    def program(self, rule: ClientRule) -> str | None:
+        return rule.program or None
+
+    @display(description=_("state"), label={"enabled": "", "disabled": "danger"})
+    def state(self, rule: ClientRule) -> Any:
+        return ("enabled", _("enabled")) if rule.is_enabled else ("disabled", _("disabled"))
+
+    @admin.action(description=_("Enable"), permissions=["change"])
+    def enable(self, request: HttpRequest, rows: QuerySet[ClientRule]) -> None:
+        apply(request, rows, switchboard.enable_rule, ENABLED)
+
+    @admin.action(description=_("Disable"), permissions=["change"])
+    def disable(self, request: HttpRequest, rows: QuerySet[ClientRule]) -> None:
+        apply(request, rows, lambda row: switchboard.enable_rule(row, is_enabled=False), DISABLED)
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        directory.touch()
+
+    def delete_model(self, request: HttpRequest, obj: Any) -> None:
+        switchboard.remove_rule(obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[ClientRule]) -> None:
+        super().delete_queryset(request, queryset)
+        directory.touch()

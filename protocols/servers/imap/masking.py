@@ -1,0 +1,132 @@
+"""The switchboard as a session asks it: what is masked for this client, and what that refuses.
+
+A client keeps its masks to the end of its connection, or until it says in another ID who it is:
+what it was told it has does not go away because somebody writes a rule meanwhile.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import structlog
+
+from accounts.directory import switchboard
+from accounts.directory.switchboard import hides
+from protocols.servers.imap.answers import bad
+from protocols.servers.imap.client import Client
+from protocols.wire.imap import commands as c
+from protocols.wire.imap.responses import Tagged
+
+log = structlog.get_logger(__name__)
+
+# Commands that a capability brings. What is not here stays: APPENDUID hurts nobody.
+_COMMANDS: dict[type[c.Event], str] = {
+    c.Compress: "COMPRESS=DEFLATE",
+    c.Enable: "ENABLE",
+    c.GetQuota: "QUOTA",
+    c.GetQuotaRoot: "QUOTA",
+    c.Idle: "IDLE",
+    c.Move: "MOVE",
+    c.Namespace: "NAMESPACE",
+    c.Replace: "REPLACE",
+    c.SetQuota: "QUOTA",
+    c.Sort: "SORT",
+    c.Unauthenticate: "UNAUTHENTICATE",
+    c.Unselect: "UNSELECT",
+}
+
+
+def introduced(client: Client, said: dict[str, str]) -> None:
+    """The client has said in ID what it is; fields in lower case."""
+    client.rules = switchboard.rules_about(said)
+    _settle(client)
+
+
+def logged_in(client: Client) -> None:
+    """From now on the rules about the mailbox count too."""
+    if client.rules is None:
+        client.rules = switchboard.rules_about({})
+    _settle(client)
+
+
+def logged_out(client: Client) -> None:
+    """The program is the same, the mailbox is nobody's."""
+    _settle(client)
+
+
+def _settle(client: Client) -> None:
+    identity = client.identity
+    mailbox_id = None if identity is None else identity.mailbox_id
+    masked = switchboard.masked_by(client.rules or (), mailbox_id)
+    if masked != client.masked:
+        client.masked = masked
+        log.info("imap.masked", mailbox=mailbox_id, capabilities=sorted(masked))
+
+
+def refusal(client: Client, event: c.Event) -> Tagged | None:
+    """What a server without the masked capabilities would answer, None where it would obey."""
+    masked = client.masked
+    brought_by = _COMMANDS.get(type(event))
+    if brought_by is not None and hides(masked, brought_by):
+        return bad(event.tag, "Unknown command.")  # type: ignore[union-attr]
+    options = _OPTIONS.get(type(event))
+    if options is not None and any(hides(masked, name) for name in options(event)):
+        return bad(event.tag, "No such option.")  # type: ignore[union-attr]
+    return None
+
+
+def _of_select(command: c.Select) -> Iterator[str]:
+    if command.resync is not None:
+        yield "QRESYNC"
+    if command.condstore:
+        yield "CONDSTORE"
+
+
+def _of_fetch(command: c.Fetch) -> Iterator[str]:
+    if command.changed_since is not None:
+        yield "CONDSTORE"
+    if command.wants_vanished:
+        yield "QRESYNC"
+    if command.page is not None:
+        yield "PARTIAL"
+
+
+def _of_store(command: c.Store) -> Iterator[str]:
+    if command.unchanged_since is not None:
+        yield "CONDSTORE"
+
+
+def _of_search(command: c.Search) -> Iterator[str]:
+    if command.return_options is not None:
+        yield "ESEARCH"
+        if "SAVE" in command.return_options:
+            yield "SEARCHRES"
+    if command.page is not None:
+        yield "PARTIAL"
+
+
+def _of_list(command: c.List) -> Iterator[str]:
+    if command.is_extended:
+        yield "LIST-EXTENDED"
+    if command.status_items:
+        yield "LIST-STATUS"
+
+
+def _of_create(command: c.Create) -> Iterator[str]:
+    if command.special_use:
+        yield "CREATE-SPECIAL-USE"
+
+
+def _of_expunge(command: c.Expunge) -> Iterator[str]:
+    if command.uids is not None:
+        yield "UIDPLUS"
+
+
+_OPTIONS: dict[type[c.Event], Callable[[Any], Iterator[str]]] = {
+    c.Create: _of_create,
+    c.Expunge: _of_expunge,
+    c.Fetch: _of_fetch,
+    c.List: _of_list,
+    c.Search: _of_search,
+    c.Select: _of_select,
+    c.Store: _of_store,
+}
