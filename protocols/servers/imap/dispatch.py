@@ -19,6 +19,7 @@ from protocols.servers.imap import (
     search,
     sort,
     store,
+    thread,
     whenever,
 )
 from protocols.servers.imap.client import Client, State
@@ -83,6 +84,7 @@ DUTIES: dict[type[c.Event], Duty] = {
     c.Expunge: Duty(SELECTED, store.expunge_deleted),
     c.Search: Duty(SELECTED, search.search),
     c.Sort: Duty(SELECTED, sort.sort),
+    c.Thread: Duty(SELECTED, thread.thread),
     c.Fetch: Duty(SELECTED, fetch.fetch),
     c.Store: Duty(SELECTED, store.store),
     c.Copy: Duty(SELECTED, copy.copy_or_move),

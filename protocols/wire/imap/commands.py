@@ -50,6 +50,7 @@ from .session_commands import (
     Unauthenticate,
 )
 from .sort import Sort
+from .thread import Thread
 
 __all__ = [
     "Append",
@@ -93,6 +94,7 @@ __all__ = [
     "Store",
     "StoreMode",
     "Subscribe",
+    "Thread",
     "Unauthenticate",
     "Unselect",
     "Unsubscribe",
@@ -128,6 +130,7 @@ Command: TypeAlias = (
     | Expunge
     | Search
     | Sort
+    | Thread
     | Fetch
     | Store
     | Copy

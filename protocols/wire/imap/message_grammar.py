@@ -12,6 +12,7 @@ from .folder_grammar import folder_argument
 from .options_grammar import search_returns, unchanged_since
 from .search_grammar import search_program
 from .sort import read_sort
+from .thread import read_thread
 
 _STORE_MODES = {mode.value.encode("ascii"): mode for mode in c.StoreMode}
 
@@ -79,6 +80,8 @@ def _uid(tag: bytes, cursor: Cursor) -> c.Command:
             return _search(tag, cursor, is_uid=True)
         case b"SORT":
             return read_sort(tag, cursor, is_uid=True)
+        case b"THREAD":
+            return read_thread(tag, cursor, is_uid=True)
         case b"COPY":
             return _copy(tag, cursor, is_uid=True)
         case b"MOVE":
@@ -99,6 +102,7 @@ COMMANDS: dict[bytes, Callable[[bytes, Cursor], c.Command]] = {
     b"EXPUNGE": lambda tag, _: c.Expunge(tag, None),
     b"SEARCH": lambda tag, cursor: _search(tag, cursor, is_uid=False),
     b"SORT": lambda tag, cursor: read_sort(tag, cursor, is_uid=False),
+    b"THREAD": lambda tag, cursor: read_thread(tag, cursor, is_uid=False),
     b"FETCH": lambda tag, cursor: _fetch(tag, cursor, is_uid=False),
     b"STORE": lambda tag, cursor: _store(tag, cursor, is_uid=False),
     b"COPY": lambda tag, cursor: _copy(tag, cursor, is_uid=False),

@@ -20,6 +20,7 @@ from protocols.wire.message.header import (
     unfold,
 )
 from protocols.wire.message.imap_string import nstring
+from protocols.wire.message.message_ids import ancestors, message_ids
 from protocols.wire.message.octets import Buffer
 from protocols.wire.message.prepare import (
     LIST_VIEW_FIELDS,
@@ -28,13 +29,14 @@ from protocols.wire.message.prepare import (
     prepare,
 )
 from protocols.wire.message.structure import Kind, Part, find_part, locate, parse, section, walk
-from protocols.wire.message.subject import base_subject
+from protocols.wire.message.subject import BaseSubject, base_subject, read_subject
 from protocols.wire.message.text import decoded_header, decoded_text, part_name, part_text
 
 __all__ = [
     "LIST_VIEW_FIELDS",
     "PREPARED_VERSION",
     "Address",
+    "BaseSubject",
     "Buffer",
     "Field",
     "Kind",
@@ -42,6 +44,7 @@ __all__ = [
     "Part",
     "Prepared",
     "add_missing_fields",
+    "ancestors",
     "base_subject",
     "begins_with_field",
     "count_received",
@@ -55,6 +58,7 @@ __all__ = [
     "header_fields",
     "iter_fields",
     "locate",
+    "message_ids",
     "nstring",
     "parse",
     "parse_addresses",
@@ -63,6 +67,7 @@ __all__ = [
     "part_text",
     "prepare",
     "ranges_to_strip",
+    "read_subject",
     "section",
     "split_header",
     "strip_fields",

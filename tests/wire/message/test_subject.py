@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from protocols.wire.message import base_subject
+from protocols.wire.message import base_subject, read_subject
 
 CASES = {
     "": "",
@@ -37,6 +37,28 @@ CASES = {
 @pytest.mark.parametrize(("subject", "base"), CASES.items())
 def test_base_subject(subject: str, base: str) -> None:
     assert base_subject(subject) == base
+
+
+# RFC 5256 §3: what makes a reply or a forward.
+REPLIES = {
+    "Re: Hello": True,
+    "[list] re [x]: Hello": True,
+    "Fw:": True,
+    "Hello (fwd) ": True,
+    "[Fwd: Hello]": True,
+    "  Hello": False,
+    "[list] Hello": False,
+    "[list]:": False,
+    "Hello: Re: you": False,
+    "[Fwd: Hello": False,
+    "[fwd:]": True,
+    "": False,
+}
+
+
+@pytest.mark.parametrize(("subject", "is_reply"), REPLIES.items())
+def test_is_a_reply(subject: str, is_reply: bool) -> None:
+    assert read_subject(subject).is_reply is is_reply
 
 
 @pytest.mark.parametrize(
