@@ -28,6 +28,16 @@ Progress = Callable[[str], None]
 CHUNK = 500
 SETTLED_AFTER = timedelta(hours=1)
 
+_PREPARED = (
+    "envelope",
+    "bodystructure",
+    "body",
+    "headers",
+    "sent_at",
+    "preview",
+    "prepared_version",
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:
@@ -77,11 +87,11 @@ def prepare_again(progress: Progress) -> int:
                     body=prepared.body,
                     headers=prepared.headers,
                     sent_at=prepared.sent_at,
+                    preview=prepared.preview,
                     prepared_version=prepared.version,
                 )
             )
-        fields = ["envelope", "bodystructure", "body", "headers", "sent_at", "prepared_version"]
-        Message.objects.bulk_update(messages, fields, batch_size=50)
+        Message.objects.bulk_update(messages, _PREPARED, batch_size=50)
         renewed += len(messages)
         progress(f"{renewed} messages prepared again")
 

@@ -39,7 +39,7 @@ class MessageAdmin(LookOnly):
 
     def get_queryset(self, request: Any) -> Any:
         # The prepared forms are wide, and nobody's to read here.
-        wide = ("prefix", "envelope", "bodystructure", "body", "headers")
+        wide = ("prefix", "envelope", "bodystructure", "body", "headers", "preview")
         return super().get_queryset(request).defer(*wide)
 
     @display(description=_("size"), ordering="size")

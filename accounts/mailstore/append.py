@@ -28,6 +28,7 @@ _MESSAGE = (
     "body",
     "headers",
     "sent_at",
+    "preview",
     "prepared_version",
 )
 _ENTRY = ("folder_id", "message_id", "uid", "flags", "keywords", "modseq", "saved_at")
@@ -86,6 +87,7 @@ def add_entry(
             prepared.body,
             prepared.headers,
             prepared.sent_at,
+            prepared.preview,
             prepared.version,
         ),
     )

@@ -26,6 +26,7 @@ _FIELDS: tuple[tuple[Columns, str], ...] = (
     (Columns.BODY, "m.body"),
     (Columns.HEADERS, "m.headers"),
     (Columns.SENT_AT, "m.sent_at"),
+    (Columns.PREVIEW, "m.preview"),
     (Columns.MESSAGE, "e.message_id"),
     (Columns.SAVED_AT, "e.saved_at"),
 )

@@ -31,6 +31,7 @@ class Columns(IntFlag):
     FLAGS = 256
     MESSAGE = 512
     SAVED_AT = 1024
+    PREVIEW = 2048
 
 
 class FetchRow(NamedTuple):
@@ -50,6 +51,7 @@ class FetchRow(NamedTuple):
     body: bytes | None = None
     headers: bytes | None = None
     sent_at: int | None = None
+    preview: str | None = None
     prefix: bytes | None = None
     place: Place | None = None
     flags: int | None = None
@@ -68,6 +70,7 @@ _SOURCES: dict[str, tuple[Columns, str]] = {
     "body": (Columns.BODY, "message__body"),
     "headers": (Columns.HEADERS, "message__headers"),
     "sent_at": (Columns.SENT_AT, "message__sent_at"),
+    "preview": (Columns.PREVIEW, "message__preview"),
     "prefix": (Columns.OCTETS, "message__prefix"),
     "flags": (Columns.FLAGS, "flags"),
     "keywords": (Columns.FLAGS, "keywords"),

@@ -28,6 +28,8 @@ class Message(models.Model):
     body = models.BinaryField(help_text=_("BODY: the structure without extension data."))
     headers = models.BinaryField(help_text=_("The list view's header fields as received."))
     sent_at = models.BigIntegerField(null=True, help_text=_("The Date field, Unix seconds UTC."))
+    # Its first words; NULL in what was delivered before there were previews, until asked for.
+    preview = models.TextField(null=True)
     prepared_version = models.SmallIntegerField(default=1)
 
     class Meta:

@@ -10,7 +10,7 @@ import structlog
 
 from accounts.blobs import BlobMissing
 from accounts.mailstore import fetch as store
-from accounts.mailstore import flags
+from accounts.mailstore import flags, previews
 from accounts.mailstore.columns import Found, large_ones, read_columns
 from accounts.mailstore.fetch import FetchRow
 from accounts.mailstore.flags import Flag
@@ -115,11 +115,13 @@ def _fetch_rows(client: Client, plan: Plan, chunk: Chunk) -> Generator[Push, Non
     uids = list(rendering.pick(view.told.uids, chunk.places))
     if plan.sections or plan.sets_seen:
         rows = store.fetch(client.folder_id, uids, columns=plan.columns)
+        if plan.makes_previews:
+            made = previews.missing(client.folder_id, (r.uid for r in rows if r.preview is None))
+            rows = [row._replace(preview=made.get(row.uid, row.preview)) for row in rows]
         there: Sequence[int] = [row.uid for row in rows]
         found: Found = {}
     else:
-        columns = plan.columns
-        found = read_columns(client.folder_id, uids, columns=columns, at_most=TEXT_OCTETS)
+        found = _read(client, plan, uids, at_most=TEXT_OCTETS)
         rows, there = [], found["uid"]
     numbers: Sequence[int] = chunk.numbers
     places: Sequence[int] = chunk.places
@@ -130,15 +132,21 @@ def _fetch_rows(client: Client, plan: Plan, chunk: Chunk) -> Generator[Push, Non
         numbers = [numbers[at] for at in kept]
         places = [places[at] for at in kept]
     if found and is_complete and _is_shared(view, chunk) and not large_ones(found):
-        made = lines(view, plan.items, numbers, places, found)
-        _kept.put(view.told, plan.items, places[0], made)
-        yield made
+        told = lines(view, plan.items, numbers, places, found)
+        if None not in found.get("preview", ()):
+            _kept.put(view.told, plan.items, places[0], told)
+        yield told
         return True
     if found:
         return (yield from _column_lines(client, plan, numbers, places, found)) and is_complete
     for start, stop in _groups(rows, len(plan.sections)):
         yield from _fetch_group(client, plan, numbers[start:stop], rows[start:stop])
     return is_complete
+
+
+def _read(client: Client, plan: Plan, uids: Sequence[int], *, at_most: int = 0) -> Found:
+    found = read_columns(client.folder_id, uids, columns=plan.columns, at_most=at_most)
+    return previews.completed(client.folder_id, found) if plan.makes_previews else found
 
 
 def _column_lines(
@@ -152,7 +160,7 @@ def _column_lines(
         if at > start:
             some = _rows_of(found, start, at)
             yield lines(view, plan.items, numbers[start:at], places[start:at], some)
-        alone = read_columns(client.folder_id, [found["uid"][at]], columns=plan.columns)
+        alone = _read(client, plan, [found["uid"][at]])
         if alone["uid"]:
             yield lines(view, plan.items, numbers[at : at + 1], places[at : at + 1], alone)
         else:

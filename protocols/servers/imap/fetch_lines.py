@@ -12,7 +12,8 @@ from protocols.servers.imap import rendering
 from protocols.servers.imap.dates import internal_dates
 from protocols.servers.imap.folder_view import FolderView
 from protocols.servers.imap.sections import is_in_list_view, list_view_fields
-from protocols.wire.imap.fetch_items import Attribute, BodySection, FetchItem
+from protocols.wire.imap import strings
+from protocols.wire.imap.fetch_items import Attribute, BodySection, FetchItem, Preview
 
 Bodies = Mapping[BodySection, Sequence[bytes | None]]
 """For each section the octets of every row; None: there is no such part."""
@@ -40,7 +41,7 @@ _SOURCES = {
 class Plan:
     """What a FETCH needs: columns of the store, octets (`sections`), and whether it sets \\Seen."""
 
-    __slots__ = ("columns", "items", "sections", "sets_seen")
+    __slots__ = ("columns", "items", "makes_previews", "sections", "sets_seen")
 
     def __init__(self, items: Sequence[FetchItem], *, is_read_only: bool) -> None:
         self.items = tuple(items)
@@ -52,6 +53,9 @@ class Plan:
         for item in items:
             if isinstance(item, Attribute):
                 self.columns |= _SOURCES.get(item, Columns(0))
+            elif isinstance(item, Preview):
+                self.columns |= Columns.PREVIEW
+        self.makes_previews = Preview(is_lazy=False) in self.items
         if len(self.sections) < len(bodies):
             self.columns |= Columns.HEADERS
         if self.sections:
@@ -105,6 +109,9 @@ def _template(
         if isinstance(item, Attribute):
             pieces.append(item.value + _FORMATS.get(item, b" %b"))
             columns.append(_values(view, item, places, found))
+        elif isinstance(item, Preview):
+            pieces.append(b"PREVIEW %b")
+            columns.append([_preview(words) for words in found["preview"]])
         else:
             octets = bodies.get(item)
             if octets is None:
@@ -148,6 +155,10 @@ def _values(
             return found["body"]
         case Attribute.BODYSTRUCTURE:
             return found["bodystructure"]
+
+
+def _preview(words: str | None) -> bytes:
+    return strings.nstring(None if words is None else words.encode())
 
 
 def _add_strings(

@@ -36,6 +36,7 @@ AFTER_LOGIN = (
     "NAMESPACE",
     "OBJECTID",
     "PARTIAL",
+    "PREVIEW",
     "QRESYNC",
     "QUOTA",
     "QUOTA=RES-MAILBOX",

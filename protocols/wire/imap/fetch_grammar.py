@@ -4,7 +4,16 @@ import re
 from functools import lru_cache
 
 from .cursor import Cursor, Fault
-from .fetch_items import ALL, FAST, FULL, Attribute, BodySection, FetchItem, SectionKind
+from .fetch_items import (
+    ALL,
+    FAST,
+    FULL,
+    Attribute,
+    BodySection,
+    FetchItem,
+    Preview,
+    SectionKind,
+)
 from .options_grammar import FetchModifiers, split_fetch_modifiers
 from .strings import astring
 
@@ -70,6 +79,8 @@ def _item(cursor: Cursor) -> FetchItem:
     cursor.place += len(name)
     if name in (b"BODY", b"BODY.PEEK") and cursor.is_at(b"["):
         return _section(cursor, is_peek=name == b"BODY.PEEK")
+    if name == b"PREVIEW":
+        return _preview(cursor)
     item = _ITEMS.get(name)
     if item is None:
         raise Fault("No such FETCH item.")
@@ -95,6 +106,18 @@ def _section(cursor: Cursor, *, is_peek: bool) -> BodySection:
     cursor.expect(b"]", "Closing bracket")
     offset, count, origin = _partial(cursor)
     return BodySection(path, kind, fields, is_peek, offset, count, label + b"]" + origin)
+
+
+def _preview(cursor: Cursor) -> Preview:
+    if not cursor.take(b" ("):
+        return Preview(is_lazy=False)
+    while True:
+        if cursor.word() != b"LAZY":
+            raise Fault("No such modifier.")
+        if not cursor.take(b" "):
+            break
+    cursor.expect(b")", "Closing parenthesis")
+    return Preview(is_lazy=True)
 
 
 def _field_names(cursor: Cursor) -> list[bytes]:

@@ -55,7 +55,14 @@ class BodySection:
         return self.count >= 0
 
 
-FetchItem: TypeAlias = Attribute | BodySection
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """`PREVIEW` (RFC 8970 §3); `is_lazy`: only where it costs the server nothing (§3.2)."""
+
+    is_lazy: bool
+
+
+FetchItem: TypeAlias = Attribute | BodySection | Preview
 
 FAST = (Attribute.FLAGS, Attribute.INTERNALDATE, Attribute.SIZE)
 ALL = (*FAST, Attribute.ENVELOPE)

@@ -12,6 +12,7 @@ from protocols.wire.message.date import parse_date
 from protocols.wire.message.envelope import render_envelope
 from protocols.wire.message.header import BETWEEN_FIELDS, HEADER_LIMIT, split_header, unfold
 from protocols.wire.message.octets import Buffer, is_ascii, take
+from protocols.wire.message.preview import render_preview
 from protocols.wire.message.structure import (
     FIELD_LIMIT,
     MESSAGE_FIELDS,
@@ -19,7 +20,7 @@ from protocols.wire.message.structure import (
     read_fields,
 )
 
-PREPARED_VERSION = 1
+PREPARED_VERSION = 2
 
 # What mail programs ask for to show a list of messages (Thunderbird, Apple Mail, K-9, Roundcube).
 LIST_VIEW_FIELDS = frozenset(
@@ -60,8 +61,9 @@ class Prepared:
 
     `envelope`, `bodystructure` and `body` are IMAP wire bytes with their parentheses. `headers`
     are the LIST_VIEW_FIELDS as received, in their order, each ending in CRLF. `sent_at` is the
-    Date field in Unix seconds. `header_size` counts octets, the empty line included. `has_header`
-    is False for a text that does not begin with a header field.
+    Date field in Unix seconds. `preview` are the first words, on one line. `header_size` counts
+    octets, the empty line included. `has_header` is False for a text that does not begin with a
+    header field.
     """
 
     envelope: bytes
@@ -69,6 +71,7 @@ class Prepared:
     body: bytes
     headers: bytes
     sent_at: int | None
+    preview: str
     header_size: int
     is_8bit: bool
     has_header: bool
@@ -97,6 +100,7 @@ def prepare(octets: Buffer, *, prefix: bytes = b"") -> Prepared:
         body=body,
         headers=_list_view(block),
         sent_at=moment.unix if moment else None,
+        preview=render_preview(octets, root),
         header_size=len(prefix) + body_start,
         is_8bit=not (prefix.isascii() and is_ascii(octets)),
         has_header=bool(block.strip()),

@@ -47,6 +47,7 @@ def _answer(wire: DirectWire, tag: bytes) -> bytes:
         # One query for every 500.
         (b"FETCH 1:* (ENVELOPE)", 4, 1201),
         (b"FETCH 1:* (UID RFC822.SIZE BODY.PEEK[HEADER.FIELDS (Subject)])", 4, 1201 + 2400 + 1200),
+        (b"FETCH 1:* (PREVIEW)", 4, 1201),
         (b"SEARCH UNSEEN", 1, 2),
         (b"SEARCH SUBJECT hello", 4, 2),
         (b"STATUS Sent (MESSAGES UNSEEN UIDNEXT)", 2, 2),

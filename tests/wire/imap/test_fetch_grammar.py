@@ -3,7 +3,13 @@
 import pytest
 
 from protocols.wire.imap.commands import Fetch, Invalid
-from protocols.wire.imap.fetch_items import Attribute, BodySection, FetchItem, SectionKind
+from protocols.wire.imap.fetch_items import (
+    Attribute,
+    BodySection,
+    FetchItem,
+    Preview,
+    SectionKind,
+)
 from protocols.wire.imap.parser import parse
 
 A = Attribute
@@ -22,6 +28,9 @@ def _fetch(text: bytes) -> tuple[FetchItem, ...] | None:
 ITEMS: list[tuple[bytes, FetchItem]] = [
     *((attribute.value, attribute) for attribute in Attribute),
     (b"flags", A.FLAGS),
+    (b"PREVIEW", Preview(is_lazy=False)),
+    (b"preview (lazy)", Preview(is_lazy=True)),
+    (b"PREVIEW (LAZY LAZY)", Preview(is_lazy=True)),
     (b"RFC822", BodySection((), K.WHOLE, (), False, -1, -1, b"RFC822")),
     (b"RFC822.HEADER", BodySection((), K.HEADER, (), True, -1, -1, b"RFC822.HEADER")),
     (b"RFC822.TEXT", BodySection((), K.TEXT, (), False, -1, -1, b"RFC822.TEXT")),
@@ -125,6 +134,11 @@ def test_a_field_name_may_be_a_literal() -> None:
         b"BODY[]<0.0>",
         b"BODY[]<.1>",
         b"BODY[]<1.2",
+        b"PREVIEW ()",
+        b"PREVIEW (LAZY",
+        b"PREVIEW (EAGER)",
+        b"PREVIEW(LAZY)",
+        b"PREVIEW LAZY",
         b"BODY[" + b".".join([b"1"] * 101) + b"]",
         b"(" + b" ".join(b"BODY[%d]" % number for number in range(1, 502)) + b")",
     ],
