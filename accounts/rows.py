@@ -53,11 +53,13 @@ class Rows:
         self._inboxes: dict[int, int] | None = None
         self._inserts = Inserts()
         self._changes: dict[tuple[FolderState, str], list[int]] = {}
+        self._lists: set[int] = set()
         self._callbacks: list[Callable[[], None]] = []
         # Of the unit at work only:
         self._own = Inserts()
         self._undo: dict[Counters, tuple[Any, ...]] = {}
         self._own_changes: list[tuple[FolderState, str, Iterable[int]]] = []
+        self._own_lists: set[int] = set()
         self._own_callbacks: list[Callable[[], None]] = []
         self._forgotten: list[FolderState] = []
         self._savepoint: ExitStack | None = None
@@ -114,6 +116,11 @@ class Rows:
         self._own_changes.append((folder, kind, uids))
         return modseq
 
+    def list_changed(self, mailbox_id: int) -> int:
+        """Say that something of the mailbox changed that is no folder; the MODSEQ to write."""
+        self._own_lists.add(mailbox_id)
+        return self.modseq(mailbox_id)
+
     def insert(self, row: models.Model) -> None:
         """Insert a row when the batch is written; it may point at rows inserted before it."""
         self._own.add(row)
@@ -163,6 +170,7 @@ class Rows:
             self._savepoint.close()
         for folder, kind, uids in self._own_changes:
             self._changes.setdefault((folder, kind), []).extend(uids)
+        self._lists |= self._own_lists
         self._callbacks += self._own_callbacks
         self._clear_unit()
 
@@ -200,12 +208,14 @@ class Rows:
 
     @property
     def notices(self) -> list[tuple[int, int, int]]:
-        """(mailbox id, folder id, MODSEQ) of what changed; folder 0 is the list of folders."""
+        """(mailbox id, folder id, MODSEQ) of what changed; folder 0: more than one folder."""
         found: dict[tuple[int, int, int], None] = {}
         for folder, kind in self._changes:
             found[folder.mailbox_id, folder.id, folder.highest_modseq] = None
             if kind == Change.Kind.FOLDER:
                 found[folder.mailbox_id, 0, folder.highest_modseq] = None
+        for mailbox_id in self._lists:
+            found[mailbox_id, 0, self.mailboxes[mailbox_id].highest_modseq] = None
         return list(found)
 
     @property
@@ -216,6 +226,7 @@ class Rows:
         self._own = Inserts()
         self._undo = {}
         self._own_changes = []
+        self._own_lists = set()
         self._own_callbacks = []
         self._forgotten = []
         self._savepoint = None

@@ -17,6 +17,7 @@ from django.db.models.functions import Substr
 
 from accounts import commit
 from accounts.counters import INBOX, FolderState
+from accounts.mailstore.annotations import forget_folder
 from accounts.mailstore.copy import copy_entries, count_in
 from accounts.mailstore.expunge import remove_entries
 from accounts.mailstore.locked import locked_folder
@@ -240,6 +241,7 @@ def _delete(mailbox_id: int, name: str, rows: Rows) -> None:
         return
     Entry.objects.filter(folder_id=folder.id).delete()
     Vanished.objects.filter(folder_id=folder.id).delete()
+    forget_folder(folder.id)
     Folder.objects.filter(pk=folder.id).update(is_selectable=False, special_use="")
     folder.is_selectable = False
     folder.exists_count = folder.unseen_count = folder.octets = 0

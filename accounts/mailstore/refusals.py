@@ -41,5 +41,13 @@ class InboxIsFixed(FolderError):
     """INBOX cannot be deleted, created or made the target of a rename."""
 
 
+class AnnotationTooLong(StoreRefusal):
+    """An annotation's value has more octets than one may have."""
+
+
+class TooManyAnnotations(StoreRefusal):
+    """The mailbox has as many annotations as it may."""
+
+
 class TooManyFolders(FolderError):
     """The mailbox has as many folders as it may."""

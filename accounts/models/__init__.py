@@ -2,6 +2,7 @@
 
 from accounts.models.access_token import AccessToken
 from accounts.models.alias import Alias, AliasTarget
+from accounts.models.annotation import Annotation
 from accounts.models.blob import Blob, CommitMark, Segment
 from accounts.models.change import Change
 from accounts.models.client_rule import ClientRule
@@ -18,6 +19,7 @@ __all__ = [
     "AccessToken",
     "Alias",
     "AliasTarget",
+    "Annotation",
     "Blob",
     "Change",
     "ClientRule",

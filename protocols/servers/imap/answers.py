@@ -2,6 +2,7 @@
 
 from accounts.commit import CommitUnavailable, OutOfSpace
 from accounts.mailstore import refusals
+from accounts.mailstore.annotations import MAX_VALUE
 from protocols.wire.imap.responses import Bye, Tagged
 
 # RFC 5530 §3, RFC 9208 §4.4.
@@ -9,6 +10,9 @@ _CODES: tuple[tuple[type[Exception], bytes], ...] = (
     (refusals.OverQuota, b"OVERQUOTA"),
     (refusals.TooManyKeywords, b"LIMIT"),
     (refusals.TooManyFolders, b"LIMIT"),
+    # RFC 5464 §4.3.
+    (refusals.AnnotationTooLong, b"METADATA MAXSIZE %d" % MAX_VALUE),
+    (refusals.TooManyAnnotations, b"METADATA TOOMANY"),
     (refusals.NoSuchMessage, b"EXPUNGEISSUED"),
     (refusals.FolderExists, b"ALREADYEXISTS"),
     (refusals.NoSuchFolder, b"NONEXISTENT"),

@@ -11,6 +11,7 @@ from accounts.mailstore import index
 from accounts.rows import FolderGone
 from protocols.servers.authentication import Authentication
 from protocols.servers.imap import recent, rendering
+from protocols.servers.imap.annotation_news import AnnotationNews
 from protocols.servers.imap.folder_view import NO_BITS, NO_NEWS, FlagBits, FolderView
 from protocols.servers.imap.sections import Structures
 from protocols.servers.session import Shell
@@ -32,6 +33,8 @@ class Enabled(IntFlag):
 
     CONDSTORE = 1
     QRESYNC = 2
+    METADATA = 4
+    METADATA_SERVER = 8
 
 
 @dataclass(slots=True)
@@ -51,6 +54,7 @@ class Client:
     """What the server knows of one connection."""
 
     __slots__ = (
+        "annotations",
         "append_target",
         "appending",
         "authentication",
@@ -80,6 +84,8 @@ class Client:
         self.append_target: tuple[str, int] | None = None
         # Set while the client idles.
         self.stop_watching: Callable[[], None] | None = None
+        # Once the client has enabled METADATA.
+        self.annotations: AnnotationNews | None = None
         self.structures = Structures()
         self.failures = 0
         self.is_leaving = False
@@ -122,9 +128,20 @@ class Client:
         `known` and `untold` as in `FolderView.refresh`.
         Raises FolderGone when the selected folder was deleted.
         """
-        view = self.view
-        if view is None:
-            return b""
+        lines = (
+            b"" if self.view is None else self._folder_news(self.view, may_expunge, known, untold)
+        )
+        if self.annotations is not None:
+            lines += self.annotations.lines()
+        return lines
+
+    def _folder_news(
+        self,
+        view: FolderView,
+        may_expunge: bool,
+        known: Mapping[int, FlagBits],
+        untold: Collection[int],
+    ) -> bytes:
         picture = index.picture(self.folder_id)
         if picture.uidvalidity != view.told.uidvalidity:
             raise FolderGone(f"folder {self.folder_id} was made anew")
@@ -146,6 +163,11 @@ class Client:
         if news is NO_NEWS:
             return b""
         return rendering.news_lines(news, view, with_modseq=with_modseq, by_uid=self.tells_vanished)
+
+    @property
+    def hears_news(self) -> bool:
+        """Whether `news` may have anything to say."""
+        return self.view is not None or self.annotations is not None
 
     @property
     def tells_modseq(self) -> bool:

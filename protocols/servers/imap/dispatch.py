@@ -15,6 +15,7 @@ from protocols.servers.imap import (
     folders,
     idle,
     login,
+    metadata,
     quota,
     search,
     sort,
@@ -56,7 +57,7 @@ DUTIES: dict[type[c.Event], Duty] = {
     c.Authenticate: Duty(BEFORE_LOGIN, login.authenticate, is_quick=True),
     c.SaslResponse: Duty(BEFORE_LOGIN, login.answer_challenge, is_quick=True),
     # Authenticated (RFC 3501 §6.3).
-    c.Enable: Duty(LOGGED_IN, enabled.enable, is_quick=True),
+    c.Enable: Duty(LOGGED_IN, enabled.enable),
     c.Unauthenticate: Duty(LOGGED_IN, login.unauthenticate),
     c.Compress: Duty(LOGGED_IN, whenever.compress, is_quick=True),
     c.Select: Duty(LOGGED_IN, folders.select),
@@ -77,6 +78,8 @@ DUTIES: dict[type[c.Event], Duty] = {
     c.GetQuota: Duty(LOGGED_IN, quota.get_quota),
     c.GetQuotaRoot: Duty(LOGGED_IN, quota.get_quota_root),
     c.SetQuota: Duty(LOGGED_IN, quota.set_quota),
+    c.GetMetadata: Duty(LOGGED_IN, metadata.get_metadata),
+    c.SetMetadata: Duty(LOGGED_IN, metadata.set_metadata),
     # Selected (RFC 3501 §6.4).
     c.Check: Duty(SELECTED, whenever.noop),
     c.Close: Duty(SELECTED, store.close),

@@ -1,6 +1,7 @@
 """What a client has switched on for its connection: by ENABLE (RFC 5161), or by using it."""
 
 from accounts.directory.switchboard import hides
+from protocols.servers.imap.annotation_news import AnnotationNews
 from protocols.servers.imap.answers import ok
 from protocols.servers.imap.client import Client, Enabled
 from protocols.wire.imap import commands, responses
@@ -11,6 +12,9 @@ _NAMES: dict[str, tuple[Enabled, str]] = {
     "CONDSTORE": (Enabled.CONDSTORE, "CONDSTORE"),
     # RFC 7162 §3.2.3: QRESYNC is a CONDSTORE-enabling command.
     "QRESYNC": (Enabled.QRESYNC | Enabled.CONDSTORE, "QRESYNC"),
+    # RFC 5464 §4.1: who enables one of them takes METADATA responses that it did not ask for.
+    "METADATA": (Enabled.METADATA, "METADATA"),
+    "METADATA-SERVER": (Enabled.METADATA_SERVER, "METADATA-SERVER"),
 }
 
 
@@ -23,6 +27,9 @@ def enable(client: Client, command: commands.Enable) -> Tagged:
         if known is not None and not hides(client.masked, asked):
             client.enabled |= known[0]
             names.append(known[1])
+    if client.enabled & ~before & (Enabled.METADATA | Enabled.METADATA_SERVER):
+        hears_of_folders = Enabled.METADATA in client.enabled
+        client.annotations = AnnotationNews(client.mailbox_id, hears_of_folders=hears_of_folders)
     lines = responses.enabled(names)
     if client.view is not None and Enabled.CONDSTORE in client.enabled & ~before:
         lines += highest_modseq_line(client)

@@ -17,6 +17,7 @@ from protocols.servers.imap.client import Client
 from protocols.servers.imap.enabled import note_condstore
 from protocols.servers.imap.folder_view import FolderView
 from protocols.servers.imap.listing import Listed, listed
+from protocols.servers.imap.metadata import listed_lines
 from protocols.servers.imap.resync import resync
 from protocols.wire.imap import commands, responses
 from protocols.wire.imap.options import StatusItem
@@ -228,8 +229,13 @@ def list_folders(client: Client, command: commands.List) -> Tagged:
     if "HIGHESTMODSEQ" in command.status_items:
         lines.append(note_condstore(client))
     by_name = {folder.name: folder for folder in existing}
-    for row in listed(command, existing, subscribed):
+    rows = list(listed(command, existing, subscribed))
+    noted = listed_lines(
+        client, command.entries, [by_name[row.name] for row in rows if row.name in by_name]
+    )
+    for row in rows:
         lines.append(_line(row, is_lsub=command.is_lsub))
+        lines.append(noted.get(row.name, b""))
         folder = by_name.get(row.name)
         if command.status_items and folder is not None and folder.is_selectable:
             lines.append(_status_line(folder, command.status_items))

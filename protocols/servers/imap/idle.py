@@ -1,6 +1,6 @@
 """IDLE: tell the client of changes as they happen (RFC 2177)."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from accounts import login
 from accounts.mailstore import changes
@@ -19,18 +19,25 @@ def start(client: Client, command: commands.Idle) -> Iterator[Push | Reply]:
         farewell = Bye("The login is no longer valid.").to_bytes()
         yield Tagged(command.tag, "NO", "Log in again.", b"", farewell, closes=True)
         return
-    if client.view is not None:
+    if client.hears_news:
         client.stop_idling()
-
-        def notice(folder_id: int, modseq: int) -> None:
-            client.shell.wake(lambda: look(client))
-
         # Watching starts before the look, so that nothing falls between the two.
-        client.stop_watching = changes.subscribe(
-            client.folder_id, notice, known_modseq=client.view.told.highest_modseq
-        )
+        client.stop_watching = _watch(client)
         yield client.news(may_expunge=True)
     yield Continuation(b"idling")
+
+
+def _watch(client: Client) -> Callable[[], None]:
+    """Look again whenever something changes that the client hears of."""
+
+    def notice(folder_id: int, modseq: int) -> None:
+        client.shell.wake(lambda: look(client))
+
+    if client.annotations is not None:
+        known = client.annotations.modseq
+        return changes.subscribe_mailbox(client.mailbox_id, notice, known_modseq=known)
+    known = client.selected.told.highest_modseq
+    return changes.subscribe(client.folder_id, notice, known_modseq=known)
 
 
 def stop(client: Client, command: commands.Done) -> Tagged:

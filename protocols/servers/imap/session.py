@@ -49,7 +49,7 @@ class ImapSession:
             return True
         if isinstance(event, c.Append | c.AppendChunk | c.AppendEnd):
             return append.is_quick(client, event)
-        return isinstance(event, c.Noop | c.Logout | c.Done) and client.view is None
+        return isinstance(event, c.Noop | c.Logout | c.Done) and not client.hears_news
 
     def greeting(self) -> Push:
         """RFC 3501 §7.1.1, with the capabilities in it."""

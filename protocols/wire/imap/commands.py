@@ -32,6 +32,7 @@ from .message_commands import (
     StoreMode,
     Unselect,
 )
+from .metadata import GetMetadata, SetMetadata
 from .quota import GetQuota, GetQuotaRoot, SetQuota
 from .session_commands import (
     Authenticate,
@@ -71,6 +72,7 @@ __all__ = [
     "Event",
     "Expunge",
     "Fetch",
+    "GetMetadata",
     "GetQuota",
     "GetQuotaRoot",
     "Id",
@@ -87,6 +89,7 @@ __all__ = [
     "SaslResponse",
     "Search",
     "Select",
+    "SetMetadata",
     "SetQuota",
     "Sort",
     "StartTls",
@@ -138,5 +141,7 @@ Command: TypeAlias = (
     | GetQuota
     | GetQuotaRoot
     | SetQuota
+    | GetMetadata
+    | SetMetadata
 )
 Event: TypeAlias = Command | SaslResponse | AppendChunk | AppendEnd | AppendAborted | Done

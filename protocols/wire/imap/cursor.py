@@ -130,6 +130,10 @@ class Cursor:
             return None
         return self.string()
 
+    def octets(self) -> bytes | None:
+        """A string or a literal8 (RFC 4466 §3), which alone may hold NUL; None for NIL."""
+        return self._literal(may_hold_nul=True) if self.take(b"~") else self.nstring()
+
     def folder(self) -> str:
         """A folder's name, decoded; INBOX in any case is INBOX."""
         return decode_folder(self.astring())
@@ -209,7 +213,7 @@ class Cursor:
         minutes = -zone if sign == b"-" else zone
         return int(moment.timestamp()) - minutes * 60, minutes
 
-    def _literal(self) -> bytes:
+    def _literal(self, *, may_hold_nul: bool = False) -> bytes:
         match = _LITERAL.match(self.text, self.place)
         if match is None:
             raise LiteralAhead("String expected.")
@@ -217,7 +221,7 @@ class Cursor:
         if end > len(self.text):
             raise Fault("String expected.")
         octets = self.text[match.end() : end]
-        if b"\0" in octets:
+        if b"\0" in octets and not may_hold_nul:
             raise Fault("A string may not hold NUL.")
         self.place = end
         return octets

@@ -59,7 +59,8 @@ class List:
 
     `is_extended` tells the syntax of RFC 5258 (options, several patterns) from the plain one, in
     which an empty pattern asks for the hierarchy delimiter. `status_items`: a STATUS with these for
-    each folder that can be selected (RFC 5819).
+    each folder that can be selected (RFC 5819). `entries`: a METADATA with these for each folder
+    that exists (RFC 9590).
     """
 
     tag: bytes
@@ -70,6 +71,7 @@ class List:
     is_lsub: bool
     is_extended: bool
     status_items: tuple[StatusItem, ...] = ()
+    entries: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

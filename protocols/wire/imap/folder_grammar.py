@@ -6,7 +6,14 @@ from collections.abc import Callable
 from . import commands as c
 from . import options as o
 from .cursor import Cursor, Fault
-from .options_grammar import SELECT_OPTIONS, STATUS_ITEMS, list_returns, select_parameters, words
+from .options_grammar import (
+    SELECT_OPTIONS,
+    STATUS_ITEMS,
+    ListReturns,
+    list_returns,
+    select_parameters,
+    words,
+)
 
 MAX_PATTERNS = 100
 
@@ -58,8 +65,7 @@ def _rename(tag: bytes, cursor: Cursor) -> c.Command:
 def _list(tag: bytes, cursor: Cursor) -> c.Command:
     cursor.space()
     select: frozenset[o.SelectOption] = frozenset()
-    returned: frozenset[o.ReturnOption] = frozenset()
-    items: tuple[o.StatusItem, ...] = ()
+    returned = ListReturns()
     is_extended = cursor.is_at(b"(")
     if is_extended:
         select = frozenset(words(cursor, SELECT_OPTIONS))
@@ -86,9 +92,11 @@ def _list(tag: bytes, cursor: Cursor) -> c.Command:
         if cursor.word() != b"RETURN":
             raise Fault("RETURN expected.")
         cursor.space()
-        returned, items = list_returns(cursor)
+        returned = list_returns(cursor)
     names = tuple(patterns)
-    return c.List(tag, reference, names, select, returned, False, is_extended, items)
+    return c.List(
+        tag, reference, names, select, returned.options, False, is_extended, *returned[1:]
+    )
 
 
 def _lsub(tag: bytes, cursor: Cursor) -> c.Command:

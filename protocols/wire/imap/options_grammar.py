@@ -6,7 +6,11 @@ from typing import NamedTuple, TypeVar, cast
 
 from . import options as o
 from .cursor import Cursor, Fault
+from .metadata_grammar import entry_names
 from .sequence_set import SequenceSet
+
+# A line of each for every folder.
+MAX_LISTED_ENTRIES = 10
 
 WordT = TypeVar("WordT", bound=str)
 
@@ -58,23 +62,36 @@ SEARCH_RETURNS = table(*cast("tuple[o.SearchReturn, ...]", ("MIN", "MAX", "ALL",
 _PAGE = re.compile(rb" (-?)([1-9][0-9]{0,9}+):\1([1-9][0-9]{0,9}+)")
 
 
-def list_returns(cursor: Cursor) -> tuple[frozenset[o.ReturnOption], tuple[o.StatusItem, ...]]:
-    """What LIST shall return (RFC 5258 §3.2), and the items of STATUS among it (RFC 5819)."""
+class ListReturns(NamedTuple):
+    """What LIST shall return (RFC 5258 §3.2), with STATUS (RFC 5819) and METADATA (RFC 9590)."""
+
+    options: frozenset[o.ReturnOption] = frozenset()
+    status_items: tuple[o.StatusItem, ...] = ()
+    entries: tuple[str, ...] = ()
+
+
+def list_returns(cursor: Cursor) -> ListReturns:
+    """The list behind RETURN."""
     options: set[o.ReturnOption] = set()
     items: list[o.StatusItem] = []
+    entries: list[str] = []
 
     def take(word: bytes) -> bool:
         if word == b"STATUS":
             cursor.space()
             items[:] = words(cursor, STATUS_ITEMS)
             return bool(items)
+        if word == b"METADATA":
+            cursor.space()
+            entries[:] = entry_names(cursor, MAX_LISTED_ENTRIES)
+            return True
         option = RETURN_OPTIONS.get(word)
         if option is not None:
             options.add(option)
         return option is not None
 
     _each_option(cursor, take)
-    return frozenset(options), tuple(items)
+    return ListReturns(frozenset(options), tuple(items), tuple(entries))
 
 
 def search_returns(cursor: Cursor) -> tuple[frozenset[o.SearchReturn], o.Page | None]:

@@ -6,7 +6,14 @@ order of the RFC's ABNF (RFC 3501 §9), so each function reads like its rule.
 
 import re
 
-from . import append_grammar, folder_grammar, message_grammar, quota_grammar, session_grammar
+from . import (
+    append_grammar,
+    folder_grammar,
+    message_grammar,
+    metadata_grammar,
+    quota_grammar,
+    session_grammar,
+)
 from .commands import Command
 from .cursor import Cursor, Fault
 from .invalid import invalid, tag_of
@@ -18,6 +25,7 @@ _COMMANDS = {
     **append_grammar.COMMANDS,
     **message_grammar.COMMANDS,
     **quota_grammar.COMMANDS,
+    **metadata_grammar.COMMANDS,
 }
 
 

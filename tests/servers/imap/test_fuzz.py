@@ -62,6 +62,8 @@ def sentence(*words: bytes | st.SearchStrategy[bytes]) -> st.SearchStrategy[byte
     return st.tuples(*parts).map(b" ".join)
 
 
+ENTRIES = st.sampled_from([b"/private/a", b"/shared/A/b", b"/private", b'"/shared/*"', b"comment"])
+VALUES = st.sampled_from([b"NIL", b'"x"', b"~{2+}\r\n\0\0", b"{1+}\r\n)", b"x"])
 RETURNS = st.sampled_from([b"(SAVE)", b"(PARTIAL -1:-2)", b"(MIN SAVE)", b"()", b"(ALL COUNT)"])
 UID = st.sampled_from([b"t", b"t UID"])
 SENTENCES = st.one_of(
@@ -82,9 +84,13 @@ SENTENCES = st.one_of(
     ),
     sentence(UID, b"SEARCH RETURN", RETURNS, KEYS, KEYS),
     sentence(b"t STATUS", NAMES, b"(MESSAGES UNSEEN RECENT)"),
+    sentence(b"t GETMETADATA", NAMES, ENTRIES),
+    sentence(b"t GETMETADATA (DEPTH infinity MAXSIZE 3)", NAMES, b"(/private /shared)"),
+    sentence(b"t SETMETADATA", NAMES, sentence(ENTRIES, VALUES).map(lambda pair: b"(%b)" % pair)),
     st.sampled_from(
         [
             b"t ENABLE QRESYNC",
+            b"t ENABLE METADATA",
             b"t SELECT INBOX (QRESYNC (1 2 1:4))",
             b"t EXPUNGE",
             b"t CLOSE",

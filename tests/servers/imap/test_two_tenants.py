@@ -51,6 +51,8 @@ REFUSED = (
     'COPY 1 "{name}"',
     'MOVE 1 "{name}"',
     'UID COPY 1:* "{name}"',
+    'GETMETADATA "{name}" /shared/comment',
+    'SETMETADATA "{name}" (/shared/comment "x")',
     'GETACL "{name}"',
     'MYRIGHTS "{name}"',
     f'SETACL "{{name}}" {STRANGER} lrswipkxtea',

@@ -1,0 +1,168 @@
+"""Annotations of folders and of the server (RFC 5464): read them, set them, hear of changes.
+
+Rules: a name comes in lower case; what a reader sees are its own private entries and the shared
+ones of the folder's mailbox; all that one mailbox keeps is at most MAX_OCTETS, so an answer is too.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from django.db.models import Count, Q, QuerySet, Sum
+from django.db.models.functions import Length
+
+from accounts import commit
+from accounts.mailstore.refusals import AnnotationTooLong, NoSuchFolder, TooManyAnnotations
+from accounts.models import Annotation, Blob, Folder, Mailbox
+from accounts.rows import FolderGone, Rows
+
+MAX_VALUE = 32 * 1024
+MAX_OCTETS = 2 << 20
+MAX_ENTRIES = 5000
+
+SERVER = None
+"""Stands for the server in the place of a folder's key."""
+
+Values = Mapping[str, bytes]
+
+
+class Changed(NamedTuple):
+    """An entry that was set or removed at a MODSEQ; `folder_id` None is the server."""
+
+    modseq: int
+    folder_id: int | None
+    name: str
+
+
+def read(
+    mailbox_id: int,
+    folder_id: int | None,
+    names: Iterable[str],
+    *,
+    levels: int | None = 0,
+    owner_id: int | None = None,
+) -> dict[str, bytes]:
+    """The values of entries, and of those up to `levels` (None: any number) below them, by name.
+
+    `owner_id`: the folder's mailbox, where it is not the reader's.
+    """
+    wanted = list(names)
+    condition = Q(name__in=wanted)
+    if levels != 0:
+        for name in wanted:
+            condition |= Q(name__startswith=name + "/")
+    found = _seen_by(mailbox_id, owner_id).filter(condition, _of(folder_id))
+    rows = found.exclude(value=None).order_by("name").values_list("name", "value")
+    return chosen({name: bytes(value or b"") for name, value in rows}, wanted, levels)
+
+
+def chosen(values: Values, names: Iterable[str], levels: int | None) -> dict[str, bytes]:
+    """Those of `values` that lie at the names, or up to `levels` below them."""
+    wanted = list(names)
+    return {
+        name: value
+        for name, value in values.items()
+        if any(_lies_below(name, above, levels) for above in wanted)
+    }
+
+
+def read_of_folders(
+    mailbox_id: int, folder_ids: Collection[int], names: Sequence[str]
+) -> dict[int, dict[str, bytes]]:
+    """The values of the same entries of many folders of a mailbox, by folder and name."""
+    rows = _seen_by(mailbox_id, None).filter(name__in=names).exclude(folder=None, value=None)
+    found: dict[int, dict[str, bytes]] = {folder_id: {} for folder_id in folder_ids}
+    for folder_id, name, value in rows.values_list("folder_id", "name", "value"):
+        if value is not None and folder_id in found:
+            found[folder_id][name] = bytes(value)
+    return found
+
+
+def write(mailbox_id: int, folder_id: int | None, values: Mapping[str, bytes | None]) -> int:
+    """Set entries (None removes one), all or none; the MODSEQ of the change.
+
+    AnnotationTooLong, TooManyAnnotations, NoSuchFolder.
+    """
+    if any(value is not None and len(value) > MAX_VALUE for value in values.values()):
+        raise AnnotationTooLong(f"A value has at most {MAX_VALUE} octets.")
+
+    def work(rows: Rows, blob: Blob | None) -> int:
+        rows.direct()
+        if folder_id is not None:
+            try:
+                rows.folder(folder_id)
+            except FolderGone:
+                raise NoSuchFolder("The folder no longer exists.") from None
+        modseq = rows.list_changed(mailbox_id)
+        for name, value in values.items():
+            _put(mailbox_id, folder_id, name, value, modseq)
+        _require_room(mailbox_id)
+        return modseq
+
+    return commit.run(commit.Unit(frozenset((mailbox_id,)), work))
+
+
+def _put(
+    mailbox_id: int, folder_id: int | None, name: str, value: bytes | None, modseq: int
+) -> None:
+    known = Annotation.objects.filter(_of(folder_id), mailbox_id=mailbox_id, name=name)
+    if known.update(value=value, modseq=modseq) or value is None:
+        return
+    Annotation.objects.create(
+        mailbox_id=mailbox_id, folder_id=folder_id, name=name, value=value, modseq=modseq
+    )
+
+
+def _require_room(mailbox_id: int) -> None:
+    """TooManyAnnotations unless all there is now fits; what was removed goes for good first."""
+    everything = Annotation.objects.filter(mailbox_id=mailbox_id)
+    held = everything.aggregate(rows=Count("pk"), octets=Sum(Length("value")))
+    if held["rows"] > MAX_ENTRIES:
+        gone, _ = everything.filter(value=None).delete()
+        held["rows"] -= gone
+    if held["rows"] > MAX_ENTRIES or (held["octets"] or 0) > MAX_OCTETS:
+        raise TooManyAnnotations("The mailbox has no room for more annotations.")
+
+
+def changed_since(mailbox_id: int, modseq: int) -> list[Changed]:
+    """Which entries of the mailbox were set or removed after `modseq`."""
+    rows = Annotation.objects.filter(mailbox_id=mailbox_id, modseq__gt=modseq)
+    return [Changed(*row) for row in rows.values_list("modseq", "folder_id", "name")]
+
+
+def folder_names(folder_ids: Iterable[int | None]) -> dict[int, str]:
+    """The names of folders that have annotations, by their keys."""
+    wanted = [folder_id for folder_id in folder_ids if folder_id is not None]
+    if not wanted:
+        return {}
+    return dict(Folder.objects.filter(pk__in=wanted).values_list("pk", "name"))
+
+
+def latest(mailbox_id: int) -> int:
+    """The MODSEQ of the mailbox: every entry that changes later has a higher one."""
+    found = Mailbox.objects.filter(pk=mailbox_id).values_list("highest_modseq", flat=True).first()
+    return found or 0
+
+
+def forget_folder(folder_id: int) -> None:
+    """Drop all entries of a folder that only its name is left of; inside its own Unit."""
+    Annotation.objects.filter(folder_id=folder_id).delete()
+
+
+def _of(folder_id: int | None) -> Q:
+    return Q(folder=None) if folder_id is None else Q(folder_id=folder_id)
+
+
+def _seen_by(mailbox_id: int, owner_id: int | None) -> QuerySet[Annotation]:
+    if owner_id is None or owner_id == mailbox_id:
+        return Annotation.objects.filter(mailbox_id=mailbox_id)
+    return Annotation.objects.filter(
+        Q(mailbox_id=mailbox_id, name__startswith="/private/")
+        | Q(mailbox_id=owner_id, name__startswith="/shared/")
+    )
+
+
+def _lies_below(name: str, above: str, levels: int | None) -> bool:
+    if name == above:
+        return True
+    is_below = name.startswith(above + "/")
+    return is_below and (levels is None or name.count("/", len(above)) <= levels)

@@ -1,0 +1,59 @@
+"""What SETMETADATA refuses for its size, and what LIST-METADATA costs (RFC 5464 §4.3, RFC 9590)."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from accounts.login import Identity
+from accounts.mailstore import annotations
+from accounts.models import Annotation, Mailbox
+from tests.accounts.mail import make_mailbox
+from tests.transcripts.direct import DirectVenue, DirectWire
+from tests.transcripts.given import Scene
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def wire() -> Iterator[DirectWire]:
+    mailbox_id = make_mailbox()
+    venue = DirectVenue(Scene("imap"))
+    wire = venue.connect()
+    wire._session._client.identity = Identity(
+        mailbox_id, 1, Mailbox.objects.get(pk=mailbox_id).address, 1
+    )
+    wire._conversation._is_known = True
+    wire.read_line()
+    yield wire
+    venue.end()
+
+
+def _set(wire: DirectWire, value: bytes) -> bytes | None:
+    wire.send(b"t SETMETADATA INBOX (/private/a {%d+}\r\n%b)\r\n" % (len(value), value))
+    return wire.read_line()
+
+
+def test_a_value_that_is_too_long(wire: DirectWire) -> None:
+    said = _set(wire, b"x" * (annotations.MAX_VALUE + 1))
+    assert said == (b"t NO [METADATA MAXSIZE 32768] A value has at most 32768 octets.\r\n")
+    assert _set(wire, b"x" * annotations.MAX_VALUE) == b"t OK Done.\r\n"
+    # Larger still, the conversation refuses it before it is here.
+    assert b"t BAD [TOOBIG]" in (_set(wire, b"x" * 70_000) or b"")
+    assert Annotation.objects.count() == 1
+
+
+def test_too_many(wire: DirectWire, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(annotations, "MAX_ENTRIES", 0)
+    assert b"t NO [METADATA TOOMANY]" in (_set(wire, b"x") or b"")
+    assert not Annotation.objects.exists()
+
+
+def test_one_query_for_the_annotations_of_all_folders(
+    wire: DirectWire, django_assert_num_queries
+) -> None:
+    wire.send(b'a LIST "" * RETURN (METADATA (/private/a /shared/b))\r\n')
+    # The folders, their annotations.
+    with django_assert_num_queries(2):
+        said = [wire.read_line() for _ in range(13)]
+    assert said[-1] == b"a OK Done.\r\n"
+    assert b"* METADATA Trash (/private/a NIL /shared/b NIL)\r\n" in said
