@@ -40,6 +40,7 @@ from accounts.counters import FolderState, MailboxState
 from accounts.inserts import PendingRow, insert_rows
 from accounts.models import Blob, CommitMark, Segment
 from accounts.rows import FolderGone, MailboxGone, Rows
+from accounts.turns import Turns
 
 __all__ = [
     "DATABASE_AWAY",
@@ -154,12 +155,17 @@ class _Committer:
         if thread is not None:
             thread.join()
 
+    def _has_work(self) -> bool:
+        """Wait for units; False once there is nothing left to do and the thread should end."""
+        with self._condition:
+            self._condition.wait_for(lambda: self._waiting or self._is_stopping)
+            return bool(self._waiting)
+
     def _take(self) -> list[_Item]:
-        """The next batch; empty once there is nothing left to do and the thread should end."""
+        """The next batch of what waits; empty where all of it was cancelled."""
         batch: list[_Item] = []
         octets = rows = 0
         with self._condition:
-            self._condition.wait_for(lambda: self._waiting or self._is_stopping)
             while (
                 self._waiting
                 and len(batch) < MAX_UNITS
@@ -171,21 +177,17 @@ class _Committer:
                 rows += item.unit.rows
                 if item.future.set_running_or_notify_cancel():
                     batch.append(item)
-                elif not batch and not self._waiting:
-                    self._condition.wait_for(lambda: self._waiting or self._is_stopping)
         return batch
 
     def _run(self) -> None:
         batches = 0
         try:
-            while batch := self._take():
-                try:
-                    _process(batch)
-                except Exception as error:
-                    log.exception("commit: a batch of %d failed", len(batch))
-                    for item in batch:
-                        if not item.future.done():
-                            item.future.set_exception(error)
+            while self._has_work():
+                # What comes while we wait for our turn is in the same batch.
+                with _turns.turn():
+                    batch = self._take()
+                    done = _make_durable(batch)
+                _settle(batch, *done)
                 batches += 1
                 if batches % 1000 == 0:
                     _purge_marks()
@@ -193,13 +195,29 @@ class _Committer:
         except Exception:
             log.exception("commit: the segment could not be sealed")
         finally:
+            _turns.close()
             connection.close()
 
 
-def _process(batch: list[_Item]) -> None:
-    """Octets, rows, futures: in this order."""
-    ready = _store_octets(batch)
-    notices, callbacks = _commit(ready) if ready else ([], [])
+Outcome = tuple[list[tuple[int, int, int]], list[Callable[[], None]]]
+
+
+def _make_durable(batch: list[_Item]) -> Outcome:
+    """Octets first, then rows."""
+    try:
+        ready = _store_octets(batch)
+        return _commit(ready) if ready else ([], [])
+    except Exception as error:
+        log.exception("commit: a batch of %d failed", len(batch))
+        for item in batch:
+            item.error = item.error or error
+        return [], []
+
+
+def _settle(
+    batch: list[_Item], notices: list[tuple[int, int, int]], callbacks: list[Callable[[], None]]
+) -> None:
+    """Say what became of the batch: to its futures, then to whoever watches what changed."""
     for item in batch:
         item.settle()
     for callback in callbacks:
@@ -232,9 +250,6 @@ def _store_octets(batch: list[_Item]) -> list[_Item]:
     for item, place in zip(with_octets, places, strict=True):
         item.place = place
     return batch
-
-
-Outcome = tuple[list[tuple[int, int, int]], list[Callable[[], None]]]
 
 
 def _commit(items: list[_Item]) -> Outcome:
@@ -452,6 +467,7 @@ def listen(listener: Listener) -> None:
 
 
 _committer = _Committer()
+_turns = Turns()
 
 
 def submit(unit: Unit[T]) -> Future[T]:
@@ -515,8 +531,9 @@ def reset() -> None:
 
 
 def _start_afresh() -> None:
-    global _committer
-    _committer = _Committer()
+    global _committer, _turns
+    _turns.close()
+    _committer, _turns = _Committer(), Turns()
 
 
 # A forked child has none of its parent's threads; the parent's units are the parent's to finish.

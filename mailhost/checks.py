@@ -20,7 +20,9 @@ from django.core.checks import CheckMessage, Error, Tags, register
 from accounts.directory.names import DirectoryError, check_address, check_domain
 
 WEAK_KEY = 24
+# Of the embedded database: a server and a worker, and the server's own processes.
 MOST_WRITERS = 2
+MOST_SERVERS = 2
 
 
 @register(Tags.security)
@@ -157,8 +159,19 @@ def outbound(**_: Any) -> Iterator[CheckMessage]:
 
 
 @register()
+def server_processes(**_: Any) -> Iterator[CheckMessage]:
+    count = settings.MAILHOST.server_processes
+    if settings.MAILHOST.is_embedded and count > MOST_SERVERS:
+        yield Error(
+            f"MAILHOST_SERVER_PROCESSES is {count}; the embedded database takes {MOST_SERVERS}.",
+            hint=f"Set it to {MOST_SERVERS}, or MAILHOST_DATABASE_URL to a PostgreSQL database.",
+            id="mailhost.E016",
+        )
+
+
+@register()
 def writers(**_: Any) -> Iterator[CheckMessage]:
-    """SQLite lets one process write at a time: a third one would only make the others wait."""
+    """SQLite lets one process write at a time: a second server would only make the first wait."""
     if not settings.MAILHOST.is_embedded:
         return
     run: Path = settings.HOME / "run"
@@ -166,7 +179,7 @@ def writers(**_: Any) -> Iterator[CheckMessage]:
     count = sum(_lives(mark) for mark in marks)
     if count > MOST_WRITERS:
         yield Error(
-            f"{count} processes write to the embedded database; it takes {MOST_WRITERS}.",
+            f"{count} servers and workers write to the embedded database; it takes {MOST_WRITERS}.",
             hint="Stop one, or set MAILHOST_DATABASE_URL to a PostgreSQL database.",
             id="mailhost.E015",
         )

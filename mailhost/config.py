@@ -134,6 +134,7 @@ class Config(BaseSettings):
     relayhost: str = ""
     retry_schedule: Spans = Field(default_factory=list)
     max_message_size: Size = 100 << 20
+    server_processes: Count = Field(default_factory=lambda: min(2, os.cpu_count() or 1))
     max_connections: Count = 10_000
     max_connections_per_network: Count = 250
     stall_timeout: Span = timedelta(seconds=60)

@@ -5,7 +5,6 @@ happens. A child that dies is started again, after a pause that doubles while it
 of its own accord; being killed from outside says nothing about it.
 """
 
-import ctypes
 import json
 import logging
 import os
@@ -16,9 +15,12 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import IO
+
+from protocols.servers.parentage import die_with
 
 FIRST_PAUSE = 0.25
 LONGEST_PAUSE = 30.0
@@ -32,9 +34,6 @@ RELAY_PAUSE = 0.02
 RELAY_SIZE = 64 << 10
 # What has no end by then is passed on as it is.
 LONGEST_LINE = 1 << 20
-
-_PR_SET_PDEATHSIG = 1
-_libc = ctypes.CDLL(None, use_errno=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +80,7 @@ class Child:
             stderr=subprocess.STDOUT,
             cwd=self._workdir,
             env={**os.environ, **self.program.environment},
-            preexec_fn=_die_with(os.getpid()),
+            preexec_fn=partial(die_with, os.getpid()),
         )
         assert self._process.stdout
         name = f"log-{self.program.name}"
@@ -220,18 +219,6 @@ class Supervisor:
         pids = {child.program.name: child.pid for child in self._children if child.pid}
         draft.write_text(json.dumps(pids))
         draft.replace(path)
-
-
-def _die_with(parent: int) -> Callable[[], None]:
-    """What a child does between fork and exec, so that it cannot be left behind."""
-
-    def arrange() -> None:
-        _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        # The parent may have died before the kernel was told.
-        if os.getppid() != parent:
-            os._exit(1)
-
-    return arrange
 
 
 def _open_log(path: Path, program: Program) -> logging.Logger:

@@ -1,7 +1,8 @@
 """Several server processes behind the same ports: the parent forks them and keeps them running.
 
 The kernel spreads new connections over the children (SO_REUSEPORT). The parent holds the ports
-bound, without listening, so that they stay ours while a child is started again.
+bound, without listening, so that they stay ours while a child is started again. A child never
+outlives its parent, however that dies: the ports would stay with a server that nobody minds.
 """
 
 import os
@@ -13,6 +14,8 @@ from collections.abc import Callable
 from contextlib import suppress
 
 import structlog
+
+from protocols.servers.parentage import die_with
 
 log = structlog.get_logger(__name__)
 
@@ -54,8 +57,10 @@ class Children:
         # its parent does.
         asked = {signal.SIGTERM, signal.SIGINT}
         signal.pthread_sigmask(signal.SIG_BLOCK, asked)
+        parent = os.getpid()
         pid = os.fork()
         if not pid:
+            die_with(parent)
             for number in asked:
                 signal.signal(number, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, asked)

@@ -348,10 +348,12 @@ def test_a_limit_on_the_size_of_files(make_instance: MakeInstance) -> None:
     host = make_instance("cuota")
     host.add_mailbox(ANA)
     told, line = Told(), greet(host)
-    server = host.children()["server"]
-    before = resource.prlimit(server, resource.RLIMIT_FSIZE, (4 << 20, resource.RLIM_INFINITY))
+    servers = host.servers()
+    limits = (4 << 20, resource.RLIM_INFINITY)
+    before = [resource.prlimit(pid, resource.RLIMIT_FSIZE, limits) for pid in servers]
     assert send_message(line, "x@far.test", ANA, BIG).startswith("452 4.3.1")
     assert told.send(line).startswith("250")
-    resource.prlimit(server, resource.RLIMIT_FSIZE, before)
+    for pid, limit in zip(servers, before, strict=True):
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, limit)
     assert send_message(line, "x@far.test", ANA, BIG).startswith("250")
     told.check(host.inbox(ANA))

@@ -71,11 +71,13 @@ def _bounded(us: Instance) -> Iterator[None]:
 
 
 def resident(us: Instance) -> int:
-    """Octets of memory the server process holds."""
-    status = Path(f"/proc/{us.children()['server']}/status").read_text()
-    found = re.search(r"VmRSS:\s+(\d+) kB", status)
-    assert found
-    return int(found[1]) * 1024
+    """Octets of memory the server processes hold together."""
+    total = 0
+    for pid in us.servers():
+        found = re.search(r"VmRSS:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
+        assert found
+        total += int(found[1]) * 1024
+    return total
 
 
 @pytest.fixture

@@ -72,6 +72,12 @@ class Instance:
         """What the supervisor runs now: `server`, `worker` and `redis` by process id."""
         return json.loads((self.home / "run" / "children.json").read_text())
 
+    def servers(self) -> list[int]:
+        """The process ids that serve: the children of `server`, or itself where it has none."""
+        server = self.children()["server"]
+        words = Path(f"/proc/{server}/task/{server}/children").read_text().split()
+        return [int(word) for word in words] or [server]
+
     def manage(self, *args: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         result = subprocess.run(
             [sys.executable, str(ROOT / "manage.py"), *args],

@@ -121,6 +121,20 @@ def test_several_processes_share_the_ports(start: Start, tmp_path: Path) -> None
     assert not _children(process.pid)
 
 
+def test_no_process_outlives_a_killed_parent(start: Start, tmp_path: Path) -> None:
+    process = start("pop3", "--processes", "2")
+    ports = ready(process, tmp_path)
+    hear(ports["pop3"])[0].close()
+    process.kill()
+    until = time.monotonic() + 10
+    while True:
+        with socket.socket() as sock:
+            if sock.connect_ex(("127.0.0.1", ports["pop3"])):
+                break
+        assert time.monotonic() < until, "somebody still listens"
+        time.sleep(0.02)
+
+
 def test_the_embedded_database_takes_two_processes(start: Start) -> None:
     process = start("pop3", "--processes", "3")
     _output, errors = process.communicate(timeout=60)

@@ -44,6 +44,7 @@ def test_the_default_is_sound(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"relayhost": "smtp://x"}, "mailhost.E013"),
         ({"relayhost": "relay.example:smtp"}, "mailhost.E013"),
         ({"outbound_bind": "eth0"}, "mailhost.E014"),
+        ({"server_processes": 3}, "mailhost.E016"),
     ],
 )
 def test_what_cannot_work_has_an_id(
@@ -57,6 +58,7 @@ def test_what_cannot_work_has_an_id(
     [
         {"blobs_url": "file:///var/lib/mailhost"},
         {"blobs_url": "/var/lib/mailhost"},
+        {"server_processes": 3, "database_url": "postgres://u@h/db"},
         {"dns_servers": ["127.0.0.1", "127.0.0.1:5353", "::1", "[::1]:5353"]},
         {"relayhost": "relay.example"},
         {"relayhost": "relay.example:587"},

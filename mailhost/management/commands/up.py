@@ -132,9 +132,10 @@ def _defaults() -> dict[str, str]:
 
 
 def _programs(home: Path) -> list[Program]:
-    python = sys.executable
+    python, manage = sys.executable, str(settings.BASE_DIR / "manage.py")
+    count = str(settings.MAILHOST.server_processes)
     programs = [
-        Program("server", [python, str(settings.BASE_DIR / "manage.py"), "serve", "all"]),
+        Program("server", [python, manage, "serve", "all", "--processes", count]),
         Program(
             "worker",
             [
