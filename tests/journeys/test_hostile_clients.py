@@ -450,7 +450,8 @@ def test_guessers_wait_and_the_owner_does_not(us: Instance, loopback: Loopback) 
     # The first waits are as short as the answers are slow.
     more = itertools.count(FREE)
     wait_until(lambda: "[UNAVAILABLE]" in guess(us, guesser, f"guess {next(more)}"), "a wait")
-    assert next(more) < FREE + 5
+    # Each of the two server processes counts for itself.
+    assert next(more) < 2 * (FREE + 5)
     assert guess(us, home, PASSWORD).startswith("l OK")
 
 
