@@ -32,14 +32,15 @@ class AnnotationNews:
         self._own = frozenset()
         return news
 
-    def lines(self) -> bytes:
+    def lines(self, *, is_utf8: bool = False) -> bytes:
         """The METADATA responses that tell of it."""
         return changed_lines(
-            [each for each in self.take() if self.hears_of_folders or each.folder_id is None]
+            [each for each in self.take() if self.hears_of_folders or each.folder_id is None],
+            is_utf8=is_utf8,
         )
 
 
-def changed_lines(changed: Iterable[Changed]) -> bytes:
+def changed_lines(changed: Iterable[Changed], *, is_utf8: bool = False) -> bytes:
     """A METADATA response for each folder (or the server) of which something changed."""
     ordered = sorted(changed, key=lambda each: (each.folder_id or 0, each.name))
     by_folder = groupby(ordered, key=lambda each: each.folder_id)
@@ -49,5 +50,6 @@ def changed_lines(changed: Iterable[Changed]) -> bytes:
         folder = "" if folder_id is None else names.get(folder_id)
         # A folder that was deleted this instant took its annotations along.
         if folder is not None:
-            lines.append(metadata_changed(folder, [each.name for each in some]))
+            names_changed = [each.name for each in some]
+            lines.append(metadata_changed(folder, names_changed, is_utf8=is_utf8))
     return b"".join(lines)

@@ -17,6 +17,7 @@ from protocols.servers.imap.sections import Structures
 from protocols.servers.session import Shell
 from protocols.wire.imap import responses
 from protocols.wire.imap.commands import Append
+from protocols.wire.imap.dialect import REV1, Dialect
 
 
 class State(Enum):
@@ -35,6 +36,7 @@ class Enabled(IntFlag):
     QRESYNC = 2
     METADATA = 4
     METADATA_SERVER = 8
+    UTF8 = 16
 
 
 @dataclass(slots=True)
@@ -132,7 +134,7 @@ class Client:
             b"" if self.view is None else self._folder_news(self.view, may_expunge, known, untold)
         )
         if self.annotations is not None:
-            lines += self.annotations.lines()
+            lines += self.annotations.lines(is_utf8=self.tells_utf8)
         return lines
 
     def _folder_news(
@@ -178,6 +180,16 @@ class Client:
     def tells_vanished(self) -> bool:
         """Whether VANISHED is said instead of EXPUNGE (RFC 7162 §3.2.10)."""
         return Enabled.QRESYNC in self.enabled
+
+    @property
+    def tells_utf8(self) -> bool:
+        """Whether names and header strings are told in UTF-8 (RFC 9755 §3)."""
+        return Enabled.UTF8 in self.enabled
+
+    @property
+    def dialect(self) -> Dialect:
+        """How the client's commands are to be read."""
+        return Dialect.UTF8 | Dialect.NO_CHARSET if Enabled.UTF8 in self.enabled else REV1
 
     def modseq_code(self) -> bytes:
         """What ends a command that expunged, for a client of QRESYNC (RFC 7162 §3.2.7)."""

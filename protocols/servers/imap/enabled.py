@@ -2,7 +2,6 @@
 
 from accounts.directory.switchboard import hides
 from protocols.servers.imap.annotation_news import AnnotationNews
-from protocols.servers.imap.answers import ok
 from protocols.servers.imap.client import Client, Enabled
 from protocols.wire.imap import commands, responses
 from protocols.wire.imap.responses import Tagged
@@ -15,6 +14,7 @@ _NAMES: dict[str, tuple[Enabled, str]] = {
     # RFC 5464 §4.1: who enables one of them takes METADATA responses that it did not ask for.
     "METADATA": (Enabled.METADATA, "METADATA"),
     "METADATA-SERVER": (Enabled.METADATA_SERVER, "METADATA-SERVER"),
+    "UTF8=ACCEPT": (Enabled.UTF8, "UTF8=ACCEPT"),
 }
 
 
@@ -33,7 +33,9 @@ def enable(client: Client, command: commands.Enable) -> Tagged:
     lines = responses.enabled(names)
     if client.view is not None and Enabled.CONDSTORE in client.enabled & ~before:
         lines += highest_modseq_line(client)
-    return ok(command.tag, "Done.", untagged=lines)
+    if client.view is not None:
+        client.view.tells_utf8 = client.tells_utf8
+    return Tagged(command.tag, "OK", "Done.", b"", lines, dialect=client.dialect)
 
 
 def note_condstore(client: Client) -> bytes:

@@ -106,7 +106,7 @@ def _kept_lines(view: FolderView, plan: Plan, chunk: Chunk) -> bytes | None:
     """The lines of a chunk, where the same was read from columns before."""
     if not plan.columns or plan.sections or plan.sets_seen or not _is_shared(view, chunk):
         return None
-    return _kept.get(view.told, plan.items, chunk.places[0])
+    return _kept.get(view, plan.items, chunk.places[0])
 
 
 def _fetch_rows(client: Client, plan: Plan, chunk: Chunk) -> Generator[Push, None, bool]:
@@ -134,7 +134,7 @@ def _fetch_rows(client: Client, plan: Plan, chunk: Chunk) -> Generator[Push, Non
     if found and is_complete and _is_shared(view, chunk) and not large_ones(found):
         told = lines(view, plan.items, numbers, places, found)
         if None not in found.get("preview", ()):
-            _kept.put(view.told, plan.items, places[0], told)
+            _kept.put(view, plan.items, places[0], told)
         yield told
         return True
     if found:

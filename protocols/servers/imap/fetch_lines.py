@@ -14,6 +14,7 @@ from protocols.servers.imap.folder_view import FolderView
 from protocols.servers.imap.sections import is_in_list_view, list_view_fields
 from protocols.wire.imap import strings
 from protocols.wire.imap.fetch_items import Attribute, BodySection, FetchItem, Preview
+from protocols.wire.message import in_ascii, in_utf8
 
 Bodies = Mapping[BodySection, Sequence[bytes | None]]
 """For each section the octets of every row; None: there is no such part."""
@@ -150,11 +151,17 @@ def _values(
         case Attribute.SIZE:
             return found["size"]
         case Attribute.ENVELOPE:
-            return found["envelope"]
+            return _told(view, found["envelope"])
         case Attribute.BODY:
-            return found["body"]
+            return _told(view, found["body"])
         case Attribute.BODYSTRUCTURE:
-            return found["bodystructure"]
+            return _told(view, found["bodystructure"])
+
+
+def _told(view: FolderView, forms: Sequence[bytes]) -> Sequence[bytes]:
+    """Prepared forms as this client reads them: with raw UTF-8 in them there are two ways."""
+    told = in_utf8 if view.tells_utf8 else in_ascii
+    return [form if form.isascii() else told(form) for form in forms]
 
 
 def _preview(words: str | None) -> bytes:

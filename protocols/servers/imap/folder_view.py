@@ -74,13 +74,24 @@ class Chunk:
 class FolderView:
     """The client's side of a selected folder."""
 
-    __slots__ = ("_ghosts", "_recent", "_recent_told", "is_read_only", "saved", "told", "uids")
+    __slots__ = (
+        "_ghosts",
+        "_recent",
+        "_recent_told",
+        "is_read_only",
+        "saved",
+        "tells_utf8",
+        "told",
+        "uids",
+    )
 
     def __init__(self, picture: Picture, *, is_read_only: bool, recent: range) -> None:
         """`recent` are the UIDs that this session is the first to see."""
         self.told = picture
         self.uids: array[int] = picture.uids
         self.is_read_only = is_read_only
+        # Header strings are told in UTF-8, not in ASCII (RFC 9755 §3).
+        self.tells_utf8 = False
         # The UIDs that `$` stands for (RFC 5182).
         self.saved: tuple[Range, ...] = ()
         self._ghosts: frozenset[int] = frozenset()

@@ -56,6 +56,7 @@ def select(client: Client, command: commands.Select) -> Iterator[Push | Reply]:
         yield from resync(view, command.resync)
     client.folder_id = folder.id
     client.view = view
+    view.tells_utf8 = client.tells_utf8
     text, code = ("Examined.", b"READ-ONLY") if command.is_read_only else ("Done.", b"READ-WRITE")
     yield ok(command.tag, text, code=code)
 
@@ -106,8 +107,14 @@ def status(client: Client, command: commands.Status) -> Tagged:
         return no(command.tag, "The folder holds only other folders.", code=b"CANNOT")
     items = [(item, _status_value(folder, item)) for item in command.items]
     enabling = note_condstore(client) if "HIGHESTMODSEQ" in command.items else b""
-    untagged = enabling + client.news(may_expunge=True) + responses.status(folder.name, items)
+    untagged = enabling + client.news(may_expunge=True) + _status_of(client, folder, items)
     return ok(command.tag, "Done.", untagged=untagged)
+
+
+def _status_of(
+    client: Client, folder: FolderInfo, items: Sequence[tuple[StatusItem, int | str]]
+) -> bytes:
+    return responses.status(folder.name, items, is_utf8=client.tells_utf8)
 
 
 def _status_value(folder: FolderInfo, item: StatusItem) -> int | str:
@@ -234,26 +241,24 @@ def list_folders(client: Client, command: commands.List) -> Tagged:
         client, command.entries, [by_name[row.name] for row in rows if row.name in by_name]
     )
     for row in rows:
-        lines.append(_line(row, is_lsub=command.is_lsub))
+        lines.append(_line(row, is_lsub=command.is_lsub, is_utf8=client.tells_utf8))
         lines.append(noted.get(row.name, b""))
         folder = by_name.get(row.name)
         if command.status_items and folder is not None and folder.is_selectable:
-            lines.append(_status_line(folder, command.status_items))
+            lines.append(_status_line(client, folder, command.status_items))
     return ok(command.tag, "Done.", untagged=b"".join(lines) + client.news(may_expunge=True))
 
 
-def _status_line(folder: FolderInfo, items: Sequence[StatusItem]) -> bytes:
+def _status_line(client: Client, folder: FolderInfo, items: Sequence[StatusItem]) -> bytes:
     try:
-        return responses.status(
-            folder.name, [(item, _status_value(folder, item)) for item in items]
-        )
+        return _status_of(client, folder, [(item, _status_value(folder, item)) for item in items])
     except FolderGone:
         # Deleted this instant: RFC 5819 §2 lets its STATUS be left out.
         return b""
 
 
-def _line(row: Listed, *, is_lsub: bool) -> bytes:
-    line = responses.listed(row.name, row.attributes, is_lsub=is_lsub)
+def _line(row: Listed, *, is_lsub: bool = False, is_utf8: bool) -> bytes:
+    line = responses.listed(row.name, row.attributes, is_lsub=is_lsub, is_utf8=is_utf8)
     if row.has_subscribed_below:
         return line.removesuffix(b"\r\n") + b' ("CHILDINFO" ("SUBSCRIBED"))\r\n'
     return line

@@ -9,14 +9,14 @@ import threading
 from collections import OrderedDict
 from collections.abc import Sequence
 
-from accounts.mailstore.picture import Picture
+from protocols.servers.imap.folder_view import FolderView
 from protocols.wire.imap.fetch_items import FetchItem
 
 LIMIT = 32 << 20
 # Chunks of long lines cost more memory than the reading they save is worth.
 LONGEST = 1 << 20
 
-_Key = tuple[object, tuple[FetchItem, ...], int]
+_Key = tuple[object, tuple[FetchItem, ...], int, bool]
 
 
 class KeptLines:
@@ -33,18 +33,18 @@ class KeptLines:
     def octets(self) -> int:
         return self._octets
 
-    def get(self, picture: Picture, items: Sequence[FetchItem], place: int) -> bytes | None:
-        key = _key(picture, items, place)
+    def get(self, view: FolderView, items: Sequence[FetchItem], place: int) -> bytes | None:
+        key = _key(view, items, place)
         with self._lock:
             found = self._lines.get(key)
             if found is not None:
                 self._lines.move_to_end(key)
             return found
 
-    def put(self, picture: Picture, items: Sequence[FetchItem], place: int, lines: bytes) -> None:
+    def put(self, view: FolderView, items: Sequence[FetchItem], place: int, lines: bytes) -> None:
         if len(lines) > self._longest:
             return
-        key = _key(picture, items, place)
+        key = _key(view, items, place)
         with self._lock:
             self._octets += len(lines) - len(self._lines.pop(key, b""))
             self._lines[key] = lines
@@ -52,7 +52,8 @@ class KeptLines:
                 self._octets -= len(self._lines.popitem(last=False)[1])
 
 
-def _key(picture: Picture, items: Sequence[FetchItem], place: int) -> _Key:
+def _key(view: FolderView, items: Sequence[FetchItem], place: int) -> _Key:
     # An object of its own, as the MODSEQ alone does not tell two pictures apart: one that was
     # read during a commit may have rows above it.
-    return picture.memo.setdefault("version", object()), tuple(items), place
+    version = view.told.memo.setdefault("version", object())
+    return version, tuple(items), place, view.tells_utf8

@@ -56,6 +56,7 @@ AFTER_LOGIN = (
     "UIDPLUS",
     "UNAUTHENTICATE",
     "UNSELECT",
+    "UTF8=ACCEPT",
     "WITHIN",
 )
 
@@ -126,7 +127,8 @@ def unauthenticate(client: Client, command: commands.Unauthenticate) -> Tagged:
     """RFC 8437: another user may log in on this connection; nothing of this one is left."""
     client.forget_login()
     masking.logged_out(client)
-    return ok(command.tag, "Logged out.", code=capability_code(client))
+    code = capability_code(client)
+    return Tagged(command.tag, "OK", "Logged out.", code, dialect=client.dialect)
 
 
 def _say(client: Client, tag: bytes, outcome: Outcome) -> Reply | Later:

@@ -4,7 +4,7 @@ The server's own shared entries say whom to turn to; they are an operator's, so 
 only. Everything else is the mailbox's.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from django.conf import settings
 
@@ -30,9 +30,13 @@ def get_metadata(client: Client, command: wire.GetMetadata) -> Tagged:
     for name in command.entries:
         if name not in found and command.depth == "0":
             told[name] = None
-    lines = wire.metadata(command.name, told.items()) if told else b""
+    lines = _told(client, command.name, told.items()) if told else b""
     code = b"METADATA LONGENTRIES %d" % max(too_long) if too_long else b""
     return ok(command.tag, "Done.", code=code, untagged=lines + client.news(may_expunge=True))
+
+
+def _told(client: Client, name: str, values: Iterable[tuple[str, bytes | None]]) -> bytes:
+    return wire.metadata(name, values, is_utf8=client.tells_utf8)
 
 
 def _found(client: Client, command: wire.GetMetadata) -> dict[str, bytes]:
@@ -75,8 +79,8 @@ def listed_lines(
         client.mailbox_id, {folder.id for folder in found}, entries
     )
     return {
-        folder.name: wire.metadata(
-            folder.name, [(name, values[folder.id].get(name)) for name in entries]
+        folder.name: _told(
+            client, folder.name, [(name, values[folder.id].get(name)) for name in entries]
         )
         for folder in found
     }

@@ -26,7 +26,7 @@ def get_quota(client: Client, command: wire.GetQuota) -> Tagged:
 
 def get_quota_root(client: Client, command: wire.GetQuotaRoot) -> Tagged:
     """RFC 9208 §4.1.2: of a folder that is not there, too, for it could be made."""
-    lines = wire.quota_root(command.name, (ROOT,)) + _told(client)
+    lines = wire.quota_root(command.name, (ROOT,), is_utf8=client.tells_utf8) + _told(client)
     return ok(command.tag, "Done.", untagged=lines + client.news(may_expunge=True))
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from . import commands as c
 from .cursor import Cursor, Fault, LiteralAhead
+from .dialect import REV1, Dialect
 from .invalid import invalid, tag_of
 from .sequence_set import MAX_NUMBER
 
@@ -15,7 +16,7 @@ _APPEND_START = re.compile(
 _LITERAL_AT_END = re.compile(rb"\{([0-9]{1,10}+)\+?\}\Z")
 
 
-def parse_append(text: bytes) -> c.Append | c.Invalid | None:
+def parse_append(text: bytes, dialect: Dialect = REV1) -> c.Append | c.Invalid | None:
     """An APPEND whose `text` ends where its message's literal is announced.
 
     None when `text` is another command, or when that literal is the folder's name.
@@ -24,7 +25,7 @@ def parse_append(text: bytes) -> c.Append | c.Invalid | None:
     if start is None:
         return None
     tag = tag_of(text)
-    cursor = Cursor(text, start.end())
+    cursor = Cursor(text, start.end(), dialect)
     try:
         append = _append_head(tag, cursor)
         if start[1] is None:

@@ -9,6 +9,7 @@ import re
 from datetime import UTC, date, datetime
 
 from . import sequence_set, utf7
+from .dialect import REV1, Dialect
 from .flags import BY_NAME
 from .responses import Status
 from .sequence_set import SequenceSet
@@ -52,11 +53,12 @@ class LiteralAhead(Fault):
 class Cursor:
     """A place in a command's text."""
 
-    __slots__ = ("place", "text")
+    __slots__ = ("dialect", "place", "text")
 
-    def __init__(self, text: bytes, place: int = 0) -> None:
+    def __init__(self, text: bytes, place: int = 0, dialect: Dialect = REV1) -> None:
         self.text = text
         self.place = place
+        self.dialect = dialect
 
     def is_at(self, octet: bytes) -> bool:
         """Whether `octet` comes next; does not move."""
@@ -136,15 +138,15 @@ class Cursor:
 
     def folder(self) -> str:
         """A folder's name, decoded; INBOX in any case is INBOX."""
-        return decode_folder(self.astring())
+        return decode_folder(self.astring(), self.dialect)
 
     def pattern(self) -> str:
         """A folder name in which `*` and `%` may stand (RFC 3501 §9, `list-mailbox`)."""
         match = _LIST_MAILBOX.match(self.text, self.place)
         if match is None:
-            return decode_folder(self.string())
+            return decode_folder(self.string(), self.dialect)
         self.place = match.end()
-        return decode_folder(match[0])
+        return decode_folder(match[0], self.dialect)
 
     def sequence_set(self) -> SequenceSet:
         """Message numbers or UIDs, or `$` (RFC 5182 §2.4)."""
@@ -234,14 +236,16 @@ class Cursor:
         return match
 
 
-def decode_folder(octets: bytes) -> str:
+def decode_folder(octets: bytes, dialect: Dialect = REV1) -> str:
     """A folder's name from the wire; INBOX in any case is INBOX (RFC 3501 §5.1)."""
     if len(octets) == 5 and octets.upper() == b"INBOX":
         return "INBOX"
+    is_utf8 = Dialect.UTF8 in dialect
     try:
-        name = utf7.decode(octets)
-    except utf7.NotModifiedUtf7:
-        raise Fault("Folder name is not modified UTF-7.", "NO", b"CANNOT") from None
+        name = octets.decode("utf-8") if is_utf8 else utf7.decode(octets)
+    except ValueError:
+        form = "UTF-8" if is_utf8 else "modified UTF-7"
+        raise Fault(f"Folder name is not {form}.", "NO", b"CANNOT") from None
     if "\0" in name:
         raise Fault("Folder name holds NUL.", "NO", b"CANNOT")
     return name

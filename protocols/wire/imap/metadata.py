@@ -34,20 +34,22 @@ class SetMetadata:
     values: tuple[tuple[str, bytes | None], ...]
 
 
-def metadata(name: str, values: Iterable[tuple[str, bytes | None]]) -> bytes:
+def metadata(
+    name: str, values: Iterable[tuple[str, bytes | None]], *, is_utf8: bool = False
+) -> bytes:
     """The METADATA response with values (RFC 5464 §4.4.1)."""
     words = [b"%b %b" % (astring(entry.encode()), _value(value)) for entry, value in values]
-    return b"* METADATA %b (%b)\r\n" % (_folder(name), b" ".join(words))
+    return b"* METADATA %b (%b)\r\n" % (_folder(name, is_utf8), b" ".join(words))
 
 
-def metadata_changed(name: str, entries: Sequence[str]) -> bytes:
+def metadata_changed(name: str, entries: Sequence[str], *, is_utf8: bool = False) -> bytes:
     """The METADATA response without values (RFC 5464 §4.4.2): these entries changed."""
     words = [astring(entry.encode()) for entry in entries]
-    return b"* METADATA %b %b\r\n" % (_folder(name), b" ".join(words))
+    return b"* METADATA %b %b\r\n" % (_folder(name, is_utf8), b" ".join(words))
 
 
-def _folder(name: str) -> bytes:
-    return folder_name(name) if name else b'""'
+def _folder(name: str, is_utf8: bool) -> bytes:
+    return folder_name(name, is_utf8=is_utf8) if name else b'""'
 
 
 def _value(value: bytes | None) -> bytes:

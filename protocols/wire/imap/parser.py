@@ -16,6 +16,7 @@ from . import (
 )
 from .commands import Command
 from .cursor import Cursor, Fault
+from .dialect import REV1, Dialect
 from .invalid import invalid, tag_of
 
 _START = re.compile(rb"([^\x00-\x20\x7f-\xff(){%*\"\\+]++) ([A-Za-z]++)(?= |\Z)")
@@ -29,7 +30,7 @@ _COMMANDS = {
 }
 
 
-def parse(text: bytes) -> Command:
+def parse(text: bytes, dialect: Dialect = REV1) -> Command:
     """The command in `text`: its lines and literals without the last line end. Never raises."""
     start = _START.match(text)
     if start is None:
@@ -40,7 +41,7 @@ def parse(text: bytes) -> Command:
     read = _COMMANDS.get(start[2].upper())
     if read is None:
         return invalid(tag, Fault("Unknown command."))
-    cursor = Cursor(text, start.end())
+    cursor = Cursor(text, start.end(), dialect)
     try:
         command = read(tag, cursor)
         cursor.end()

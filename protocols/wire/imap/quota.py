@@ -49,6 +49,7 @@ def quota(root: bytes, limits: Iterable[Limit]) -> bytes:
     return b"* QUOTA %b (%b)\r\n" % (astring(root), b" ".join(words))
 
 
-def quota_root(name: str, roots: Sequence[bytes]) -> bytes:
+def quota_root(name: str, roots: Sequence[bytes], *, is_utf8: bool = False) -> bytes:
     """The QUOTAROOT response (RFC 9208 §4.2.2)."""
-    return b" ".join((b"* QUOTAROOT", folder_name(name), *map(astring, roots))) + b"\r\n"
+    words = b"* QUOTAROOT", folder_name(name, is_utf8=is_utf8), *map(astring, roots)
+    return b" ".join(words) + b"\r\n"

@@ -10,9 +10,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Literal, TypeAlias
 
 from . import utf7
+from .dialect import Dialect
 from .options import Page
 from .sequence_set import compact
-from .strings import astring, nstring, string
+from .strings import astring, nstring, string, utf8_astring
 
 Status: TypeAlias = Literal["OK", "NO", "BAD"]
 
@@ -25,7 +26,7 @@ class Tagged:
 
     `code` is the response code without its brackets (`TRYCREATE`, `APPENDUID 38505 3955`).
     `untagged` goes out before it, whole lines with their ends. `closes` ends the conversation once
-    it is flushed.
+    it is flushed. `dialect` is how commands are read from here on, None: as before.
     """
 
     tag: bytes
@@ -34,6 +35,7 @@ class Tagged:
     code: bytes = b""
     untagged: bytes = b""
     closes: bool = False
+    dialect: Dialect | None = None
 
     def to_bytes(self) -> bytes:
         """The lines on the wire."""
@@ -134,14 +136,19 @@ def enabled(names: Iterable[str]) -> bytes:
 
 
 def listed(
-    name: str, attributes: Iterable[str] = (), *, is_lsub: bool = False, delimiter: str = "/"
+    name: str,
+    attributes: Iterable[str] = (),
+    *,
+    is_lsub: bool = False,
+    delimiter: str = "/",
+    is_utf8: bool = False,
 ) -> bytes:
     """One LIST or LSUB response, e.g. `* LIST (\\HasNoChildren \\Sent) "/" "Sent"`."""
     return b'* %b (%b) "%b" %b\r\n' % (
         b"LSUB" if is_lsub else b"LIST",
         " ".join(attributes).encode(),
         delimiter.encode(),
-        folder_name(name),
+        folder_name(name, is_utf8=is_utf8),
     )
 
 
@@ -150,10 +157,10 @@ def delimiter_only(delimiter: str = "/") -> bytes:
     return b'* LIST (\\Noselect) "%b" ""\r\n' % delimiter.encode()
 
 
-def status(name: str, items: Sequence[tuple[str, int | str]]) -> bytes:
+def status(name: str, items: Sequence[tuple[str, int | str]], *, is_utf8: bool = False) -> bytes:
     """One STATUS response."""
     pairs = " ".join(f"{item} {value}" for item, value in items)
-    return b"* STATUS %b (%b)\r\n" % (folder_name(name), pairs.encode())
+    return b"* STATUS %b (%b)\r\n" % (folder_name(name, is_utf8=is_utf8), pairs.encode())
 
 
 def search(numbers: Iterable[int], modseq: int = 0) -> bytes:
@@ -231,9 +238,9 @@ def copy_uid(uidvalidity: int, sources: Iterable[int], targets: Iterable[int]) -
     return b"COPYUID %d %b %b" % (uidvalidity, compact(sources), compact(targets))
 
 
-def folder_name(name: str) -> bytes:
-    """A folder name as an astring of modified UTF-7."""
-    return astring(utf7.encode(name))
+def folder_name(name: str, *, is_utf8: bool = False) -> bytes:
+    """A folder name as an astring of modified UTF-7, or of UTF-8 for who has enabled it."""
+    return utf8_astring(name.encode()) if is_utf8 else astring(utf7.encode(name))
 
 
 def internal_date(seconds: int, zone_minutes: int = 0) -> bytes:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 
 from .cursor import Cursor, Fault, decode_text
+from .dialect import Dialect
 from .flags import BY_NAME, Flag
 from .options import MAX_MODSEQ
 from .search import (
@@ -53,6 +54,8 @@ def search_program(cursor: Cursor) -> SearchKey:
     """`[CHARSET name] keys` up to the end of the command, as one key."""
     reading = _Reading(cursor)
     if cursor.text[cursor.place : cursor.place + 8].upper() == b"CHARSET ":
+        if Dialect.NO_CHARSET in cursor.dialect:
+            raise Fault("With UTF8=ACCEPT there is no CHARSET.")
         cursor.place += 8
         return search_program_in(cursor)
     return reading.keys(0)
@@ -76,7 +79,7 @@ class _Reading:
 
     def __init__(self, cursor: Cursor) -> None:
         self.cursor = cursor
-        self.charset: str | None = None
+        self.charset = "utf-8" if Dialect.UTF8 in cursor.dialect else None
         self.count = 0
 
     def keys(self, depth: int) -> SearchKey:

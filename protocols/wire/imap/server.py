@@ -31,6 +31,7 @@ from .commands import (
 )
 from .cursor import Fault
 from .deflate import BrokenStream, Deflate
+from .dialect import REV1
 from .incoming import MAX_ANNOUNCED, Incoming, TooLong, announced
 from .invalid import invalid, tag_of
 from .outgoing import Outgoing
@@ -69,6 +70,7 @@ class ServerConversation:
         "_asked",
         "_bads",
         "_command",
+        "_dialect",
         "_incoming",
         "_is_known",
         "_is_over",
@@ -84,6 +86,7 @@ class ServerConversation:
     def __init__(self) -> None:
         self._incoming = Incoming()
         self._out = Outgoing()
+        self._dialect = REV1
         self._mode = _Mode.COMMAND
         self._asked: Event | None = None
         self._tag = b"*"  # Of the command whose further lines are being read.
@@ -151,6 +154,8 @@ class ServerConversation:
             self._go_on(asked, reply)
             return
         self._out.add(reply.to_bytes())
+        if reply.dialect is not None:
+            self._dialect = reply.dialect
         match asked:
             case Append(size=size) if self._literal_is_coming:
                 self._incoming.drop_literal(size)
@@ -248,9 +253,9 @@ class ServerConversation:
         if line.endswith(b"}") and (literal := announced(line)):
             return self._start_literal(line, *literal)
         if not self._command:
-            return parse(line)
+            return parse(line, self._dialect)
         self._command += line
-        return parse(self._take_command())
+        return parse(self._take_command(), self._dialect)
 
     def _start_literal(self, line: bytes, size: int, is_coming: bool) -> Event | None:
         """A line that ends in the announcement of a literal; `is_coming`: without our asking."""
@@ -259,7 +264,7 @@ class ServerConversation:
         if size > MAX_ANNOUNCED and is_coming:
             self._incoming.drop_literal(size)
             return None
-        append = parse_append(text)
+        append = parse_append(text, self._dialect)
         self._literal_is_coming = is_coming
         if isinstance(append, Append):
             self._take_command()

@@ -7,6 +7,8 @@ _ASTRING = re.compile(rb"[^\x00-\x20\x7f-\xff(){%*\"\\]+")
 # that no client's line limit is met.
 _QUOTABLE = re.compile(rb"[\x01-\x09\x0b\x0c\x0e-\x7f]{0,1024}")
 
+_UNQUOTABLE = re.compile(rb"[\x00\r\n]")
+
 
 def quoted(octets: bytes) -> bytes:
     """A quoted string. The caller knows that the octets can be quoted."""
@@ -21,6 +23,13 @@ def literal(octets: bytes) -> bytes:
 def string(octets: bytes) -> bytes:
     """A quoted string if it can be one, else a literal."""
     return quoted(octets) if _QUOTABLE.fullmatch(octets) else literal(octets)
+
+
+def utf8_astring(octets: bytes) -> bytes:
+    """An astring of UTF-8, for clients that have enabled it (RFC 9051 §4.3, RFC 9755 §3)."""
+    if octets.isascii() or len(octets) > 1024 or _UNQUOTABLE.search(octets):
+        return astring(octets)
+    return quoted(octets)
 
 
 def nstring(octets: bytes | None) -> bytes:

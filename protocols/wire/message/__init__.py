@@ -31,6 +31,7 @@ from protocols.wire.message.prepare import (
 from protocols.wire.message.structure import Kind, Part, find_part, locate, parse, section, walk
 from protocols.wire.message.subject import BaseSubject, base_subject, read_subject
 from protocols.wire.message.text import decoded_header, decoded_text, part_name, part_text
+from protocols.wire.message.told_forms import in_ascii, in_utf8
 
 __all__ = [
     "LIST_VIEW_FIELDS",
@@ -56,6 +57,8 @@ __all__ = [
     "decoded_text",
     "find_part",
     "header_fields",
+    "in_ascii",
+    "in_utf8",
     "iter_fields",
     "locate",
     "message_ids",

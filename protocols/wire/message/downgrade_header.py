@@ -163,7 +163,7 @@ def _addresses(addresses: list[Address]) -> bytes:
 
 def _mailbox(address: Address) -> bytes:
     local = address.local or b""
-    domain = _domain(address.domain or b"")
+    domain = ascii_domain(address.domain or b"")
     spec = local.translate(TO_ASCII)
     if spec and not _DOT_ATOM.fullmatch(spec):
         spec = _quoted(spec)
@@ -180,7 +180,8 @@ def _phrase(name: bytes) -> bytes:
     return name if _SAFE_PHRASE.fullmatch(name) else _quoted(name.translate(TO_ASCII))
 
 
-def _domain(domain: bytes) -> bytes:
+def ascii_domain(domain: bytes) -> bytes:
+    """A domain as A-labels, as far as it is one (RFC 5891); what is left of it is `?`."""
     if domain.isascii() or len(domain) > _DOMAIN_LIMIT:
         return domain.translate(TO_ASCII)
     try:

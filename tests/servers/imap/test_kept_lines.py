@@ -6,8 +6,10 @@ import pytest
 
 from accounts.login import Identity
 from accounts.mailstore import append, expunge, flags
+from accounts.mailstore.picture import Picture
 from accounts.models import Mailbox
 from protocols.servers.imap import fetch as fetching
+from protocols.servers.imap.folder_view import FolderView
 from protocols.servers.imap.kept_lines import KeptLines
 from protocols.wire.imap.fetch_items import Attribute
 from tests.accounts.mail import HELLO, append_many, inbox, make_mailbox
@@ -19,27 +21,34 @@ ITEMS = (Attribute.UID, Attribute.SIZE)
 LIST_VIEW = b"(UID FLAGS RFC822.SIZE BODYSTRUCTURE BODY.PEEK[HEADER.FIELDS (Subject From)])"
 
 
+def view_of(picture: Picture) -> FolderView:
+    return FolderView(picture, is_read_only=True, recent=range(0))
+
+
 def test_lines_are_of_one_state_items_and_place() -> None:
     kept = KeptLines()
     picture = picture_of({1: 0, 2: 0})
-    kept.put(picture, ITEMS, 0, b"lines")
-    assert kept.get(picture, ITEMS, 0) == b"lines"
-    assert kept.get(picture, ITEMS, 500) is None
-    assert kept.get(picture, ITEMS[:1], 0) is None
+    view = view_of(picture)
+    kept.put(view, ITEMS, 0, b"lines")
+    assert kept.get(view, ITEMS, 0) == b"lines"
+    assert kept.get(view, ITEMS, 500) is None
+    assert kept.get(view, ITEMS[:1], 0) is None
     for other in (after(picture, flags={1: 8}), after(picture, gone=(2,)), after(picture, came=1)):
-        assert kept.get(other, ITEMS, 0) is None
+        assert kept.get(view_of(other), ITEMS, 0) is None
+    view.tells_utf8 = True
+    assert kept.get(view, ITEMS, 0) is None
 
 
 def test_octets_are_bounded() -> None:
     kept = KeptLines(limit=100, longest=40)
-    picture = picture_of({1: 0})
-    kept.put(picture, ITEMS, 0, b"x" * 41)
+    view = view_of(picture_of({1: 0}))
+    kept.put(view, ITEMS, 0, b"x" * 41)
     assert kept.octets == 0
     for place in range(3):
-        kept.put(picture, ITEMS, place, b"x" * 40)
+        kept.put(view, ITEMS, place, b"x" * 40)
     assert kept.octets == 80
-    assert kept.get(picture, ITEMS, 0) is None
-    kept.put(picture, ITEMS, 1, b"y")
+    assert kept.get(view, ITEMS, 0) is None
+    kept.put(view, ITEMS, 1, b"y")
     assert kept.octets == 41
 
 

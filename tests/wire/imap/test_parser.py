@@ -29,6 +29,7 @@ from protocols.wire.imap.commands import (
     Rename,
     Search,
     Select,
+    Sort,
     StartTls,
     Status,
     Store,
@@ -38,6 +39,7 @@ from protocols.wire.imap.commands import (
     Unselect,
     Unsubscribe,
 )
+from protocols.wire.imap.dialect import Dialect
 from protocols.wire.imap.fetch_items import FAST, Attribute
 from protocols.wire.imap.flags import Flag
 from protocols.wire.imap.options import Page, Resync
@@ -319,6 +321,53 @@ def test_folder_names_must_be_modified_utf7(name: bytes) -> None:
     command = parse(b"a SELECT " + name)
     assert isinstance(command, Invalid)
     assert (command.reply.status, command.reply.code) == ("NO", b"CANNOT")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        (b'"Entw\xc3\xbcrfe"', "Entwürfe"),
+        (b"{3+}\r\n\xe6\x97\xa5", "日"),
+        (b"R&D", "R&D"),
+        (b"Entw&APw-rfe", "Entw&APw-rfe"),
+        (b"inbox", "INBOX"),
+        (b'"\xf0\x9f\x90\x88"', "🐈"),
+    ],
+)
+def test_folder_names_in_utf8(name: bytes, value: str) -> None:
+    assert parse(b"a SELECT " + name, Dialect.UTF8) == Select(b"a", value, False)
+    append = parse_append(b"a APPEND " + name + b" {5}", Dialect.UTF8)
+    assert append == Append(b"a", value, 0, (), None, 0, 5)
+    listed = parse(b'a LIST "" ' + name, Dialect.UTF8)
+    assert isinstance(listed, List)
+    assert listed.patterns == (value,)
+
+
+NO_UTF8 = [
+    *(b"\xff", b"caf\xe9", b"\xc0\xaf", b"\xe0\x80\xaf", b"\xed\xa0\x80"),
+    *(b"\xf4\x90\x80\x80", b"\xe6\x97", b"\x80"),
+]
+
+
+@pytest.mark.parametrize("octets", NO_UTF8)
+def test_what_is_no_utf8_is_no_name_and_no_text(octets: bytes) -> None:
+    for line in (b'a SELECT "%b"', b'a LIST "" "%b"', b'a RENAME x "%b"', b'a COPY 1 "%b"'):
+        command = parse(line % octets, Dialect.UTF8)
+        assert isinstance(command, Invalid)
+        assert (command.reply.status, command.reply.code) == ("NO", b"CANNOT")
+    command = parse(b'a SEARCH SUBJECT "%b"' % octets, Dialect.UTF8)
+    assert isinstance(command, Invalid)
+    assert command.reply.status == "BAD"
+
+
+def test_with_utf8_accept_there_is_no_charset() -> None:
+    dialect = Dialect.UTF8 | Dialect.NO_CHARSET
+    command = parse(b"a SEARCH CHARSET UTF-8 ALL", dialect)
+    assert isinstance(command, Invalid)
+    assert command.reply.status == "BAD"
+    assert isinstance(parse(b"a SEARCH CHARSET UTF-8 ALL", Dialect.UTF8), Search)
+    # RFC 5256 §5 gives SORT no way to leave it out.
+    assert isinstance(parse(b"a SORT (DATE) UTF-8 ALL", dialect), Sort)
 
 
 APPENDS = [
