@@ -11,8 +11,8 @@ from django.utils import timezone
 
 from accounts import effects, scopes
 from accounts.directory.names import split_address
-from accounts.directory.suspension import is_tenant_suspended
 from accounts.models import Credential, Domain, Mailbox, Tenant
+from accounts.suspension import is_tenant_suspended
 
 # `last_used_at` is a courtesy to people, not worth a write a login.
 USE_NOTED_EVERY = timedelta(hours=1)

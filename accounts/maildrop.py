@@ -29,6 +29,7 @@ class Maildrop:
 
     def __init__(self, mailbox_id: int) -> None:
         """Take the lock, then look; raises InUse."""
+        self._mailbox_id = mailbox_id
         self._lock = maildrop_lock.lock(mailbox_id)
         try:
             folder = folders.find_folder(mailbox_id, "INBOX")
@@ -82,7 +83,7 @@ class Maildrop:
         """Remove messages for good; raises InUse, having removed nothing, when the lock is lost."""
         self.renew()
         uids = sorted(self.uids[number - 1] for number in numbers)
-        expunge.expunge_uids(self._folder_id, uids, only_deleted=False)
+        expunge.expunge_uids(self._folder_id, uids, actor=self._mailbox_id, only_deleted=False)
 
     def close(self) -> None:
         """Give the lock up, if it is still held."""

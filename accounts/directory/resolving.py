@@ -18,8 +18,8 @@ from django.utils import timezone
 from accounts import limits
 from accounts.directory.names import fold_domain, fold_local, split_address
 from accounts.directory.routes import REMOTE, MailboxRef, Route, refuse
-from accounts.directory.suspension import is_tenant_suspended
 from accounts.models import Alias, AliasTarget, Domain, Mailbox, Membership
+from accounts.suspension import is_tenant_suspended
 
 # RFC 5321 §4.5.1 and RFC 2142 §4: these reach a person in every domain.
 ALWAYS_ACCEPTED = frozenset({"postmaster", "abuse"})

@@ -11,7 +11,12 @@ from django.db.models import Count, Q, QuerySet, Sum
 from django.db.models.functions import Length
 
 from accounts import commit
-from accounts.mailstore.refusals import AnnotationTooLong, NoSuchFolder, TooManyAnnotations
+from accounts.mailstore.refusals import (
+    AnnotationTooLong,
+    NoSuchFolder,
+    NotPermitted,
+    TooManyAnnotations,
+)
 from accounts.models import Annotation, Blob, Folder, Mailbox
 from accounts.rows import FolderGone, Rows
 
@@ -80,7 +85,7 @@ def read_of_folders(
 def write(mailbox_id: int, folder_id: int | None, values: Mapping[str, bytes | None]) -> int:
     """Set entries (None removes one), all or none; the MODSEQ of the change.
 
-    AnnotationTooLong, TooManyAnnotations, NoSuchFolder.
+    AnnotationTooLong, TooManyAnnotations, NoSuchFolder, NotPermitted.
     """
     if any(value is not None and len(value) > MAX_VALUE for value in values.values()):
         raise AnnotationTooLong(f"A value has at most {MAX_VALUE} octets.")
@@ -89,9 +94,11 @@ def write(mailbox_id: int, folder_id: int | None, values: Mapping[str, bytes | N
         rows.direct()
         if folder_id is not None:
             try:
-                rows.folder(folder_id)
+                owner_id = rows.folder(folder_id).mailbox_id
             except FolderGone:
                 raise NoSuchFolder("The folder no longer exists.") from None
+            if owner_id != mailbox_id:
+                raise NotPermitted("Only its owner keeps notes with a folder.")
         modseq = rows.list_changed(mailbox_id)
         for name, value in values.items():
             _put(mailbox_id, folder_id, name, value, modseq)

@@ -8,10 +8,11 @@ from dataclasses import dataclass, replace
 from accounts import commit
 from accounts.blobs import Spool
 from accounts.mailstore.expunge import remove_entries
-from accounts.mailstore.flags import Flag, keyword_bits
-from accounts.mailstore.locked import locked_folder
+from accounts.mailstore.flags import Flag, flags_within, keyword_bits
+from accounts.mailstore.locked import locked_folder, locked_with_rights, mailbox_of
 from accounts.mailstore.quota import require_room
-from accounts.mailstore.refusals import NoSuchMessage
+from accounts.mailstore.refusals import NoSuchFolder, NoSuchMessage
+from accounts.mailstore.rights import ALL, Right
 from accounts.models import Blob, Change, Entry, Message
 from accounts.rows import Rows
 from protocols.wire.message import Prepared, prepare
@@ -58,16 +59,28 @@ def add_entry(
     keywords: Sequence[str] = (),
     internal_date: int | None = None,
     zone_minutes: int = 0,
+    actor: int | None = None,
 ) -> Appended:
     """Add a message to a folder (None: INBOX) from inside a Unit that names the mailbox.
 
+    `actor` is the mailbox that adds it (None: the folder's own), and flags that it may not set are
+    left out.
+
     `prefix` are this recipient's trace headers, `octets_size` the octets of the blob's message;
     `internal_date` is in Unix seconds (None: now). The quota is not asked: what was accepted is
-    stored. MailboxGone, FolderGone, NoSuchFolder, TooManyKeywords.
+    stored. MailboxGone, FolderGone, NoSuchFolder, NotPermitted, TooManyKeywords.
     """
     now = int(time.time())
     mailbox = rows.mailbox(mailbox_id)
-    folder = rows.inbox(mailbox_id) if folder_id is None else locked_folder(rows, folder_id)
+    if folder_id is None:
+        folder, held = rows.inbox(mailbox_id), ALL
+    else:
+        folder, held = locked_with_rights(rows, folder_id, actor or mailbox_id, Right.INSERT)
+    if folder.mailbox_id != mailbox_id:
+        raise NoSuchFolder("The folder belongs to another mailbox.")
+    if held != ALL:
+        flags &= flags_within(held)
+        keywords = keywords if Right.WRITE in held else ()
     bits = keyword_bits(folder, keywords) if keywords else 0
     size = len(prefix) + octets_size
     uid = folder.take_uids()
@@ -109,12 +122,14 @@ def append_message(
     internal_date: int | None = None,
     zone_minutes: int = 0,
     replaced: tuple[int, int] | None = None,
+    actor: int | None = None,
 ) -> Future[Appended]:
     """Append a message (RFC 9051 §6.3.12); resolved once it is durable.
 
+    `mailbox_id` is the folder's owner, `actor` the mailbox that appends (None: the owner).
     `replaced` names a folder and a UID that goes in the same commit (RFC 8508). The Future raises
-    NoSuchFolder, NoSuchMessage, OverQuota, TooManyKeywords, CommitUnavailable or OutOfSpace.
-    A spool is left to the caller to discard.
+    NoSuchFolder, NotPermitted, NoSuchMessage, OverQuota, TooManyKeywords, CommitUnavailable or
+    OutOfSpace. A spool is left to the caller to discard.
     """
     data = octets.octets() if isinstance(octets, Spool) else octets
     size = len(data)
@@ -124,7 +139,7 @@ def append_message(
         assert blob is not None
         if replaced is not None:
             # First, for its room may be needed; all of it fails or holds together.
-            _remove(rows, *replaced)
+            _remove(rows, *replaced, actor or mailbox_id)
         require_room(rows.mailbox(mailbox_id), size, 1)
         appended = add_entry(
             rows,
@@ -138,16 +153,16 @@ def append_message(
             keywords=keywords,
             internal_date=internal_date,
             zone_minutes=zone_minutes,
+            actor=actor,
         )
         return appended if replaced is None else replace(appended, has_replaced=True)
 
-    return commit.submit(
-        commit.Unit(frozenset((mailbox_id,)), write, octets, frozenset((folder_id,)))
-    )
+    mailboxes = {mailbox_id} if replaced is None else {mailbox_id, mailbox_of(replaced[0])}
+    return commit.submit(commit.Unit(frozenset(mailboxes), write, octets, frozenset((folder_id,))))
 
 
-def _remove(rows: Rows, folder_id: int, uid: int) -> None:
-    folder = locked_folder(rows, folder_id)
+def _remove(rows: Rows, folder_id: int, uid: int, actor: int) -> None:
+    folder = locked_folder(rows, folder_id, actor, Right.MARK_DELETED | Right.EXPUNGE)
     rows.direct()
     entry = Entry.objects.filter(folder_id=folder_id, uid=uid)
     found = entry.values_list("uid", "flags", "message__size").first()

@@ -1,4 +1,6 @@
-"""Copy and move entries between folders of one mailbox; the messages themselves are shared.
+"""Copy and move entries between folders; within a mailbox the messages themselves are shared.
+
+What goes to a folder of another mailbox becomes a message of that one's, on the same octets.
 
 A COPY is one transaction, however large (RFC 9051 §6.4.7: all or nothing). A MOVE goes in chunks:
 each message is in exactly one of the two folders at any moment (RFC 6851 §3.3).
@@ -13,13 +15,16 @@ from django.db import connection
 from accounts import commit
 from accounts.counters import FolderState
 from accounts.mailstore.expunge import remove_entries
-from accounts.mailstore.flags import Flag, keyword_bits
-from accounts.mailstore.locked import locked_folder, mailbox_of
+from accounts.mailstore.flags import ALL_FLAGS, Flag, flags_within, keyword_bits
+from accounts.mailstore.locked import locked_folder, locked_with_rights, mailbox_of
 from accounts.mailstore.quota import require_room
-from accounts.mailstore.refusals import NoSuchFolder
+from accounts.mailstore.rights import Right
 from accounts.mailstore.uids import chunked, in_uids, uids_sql
-from accounts.models import Blob, Change, Entry
+from accounts.models import Blob, Change, Entry, Message
 from accounts.rows import Rows
+
+# Messages whose rows are in memory at once: a row has some kilobytes.
+ADOPT_CHUNK = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,19 +36,23 @@ class Copied:
     targets: tuple[int, ...]
 
 
-def copy_uids(folder_id: int, uids: Sequence[int], target_folder_id: int) -> Copied:
-    """Copy the UIDs that are there, ascending. NoSuchFolder, OverQuota, TooManyKeywords."""
+def copy_uids(folder_id: int, uids: Sequence[int], target_folder_id: int, *, actor: int) -> Copied:
+    """Copy the UIDs that are there, ascending; flags go along where mailbox `actor` may set them.
+
+    NoSuchFolder, NotPermitted, OverQuota, TooManyKeywords.
+    """
     wanted = sorted(set(uids))
-    return commit.run(_unit(_Copy(folder_id, wanted, target_folder_id, is_move=False)))
+    return commit.run(_unit(_Copy(actor, folder_id, wanted, target_folder_id, is_move=False)))
 
 
-def move_uids(folder_id: int, uids: Sequence[int], target_folder_id: int) -> Copied:
-    """Move the UIDs that are there, ascending. NoSuchFolder, TooManyKeywords."""
+def move_uids(folder_id: int, uids: Sequence[int], target_folder_id: int, *, actor: int) -> Copied:
+    """Move the UIDs that are there, ascending. As `copy_uids`; OverQuota between mailboxes only."""
     sources: list[int] = []
     targets: list[int] = []
     done = Copied(0, (), ())
     units = (
-        _unit(_Copy(folder_id, chunk, target_folder_id, is_move=True)) for chunk in chunked(uids)
+        _unit(_Copy(actor, folder_id, chunk, target_folder_id, is_move=True))
+        for chunk in chunked(uids)
     )
     for done in commit.run_each(units):
         sources += done.sources
@@ -55,14 +64,19 @@ def move_uids(folder_id: int, uids: Sequence[int], target_folder_id: int) -> Cop
 class _Copy:
     """Copy UIDs in one transaction; with `is_move` the originals go in the same one."""
 
+    actor: int
     folder_id: int
     uids: Sequence[int]
     target_folder_id: int
     is_move: bool
 
     def __call__(self, rows: Rows, blob: Blob | None) -> Copied:
-        source = locked_folder(rows, self.folder_id)
-        target = locked_folder(rows, self.target_folder_id)
+        needed = Right.READ
+        if self.is_move:
+            # RFC 6851 §4.2: as COPY, STORE \Deleted and EXPUNGE.
+            needed |= Right.MARK_DELETED | Right.EXPUNGE
+        source = locked_folder(rows, self.folder_id, self.actor, needed)
+        target, held = locked_with_rights(rows, self.target_folder_id, self.actor, Right.INSERT)
         rows.direct()
         found = list(
             Entry.objects.filter(in_uids(self.uids), folder_id=source.id)
@@ -71,26 +85,29 @@ class _Copy:
         )
         if not found:
             return Copied(target.uidvalidity, (), ())
-        if not self.is_move:
+        is_elsewhere = source.mailbox_id != target.mailbox_id
+        if is_elsewhere or not self.is_move:
             octets = sum(row[2] for row in found)
             require_room(rows.mailbox(target.mailbox_id), octets, len(found))
         uids = [row[0] for row in found]
         used = 0
-        for row in found:
-            used |= row[3]
-        first = copy_entries(rows, source, target, uids, _translated(source, target, used))
-        count_in(rows, target, [row[:3] for row in found])
+        if Right.WRITE in held:
+            for row in found:
+                used |= row[3]
+        mask = flags_within(held)
+        keywords = _translated(source, target, used)
+        first = copy_entries(rows, source, target, uids, keywords, mask)
+        if is_elsewhere:
+            _adopt(target, first)
+        count_in(rows, target, [(uid, flags & mask, size) for uid, flags, size, _ in found])
         if self.is_move:
             remove_entries(rows, source, [row[:3] for row in found])
         return Copied(target.uidvalidity, tuple(uids), tuple(range(first, first + len(uids))))
 
 
 def _unit(work: _Copy) -> commit.Unit[Copied]:
-    mailbox_id = mailbox_of(work.folder_id)
-    if mailbox_of(work.target_folder_id) != mailbox_id:
-        raise NoSuchFolder("The folder belongs to another mailbox.")
     return commit.Unit(
-        frozenset((mailbox_id,)),
+        frozenset((mailbox_of(work.folder_id), mailbox_of(work.target_folder_id))),
         work,
         folder_ids=frozenset((work.folder_id, work.target_folder_id)),
         rows=len(work.uids),
@@ -108,11 +125,16 @@ def _translated(source: FolderState, target: FolderState, used: int) -> str:
 
 
 def copy_entries(
-    rows: Rows, source: FolderState, target: FolderState, uids: Sequence[int], keywords: str
+    rows: Rows,
+    source: FolderState,
+    target: FolderState,
+    uids: Sequence[int],
+    keywords: str,
+    flags: int = ALL_FLAGS,
 ) -> int:
     """Insert copies of existing, ascending `uids` from inside a direct Unit; the first new UID.
 
-    `keywords` is SQL over the entry's columns, made of our own integers.
+    `keywords` is SQL over the entry's columns, made of our own integers; `flags` are those kept.
     """
     first = target.take_uids(len(uids))
     modseq = rows.changed(target, Change.Kind.APPENDED, range(first, first + len(uids)))
@@ -122,11 +144,32 @@ def copy_entries(
         cursor.execute(
             f"INSERT INTO {table}"  # noqa: S608
             " (folder_id, message_id, uid, flags, keywords, modseq, saved_at)"
-            f" SELECT %s, message_id, row_number() OVER (ORDER BY uid) + %s, flags, {keywords},"
+            f" SELECT %s, message_id, row_number() OVER (ORDER BY uid) + %s,"
+            f" flags & {flags:d}, {keywords},"
             f" %s, %s FROM {table} WHERE folder_id = %s AND {condition} ORDER BY uid",
             [target.id, first - 1, modseq, int(time.time()), source.id, *chosen],
         )
     return first
+
+
+def _adopt(target: FolderState, first: int) -> None:
+    """Give entries from UID `first` on, just copied, messages of their own mailbox."""
+    copied = Entry.objects.filter(folder_id=target.id, uid__gte=first)
+    keys = sorted(set(copied.values_list("message_id", flat=True)))
+    statement = (
+        f"UPDATE {Entry._meta.db_table} SET message_id = %s"  # noqa: S608
+        " WHERE message_id = %s AND folder_id = %s AND uid >= %s"
+    )
+    for start in range(0, len(keys), ADOPT_CHUNK):
+        messages = Message.objects.in_bulk(keys[start : start + ADOPT_CHUNK])
+        old = list(messages)
+        for message in messages.values():
+            message.pk, message.mailbox_id = None, target.mailbox_id
+            message._state.adding = True
+        new = Message.objects.bulk_create(messages.values())
+        pairs = [(message.pk, key, target.id, first) for message, key in zip(new, old, strict=True)]
+        with connection.cursor() as cursor:
+            cursor.executemany(statement, pairs)
 
 
 def count_in(rows: Rows, target: FolderState, came: Sequence[tuple[int, int, int]]) -> None:

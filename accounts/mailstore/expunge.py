@@ -13,6 +13,7 @@ from accounts import commit
 from accounts.counters import FolderState
 from accounts.mailstore.flags import Flag
 from accounts.mailstore.locked import locked_folder, mailbox_of
+from accounts.mailstore.rights import Right
 from accounts.mailstore.uids import chunked, in_uids
 from accounts.models import Blob, Change, Entry, Vanished
 from accounts.rows import Rows
@@ -28,11 +29,12 @@ class Expunged:
 
 
 def expunge_uids(
-    folder_id: int, uids: Sequence[int] | None, *, only_deleted: bool = True
+    folder_id: int, uids: Sequence[int] | None, *, actor: int, only_deleted: bool = True
 ) -> Expunged:
     """Remove the UIDs (None: all) that are \\Deleted, or all of them without `only_deleted`.
 
-    Large sets go in chunks, each a commit of its own. NoSuchFolder.
+    Large sets go in chunks, each a commit of its own. `actor` is the mailbox that removes them.
+    NoSuchFolder, NotPermitted.
     """
     mailboxes = frozenset((mailbox_of(folder_id),))
     if uids is None:
@@ -45,7 +47,7 @@ def expunge_uids(
     units = (
         commit.Unit(
             mailboxes,
-            _Expunge(folder_id, chunk, only_deleted),
+            _Expunge(actor, folder_id, chunk, only_deleted),
             folder_ids=frozenset((folder_id,)),
             rows=len(chunk),
         )
@@ -61,12 +63,16 @@ def expunge_uids(
 class _Expunge:
     """One chunk of an EXPUNGE."""
 
+    actor: int
     folder_id: int
     uids: Sequence[int]
     only_deleted: bool
 
     def __call__(self, rows: Rows, blob: Blob | None) -> Expunged:
-        folder = locked_folder(rows, self.folder_id)
+        needed = Right.EXPUNGE
+        if not self.only_deleted:
+            needed |= Right.MARK_DELETED
+        folder = locked_folder(rows, self.folder_id, self.actor, needed)
         rows.direct()
         found = (
             Entry.objects.filter(in_uids(self.uids), folder_id=self.folder_id)

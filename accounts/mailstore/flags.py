@@ -7,14 +7,16 @@ Only entries that really change get a new MODSEQ (RFC 7162 §3.1.3).
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum, IntFlag
+from typing import NamedTuple
 
 from django.db import connection
 from django.db.models import F
 
 from accounts import commit
 from accounts.counters import FolderState
-from accounts.mailstore.locked import locked_folder, mailbox_of
-from accounts.mailstore.refusals import TooManyKeywords
+from accounts.mailstore.locked import locked_with_rights, mailbox_of
+from accounts.mailstore.refusals import NotPermitted, TooManyKeywords
+from accounts.mailstore.rights import Right
 from accounts.mailstore.uids import chunked, in_uids, uids_sql
 from accounts.models import Blob, Change, Entry
 from accounts.rows import Rows
@@ -31,6 +33,19 @@ class Flag(IntFlag):
     FLAGGED = 4
     DELETED = 8
     DRAFT = 16
+
+
+ALL_FLAGS = int(sum(Flag))
+
+
+def flags_within(rights: Right) -> int:
+    """The system flags that somebody with these rights may change (RFC 4314 §4)."""
+    others = ALL_FLAGS & ~Flag.SEEN & ~Flag.DELETED
+    return (
+        (Flag.SEEN if Right.SEEN in rights else 0)
+        | (Flag.DELETED if Right.MARK_DELETED in rights else 0)
+        | (others if Right.WRITE in rights else 0)
+    )
 
 
 class StoreMode(Enum):
@@ -75,11 +90,13 @@ def store_flags(
     flags: int,
     keywords: Sequence[str] = (),
     *,
+    actor: int,
     unchanged_since: int | None = None,
 ) -> Stored:
     """Set, add or remove flags and keywords; UIDs that are not there are passed over.
 
-    Large sets are done in chunks, each a commit of its own. NoSuchFolder, TooManyKeywords.
+    Flags that mailbox `actor` may not change stay as they are. Large sets are done in chunks, each
+    a commit of its own. NoSuchFolder, NotPermitted (none of them may be changed), TooManyKeywords.
     """
     mailboxes = frozenset((mailbox_of(folder_id),))
     modseq = 0
@@ -88,7 +105,7 @@ def store_flags(
     units = (
         commit.Unit(
             mailboxes,
-            _Store(folder_id, chunk, mode, int(flags), keywords, unchanged_since),
+            _Store(actor, folder_id, chunk, mode, int(flags), keywords, unchanged_since),
             folder_ids=frozenset((folder_id,)),
             rows=len(chunk),
         )
@@ -101,17 +118,34 @@ def store_flags(
     return Stored(modseq, tuple(changed), tuple(failed))
 
 
-_EXPRESSIONS = {
-    StoreMode.SET: ("%s", "%s"),
-    StoreMode.ADD: ("flags | %s", "keywords | %s"),
-    StoreMode.REMOVE: ("flags & %s", "keywords & %s"),
-}
+class _Bits(NamedTuple):
+    """What becomes of a set of bits: those outside `kept` go, then those of `added` come."""
+
+    kept: int
+    added: int
+
+    @classmethod
+    def of(cls, mode: StoreMode, named: int, changeable: int) -> "_Bits":
+        """What a STORE of `named` bits does where only some may be changed."""
+        named &= changeable
+        match mode:
+            case StoreMode.SET:
+                return cls(~changeable, named)
+            case StoreMode.ADD:
+                return cls(-1, named)
+            case StoreMode.REMOVE:
+                return cls(~named, 0)
+
+
+_NEW_FLAGS = "(flags & %s | %s)"
+_NEW_KEYWORDS = "(keywords & %s | %s)"
 
 
 @dataclass(frozen=True, slots=True)
 class _Store:
     """One chunk of a STORE, by one UPDATE that touches only the entries that differ."""
 
+    actor: int
     folder_id: int
     uids: Sequence[int]
     mode: StoreMode
@@ -120,9 +154,16 @@ class _Store:
     unchanged_since: int | None
 
     def __call__(self, rows: Rows, blob: Blob | None) -> Stored:
-        folder = locked_folder(rows, self.folder_id)
+        folder, held = locked_with_rights(rows, self.folder_id, self.actor, Right.READ)
         rows.direct()
-        bits = keyword_bits(folder, self.keywords, create=self.mode is not StoreMode.REMOVE)
+        may_write = Right.WRITE in held
+        bits = 0
+        if may_write:
+            bits = keyword_bits(folder, self.keywords, create=self.mode is not StoreMode.REMOVE)
+        changeable = flags_within(held)
+        self._require_some(changeable, may_write=may_write)
+        flags = _Bits.of(self.mode, self.flags, changeable)
+        keywords = _Bits.of(self.mode, bits, -1 if may_write else 0)
         failed: tuple[int, ...] = ()
         entries = Entry.objects.filter(in_uids(self.uids), folder_id=self.folder_id)
         if self.unchanged_since is not None:
@@ -130,36 +171,42 @@ class _Store:
             failed = tuple(late.values_list("uid", flat=True))
             entries = entries.filter(modseq__lte=self.unchanged_since)
         unseen = 0
-        if self.flags & Flag.SEEN or self.mode is StoreMode.SET:
+        if flags.added & Flag.SEEN or not flags.kept & Flag.SEEN:
             unseen = entries.alias(seen=F("flags").bitand(Flag.SEEN)).filter(seen=0).count()
-            if self.mode is StoreMode.REMOVE or not self.flags & Flag.SEEN:
+            if not flags.added & Flag.SEEN:
                 unseen -= entries.count()
         modseq = rows.modseq(folder.mailbox_id)
-        changed = self._update(bits, modseq)
+        changed = self._update(flags, keywords, modseq)
         if not changed:
             return Stored(folder.highest_modseq, (), failed)
         rows.changed(folder, Change.Kind.FLAGS, changed)
         folder.unseen_count -= unseen
         return Stored(modseq, changed, failed)
 
-    def _update(self, bits: int, modseq: int) -> tuple[int, ...]:
+    def _require_some(self, changeable: int, *, may_write: bool) -> None:
+        """NotPermitted where nothing of what was asked may be changed (RFC 4314 §4, STORE)."""
+        if self.mode is StoreMode.SET:
+            is_allowed = bool(changeable)
+        else:
+            is_allowed = bool(self.flags & changeable) or (may_write and bool(self.keywords))
+            is_allowed |= not (self.flags or self.keywords)
+        if not is_allowed:
+            raise NotPermitted("You have no right to change these flags.")
+
+    def _update(self, flags: _Bits, keywords: _Bits, modseq: int) -> tuple[int, ...]:
         """Change the entries that differ; their UIDs, ascending."""
-        flags, keywords = _EXPRESSIONS[self.mode]
-        flag_value, keyword_value = self.flags, bits
-        if self.mode is StoreMode.REMOVE:
-            flag_value, keyword_value = ~flag_value, ~keyword_value
         since = MAX_MODSEQ if self.unchanged_since is None else self.unchanged_since
         chosen, parameters = uids_sql(self.uids)
         with connection.cursor() as cursor:
             cursor.execute(
                 f"UPDATE {Entry._meta.db_table}"  # noqa: S608 the parts are constants
-                f" SET flags = {flags}, keywords = {keywords}, modseq = %s"
+                f" SET flags = {_NEW_FLAGS}, keywords = {_NEW_KEYWORDS}, modseq = %s"
                 f" WHERE folder_id = %s AND {chosen} AND modseq <= %s"
-                f" AND (flags <> {flags} OR keywords <> {keywords}) RETURNING uid",
+                f" AND (flags <> {_NEW_FLAGS} OR keywords <> {_NEW_KEYWORDS}) RETURNING uid",
                 [
-                    *(flag_value, keyword_value, modseq),
+                    *(*flags, *keywords, modseq),
                     *(self.folder_id, *parameters, since),
-                    *(flag_value, keyword_value),
+                    *(*flags, *keywords),
                 ],
             )
             return tuple(sorted(uid for (uid,) in cursor.fetchall()))

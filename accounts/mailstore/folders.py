@@ -1,28 +1,35 @@
-"""Folders and subscriptions of a mailbox: list, create, delete, rename.
+"""Folders and subscriptions of a mailbox: create, delete, rename.
 
-Rules: every name's parents exist (as folders, or as names that only hold others); a UIDVALIDITY is
-taken from the mailbox's counter and never used twice, so name and UIDVALIDITY together never mean
-two different folders (RFC 9051 §2.3.1.1).
+Rules: a verb names the mailbox that acts and a folder as that mailbox knows it, perhaps one of
+another's (`shared_names`); every name's parents exist (as folders, or as names that only hold
+others); a UIDVALIDITY is taken from the mailbox's counter and never used twice, so name and
+UIDVALIDITY together never mean two different folders (RFC 9051 §2.3.1.1).
 """
 
-import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import QuerySet
 from django.db.models.functions import Substr
 
 from accounts import commit
 from accounts.counters import INBOX, FolderState
+from accounts.mailstore import acl, rights, shared_names
 from accounts.mailstore.annotations import forget_folder
 from accounts.mailstore.copy import copy_entries, count_in
 from accounts.mailstore.expunge import remove_entries
+from accounts.mailstore.folder_info import (
+    FolderInfo,
+    find_folder,
+    get_folder,
+    list_all_seen,
+    list_folders,
+)
 from accounts.mailstore.locked import locked_folder
 from accounts.mailstore.names import SEPARATOR, canonical, checked, parents
-from accounts.mailstore.picture import Counters
 from accounts.mailstore.quota import MAX_FOLDERS, require_folders
 from accounts.mailstore.refusals import (
     BadFolderName,
@@ -31,8 +38,10 @@ from accounts.mailstore.refusals import (
     FolderHasChildren,
     InboxIsFixed,
     NoSuchFolder,
+    NotPermitted,
     TooManyFolders,
 )
+from accounts.mailstore.rights import Right
 from accounts.models import Blob, Change, Entry, Folder, Mailbox, Subscription, Vanished
 from accounts.rows import Rows
 
@@ -49,6 +58,7 @@ __all__ = [
     "delete_folder",
     "find_folder",
     "get_folder",
+    "list_all_seen",
     "list_folders",
     "list_subscriptions",
     "provision",
@@ -70,106 +80,64 @@ FIRST_FOLDERS = (
 
 T = TypeVar("T")
 
+_NOT_THERE = "You have no right to create folders there."
+
 
 @dataclass(frozen=True, slots=True)
-class FolderInfo:
-    """A folder as it stands. `recent_from_uid`: that UID and those above it are \\Recent."""
+class _Place:
+    """A folder's name, as its owner knows it, and the mailbox that acts."""
 
-    id: int
-    mailbox_id: int
+    actor: int
+    owner: int
     name: str
-    special_use: str
-    is_selectable: bool
-    uidvalidity: int
-    uidnext: int
-    highest_modseq: int
-    recent_from_uid: int
-    exists: int
-    unseen: int
-    octets: int
-    keywords: tuple[str, ...]
 
     @property
-    def counters(self) -> Counters:
-        """What a picture of the folder is made from."""
-        return Counters(
-            self.mailbox_id,
-            self.uidvalidity,
-            self.uidnext,
-            self.highest_modseq,
-            self.recent_from_uid,
-            self.exists,
-            self.keywords,
-        )
+    def is_own(self) -> bool:
+        return self.actor == self.owner
+
+    def require_create(self, name: str) -> None:
+        """NotPermitted unless the actor may create `name`: `k` on what lies next above it."""
+        if self.is_own:
+            return
+        above = Folder.objects.filter(mailbox_id=self.owner, name__in=parents(name))
+        nearest = max(above.values_list("name", "pk"), default=None)
+        if nearest is None:
+            held = rights.held_at_root(self.actor, self.owner)
+        else:
+            held = rights.held(self.actor, self.owner, nearest[1])
+        if Right.CREATE not in held:
+            raise NotPermitted(_NOT_THERE)
 
 
-_COLUMNS = (
-    "id",
-    "mailbox_id",
-    "name",
-    "special_use",
-    "is_selectable",
-    "uidvalidity",
-    "uidnext",
-    "highest_modseq",
-    "recent_from_uid",
-    "exists_count",
-    "unseen_count",
-    "octets",
-    "keywords",
-)
-
-
-_SELECT = f"SELECT {', '.join(_COLUMNS)} FROM {Folder._meta.db_table} WHERE "  # noqa: S608
-
-
-def _info(row: tuple[Any, ...]) -> FolderInfo:
-    return FolderInfo(*(*row[:-1], tuple(row[-1])))
-
-
-def _read(condition: str, parameters: Sequence[int | str]) -> FolderInfo | None:
-    """One folder, by a written query: SELECT, STATUS and APPEND ask nothing else of note."""
-    with connection.cursor() as cursor:
-        cursor.execute(_SELECT + condition, parameters)
-        row = cursor.fetchone()
-    if row is None:
-        return None
-    keywords = row[-1]
-    return _info((*row[:-1], json.loads(keywords) if isinstance(keywords, str) else keywords))
-
-
-def list_folders(mailbox_id: int) -> list[FolderInfo]:
-    """All folders of a mailbox, by name (code point order, the same on every database)."""
-    rows = Folder.objects.filter(mailbox_id=mailbox_id).order_by().values_list(*_COLUMNS)
-    return sorted((_info(row) for row in rows), key=lambda folder: folder.name)
-
-
-def find_folder(mailbox_id: int, name: str) -> FolderInfo:
-    """The folder of that name. NoSuchFolder."""
-    found = _read("mailbox_id = %s AND name = %s", (mailbox_id, canonical(name)))
-    if found is None:
-        raise NoSuchFolder("There is no folder of that name.")
-    return found
-
-
-def get_folder(folder_id: int) -> FolderInfo:
-    """The folder with that id. NoSuchFolder."""
-    found = _read("id = %s", (folder_id,))
-    if found is None:
-        raise NoSuchFolder("The folder no longer exists.")
-    return found
+def _place(actor: int, name: str) -> _Place:
+    """What a name stands for; another's mailbox need not have such a folder. NotPermitted."""
+    shared = shared_names.split(name)
+    if shared is None:
+        return _Place(actor, actor, canonical(name))
+    owner = acl.neighbour(actor, shared.address)
+    if owner is None or not shared.inner:
+        raise NotPermitted(_NOT_THERE)
+    return _Place(actor, owner, shared.inner)
 
 
 def create_folder(mailbox_id: int, name: str, special_use: str = "") -> FolderInfo:
     """Create a folder and the parents it lacks (RFC 9051 §6.3.4).
 
-    InboxIsFixed, FolderExists, BadFolderName, OverQuota.
+    InboxIsFixed, FolderExists, BadFolderName, OverQuota, NotPermitted.
     """
-    name = checked(name)
-    if name == INBOX:
+    place = _place(mailbox_id, name)
+    own_name = checked(place.name)
+    if own_name == INBOX:
         raise InboxIsFixed("INBOX always exists.")
-    _run(mailbox_id, partial(_create, mailbox_id, name, special_use))
-    return find_folder(mailbox_id, name)
+    if special_use and not place.is_own:
+        raise NotPermitted("Only its owner gives a folder a special use.")
+    _run(place.owner, partial(_create_for, place, own_name, special_use))
+    return find_folder(mailbox_id, name, rights.NONE)
+
+
+def _create_for(place: _Place, name: str, special_use: str, rows: Rows) -> int:
+    place.require_create(name)
+    return _create(place.owner, name, special_use, rows)
 
 
 def _create(mailbox_id: int, name: str, special_use: str, rows: Rows) -> int:
@@ -179,8 +147,11 @@ def _create(mailbox_id: int, name: str, special_use: str, rows: Rows) -> int:
             "name", "pk"
         )
     )
+    parent_id = next((existing[each] for each in reversed(parents(name)) if each in existing), None)
     if name in existing:
-        return _revive(rows, existing[name], special_use)
+        _revive(rows, existing[name], special_use)
+        acl.inherit(mailbox_id, parent_id, (existing[name],))
+        return existing[name]
     missing = [parent for parent in parents(name) if parent not in existing]
     require_folders(mailbox_id, len(missing) + 1)
     mailbox = rows.mailbox(mailbox_id)
@@ -195,12 +166,13 @@ def _create(mailbox_id: int, name: str, special_use: str, rows: Rows) -> int:
         )
         for each in (*missing, name)
     )
+    acl.inherit(mailbox_id, parent_id, [folder.pk for folder in made])
     for folder in made:
         rows.changed(rows.folder(folder.pk), Change.Kind.FOLDER)
     return made[-1].pk
 
 
-def _revive(rows: Rows, folder_id: int, special_use: str) -> int:
+def _revive(rows: Rows, folder_id: int, special_use: str) -> None:
     """Make a name that only holds others a folder again, with a UIDVALIDITY of its own."""
     folder = rows.folder(folder_id)
     if folder.is_selectable:
@@ -212,23 +184,24 @@ def _revive(rows: Rows, folder_id: int, special_use: str) -> int:
     folder.is_selectable, folder.uidvalidity = True, uidvalidity
     folder.uidnext = folder.recent_from_uid = 1
     rows.changed(folder, Change.Kind.FOLDER)
-    return folder_id
 
 
 def delete_folder(mailbox_id: int, name: str) -> None:
     """Delete a folder with its entries; with folders below it, its name stays to hold them.
 
-    NoSuchFolder, InboxIsFixed, FolderHasChildren (RFC 9051 §6.3.5).
+    NoSuchFolder, InboxIsFixed, FolderHasChildren (RFC 9051 §6.3.5), NotPermitted.
     """
-    name = canonical(name)
-    if name == INBOX:
+    place = _place(mailbox_id, name)
+    if place.name == INBOX:
         raise InboxIsFixed("INBOX cannot be deleted.")
-    _run(mailbox_id, partial(_delete, mailbox_id, name))
+    _run(place.owner, partial(_delete, place))
 
 
-def _delete(mailbox_id: int, name: str, rows: Rows) -> None:
+def _delete(place: _Place, rows: Rows) -> None:
     rows.direct()
+    mailbox_id, name = place.owner, place.name
     folder = _named(rows, mailbox_id, name)
+    rights.require(place.actor, mailbox_id, folder.id, Right.DELETE)
     has_children = _below(mailbox_id, name).exists()
     if has_children and not folder.is_selectable:
         raise FolderHasChildren("Delete the folders below it first.")
@@ -242,6 +215,7 @@ def _delete(mailbox_id: int, name: str, rows: Rows) -> None:
     Entry.objects.filter(folder_id=folder.id).delete()
     Vanished.objects.filter(folder_id=folder.id).delete()
     forget_folder(folder.id)
+    acl.clear(folder.id)
     Folder.objects.filter(pk=folder.id).update(is_selectable=False, special_use="")
     folder.is_selectable = False
     folder.exists_count = folder.unseen_count = folder.octets = 0
@@ -250,22 +224,31 @@ def _delete(mailbox_id: int, name: str, rows: Rows) -> None:
 def rename_folder(mailbox_id: int, old: str, new: str) -> None:
     """Rename a folder and all below it. INBOX gives its messages to the new folder and stays.
 
-    NoSuchFolder, FolderExists, BadFolderName, InboxIsFixed, OverQuota (RFC 9051 §6.3.6).
+    NoSuchFolder, FolderExists, BadFolderName, InboxIsFixed, OverQuota (RFC 9051 §6.3.6),
+    NotPermitted.
     """
-    old, new = canonical(old), checked(new)
+    place, target = _place(mailbox_id, old), _place(mailbox_id, new)
+    new = checked(target.name)
+    if target.owner != place.owner:
+        raise BadFolderName("A folder stays in the mailbox that it belongs to.")
     if new == INBOX:
         raise FolderExists("There is already a folder of that name.")
-    if old == INBOX:
+    if place.name == INBOX:
+        if not place.is_own:
+            raise NotPermitted("Only its owner can rename INBOX.")
         _run(mailbox_id, partial(_rename_inbox, mailbox_id, new))
         return
-    if new.startswith(old + SEPARATOR):
+    if new.startswith(place.name + SEPARATOR):
         raise BadFolderName("A folder cannot be moved below itself.")
-    _run(mailbox_id, partial(_rename, mailbox_id, old, new))
+    _run(place.owner, partial(_rename, place, new))
 
 
-def _rename(mailbox_id: int, old: str, new: str, rows: Rows) -> None:
+def _rename(place: _Place, new: str, rows: Rows) -> None:
     rows.direct()
+    mailbox_id, old = place.owner, place.name
     folder = _named(rows, mailbox_id, old)
+    rights.require(place.actor, mailbox_id, folder.id, Right.DELETE)
+    place.require_create(new)
     if Folder.objects.filter(mailbox_id=mailbox_id, name=new).exists():
         raise FolderExists("There is already a folder of that name.")
     below = list(_below(mailbox_id, old).only("pk", "name"))
@@ -317,7 +300,7 @@ def take_recent(folder_id: int) -> int:
         return recent
 
     def take(rows: Rows) -> int:
-        folder = locked_folder(rows, folder_id)
+        folder = locked_folder(rows, folder_id, mailbox_id, Right.SEEN)
         first, folder.recent_from_uid = folder.recent_from_uid, folder.uidnext
         return first
 
@@ -326,7 +309,7 @@ def take_recent(folder_id: int) -> int:
 
 def subscribe(mailbox_id: int, name: str) -> None:
     """Subscribe to a name, whether or not a folder has it. BadFolderName, TooManyFolders."""
-    name = checked(name)
+    name = checked(_spelt(name))
     if Subscription.objects.filter(mailbox_id=mailbox_id).count() >= MAX_FOLDERS:
         raise TooManyFolders(f"A mailbox has at most {MAX_FOLDERS} subscriptions.")
 
@@ -342,7 +325,7 @@ def unsubscribe(mailbox_id: int, name: str) -> None:
 
     def write(rows: Rows) -> None:
         rows.direct()
-        Subscription.objects.filter(mailbox_id=mailbox_id, name=canonical(name)).delete()
+        Subscription.objects.filter(mailbox_id=mailbox_id, name=_spelt(name)).delete()
 
     _run(mailbox_id, write)
 
@@ -370,6 +353,12 @@ def provision(mailbox_id: int) -> None:
         )
         mailbox.next_uidvalidity = first + len(FIRST_FOLDERS)
         mailbox.save(update_fields=["next_uidvalidity"])
+
+
+def _spelt(name: str) -> str:
+    """A name as it is kept among the subscriptions."""
+    shared = shared_names.split(name)
+    return canonical(name) if shared is None else shared_names.join(*shared)
 
 
 def _run(mailbox_id: int, work: Callable[[Rows], T]) -> T:

@@ -3,7 +3,9 @@
 from functools import lru_cache
 
 from accounts.counters import FolderState
+from accounts.mailstore import rights
 from accounts.mailstore.refusals import NoSuchFolder
+from accounts.mailstore.rights import Right
 from accounts.models import Folder
 from accounts.rows import FolderGone, Rows
 
@@ -22,12 +24,24 @@ def mailbox_of(folder_id: int) -> int:
     return found
 
 
-def locked_folder(rows: Rows, folder_id: int) -> FolderState:
-    """A folder that may hold messages, under its mailbox's lock. NoSuchFolder."""
+def locked_folder(rows: Rows, folder_id: int, actor: int, needed: Right) -> FolderState:
+    """A folder that may hold messages, under its mailbox's lock, for a mailbox that acts on it.
+
+    Every write to messages comes through here: a folder of another needs the rights named.
+    NoSuchFolder, NotPermitted.
+    """
+    return locked_with_rights(rows, folder_id, actor, needed)[0]
+
+
+def locked_with_rights(
+    rows: Rows, folder_id: int, actor: int, needed: Right
+) -> tuple[FolderState, Right]:
+    """The same, and all the rights that the actor has there."""
     try:
         folder = rows.folder(folder_id)
     except FolderGone:
         raise NoSuchFolder(_GONE) from None
+    held = rights.require(actor, folder.mailbox_id, folder_id, needed)
     if not folder.is_selectable:
         raise NoSuchFolder("The folder holds only other folders.")
-    return folder
+    return folder, held

@@ -17,6 +17,22 @@ class TooManyKeywords(StoreRefusal):
     """The folder has no bit left for another keyword."""
 
 
+class NotPermitted(StoreRefusal):
+    """The folder is another's, who has not given the right to do that (RFC 4314)."""
+
+
+class BadRights(StoreRefusal):
+    """A list of rights holds a letter that stands for none."""
+
+
+class TooManyEntries(StoreRefusal):
+    """The access control list is as long as it may be."""
+
+
+class NoSuchIdentifier(StoreRefusal):
+    """No mailbox of the tenant is called so."""
+
+
 class FolderError(StoreRefusal):
     """Something about a folder's name or existence."""
 

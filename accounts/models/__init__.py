@@ -9,6 +9,7 @@ from accounts.models.client_rule import ClientRule
 from accounts.models.directory_version import DirectoryVersion
 from accounts.models.domain import DkimKey, Domain
 from accounts.models.folder import Folder, FolderSnapshot, Subscription
+from accounts.models.folder_right import FolderRight
 from accounts.models.mailbox import Credential, Mailbox, MaildropLock
 from accounts.models.message import Entry, Message, Vanished
 from accounts.models.search_text import SearchText
@@ -30,6 +31,7 @@ __all__ = [
     "Domain",
     "Entry",
     "Folder",
+    "FolderRight",
     "FolderSnapshot",
     "Mailbox",
     "MaildropLock",

@@ -7,11 +7,11 @@ from django.apps import apps
 
 from accounts.blobs import Spool
 from accounts.mailstore import append, fetch, folders, quota
-from accounts.mailstore.copy import copy_uids
 from accounts.mailstore.flags import Flag
 from accounts.mailstore.refusals import NoSuchFolder, OverQuota, TooManyKeywords
 from accounts.models import Blob, Entry, Mailbox, Message
 from protocols.wire.message import prepare
+from tests.accounts.as_owner import copy_uids, expunge_uids
 from tests.accounts.mail import HELLO, append_many, content, counters_agree, inbox, make_mailbox
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -107,7 +107,6 @@ def test_full_since_is_kept_while_the_mailbox_is_full() -> None:
     append.append_message(mailbox_id, inbox(mailbox_id), HELLO).result(20)
     since = quota.usage(mailbox_id).full_since
     assert since is not None
-    from accounts.mailstore.expunge import expunge_uids
 
     expunge_uids(inbox(mailbox_id), [1], only_deleted=False)
     assert quota.usage(mailbox_id).full_since is None

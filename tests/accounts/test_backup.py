@@ -13,9 +13,10 @@ from django.db import connection
 from accounts import blobs, commit, fsck
 from accounts.backup import BackupError, back_up, restore
 from accounts.blobs import Spool
-from accounts.mailstore import expunge, folders
+from accounts.mailstore import folders
 from accounts.mailstore.append import append_message
 from accounts.models import Mailbox
+from tests.accounts import as_owner
 from tests.accounts.mail import HELLO, append_many, content, inbox, make_mailbox
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -44,7 +45,7 @@ def test_everything_comes_back_and_no_number_twice(tmp_path: Path) -> None:
     # What came after the backup is lost, but its numbers are never used again.
     lost = append_many(mailbox_id, inbox(mailbox_id), 3)
     lost_uidvalidity = folders.create_folder(mailbox_id, "new").uidvalidity
-    expunge.expunge_uids(inbox(mailbox_id), [1, 2], only_deleted=False)
+    as_owner.expunge_uids(inbox(mailbox_id), [1, 2], only_deleted=False)
     modseq = Mailbox.objects.get().highest_modseq
     commit.reset()
 
@@ -122,7 +123,9 @@ def test_without_its_programs_postgresql_cannot_be_backed_up(
 WRITER = """
 import django
 django.setup()
+from tests.accounts import as_owner
 from tests.accounts.mail import append_many, inbox, make_mailbox
+from tests.accounts import as_owner
 box = make_mailbox()
 append_many(box, inbox(box), 20)
 print("ready", flush=True)

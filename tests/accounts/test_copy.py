@@ -3,10 +3,11 @@
 import pytest
 
 from accounts.mailstore import folders
-from accounts.mailstore.copy import Copied, copy_uids, move_uids
-from accounts.mailstore.flags import Flag, StoreMode, store_flags
+from accounts.mailstore.copy import Copied
+from accounts.mailstore.flags import Flag, StoreMode
 from accounts.mailstore.refusals import NoSuchFolder, OverQuota, TooManyKeywords
 from accounts.models import Blob, Entry, Message, Vanished
+from tests.accounts.as_owner import copy_uids, move_uids, store_flags
 from tests.accounts.mail import (
     HELLO,
     append_many,

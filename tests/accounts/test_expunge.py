@@ -3,10 +3,11 @@
 import pytest
 
 from accounts.mailstore import folders
-from accounts.mailstore.expunge import Expunged, expunge_uids
-from accounts.mailstore.flags import Flag, StoreMode, store_flags
+from accounts.mailstore.expunge import Expunged
+from accounts.mailstore.flags import Flag, StoreMode
 from accounts.mailstore.refusals import NoSuchFolder
 from accounts.models import Message, Vanished
+from tests.accounts.as_owner import expunge_uids, store_flags
 from tests.accounts.mail import append_many, counters_agree, flags_of, inbox, make_mailbox
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -5,9 +5,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from accounts.mailstore import folders
-from accounts.mailstore.flags import Flag, Stored, StoreMode, store_flags
+from accounts.mailstore.flags import Flag, Stored, StoreMode
 from accounts.mailstore.refusals import NoSuchFolder
 from accounts.models import Change, Entry
+from tests.accounts.as_owner import store_flags
 from tests.accounts.mail import append_many, counters_agree, flags_of, inbox, make_mailbox
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -7,12 +7,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from accounts import effects
-from accounts.mailstore import append, expunge, flags, folders, index
+from accounts.mailstore import append, folders, index
 from accounts.mailstore.flags import Flag, StoreMode
 from accounts.mailstore.picture import Picture
 from accounts.models import Entry, Folder, FolderSnapshot
 from accounts.rows import FolderGone
 from tests import clean_slate
+from tests.accounts import as_owner
 from tests.accounts.mail import make_mailbox
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -66,11 +67,11 @@ def test_a_picture_is_what_the_database_holds(steps: list[tuple]) -> None:
                 for _ in range(arguments[0]):
                     append.append_message(mailbox_id, folder_id, HELLO).result()
             case "store" if picked:
-                flags.store_flags(folder_id, picked, arguments[1], arguments[2])
+                as_owner.store_flags(folder_id, picked, arguments[1], arguments[2])
             case "label" if picked:
-                flags.store_flags(folder_id, picked, StoreMode.ADD, 0, [arguments[1]])
+                as_owner.store_flags(folder_id, picked, StoreMode.ADD, 0, [arguments[1]])
             case "expunge" if picked:
-                expunge.expunge_uids(folder_id, picked, only_deleted=False)
+                as_owner.expunge_uids(folder_id, picked, only_deleted=False)
             case "look":
                 check(index.picture(folder_id))
             case "forget":
@@ -92,7 +93,7 @@ def test_a_changed_folder_reads_only_what_changed(django_assert_num_queries) -> 
     for _ in range(5):
         append.append_message(mailbox_id, folder_id, HELLO).result()
     before = index.picture(folder_id)
-    flags.store_flags(folder_id, [2], StoreMode.ADD, Flag.SEEN)
+    as_owner.store_flags(folder_id, [2], StoreMode.ADD, Flag.SEEN)
     with django_assert_num_queries(4):
         after = index.picture(folder_id)
     assert after.changed_since(before.highest_modseq) == {2}

@@ -2,9 +2,10 @@
 
 import pytest
 
-from accounts.mailstore import append, expunge
+from accounts.mailstore import append
 from accounts.mailstore.sort import SLICE, Sorting
 from protocols.wire.imap.sort import Criterion, SortKey
+from tests.accounts import as_owner
 from tests.accounts.mail import append_many, inbox, make_mailbox
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -53,5 +54,5 @@ def test_what_was_expunged_meanwhile_is_left_out() -> None:
     mailbox_id = make_mailbox()
     folder_id = inbox(mailbox_id)
     uids = append_many(mailbox_id, folder_id, 3)
-    expunge.expunge_uids(folder_id, uids[1:2], only_deleted=False)
+    as_owner.expunge_uids(folder_id, uids[1:2], only_deleted=False)
     assert _sorted(folder_id, uids, Criterion(SortKey.SIZE)) == [uids[0], uids[2]]

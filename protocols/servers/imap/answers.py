@@ -16,6 +16,8 @@ _CODES: tuple[tuple[type[Exception], bytes], ...] = (
     (refusals.NoSuchMessage, b"EXPUNGEISSUED"),
     (refusals.FolderExists, b"ALREADYEXISTS"),
     (refusals.NoSuchFolder, b"NONEXISTENT"),
+    (refusals.NotPermitted, b"NOPERM"),
+    (refusals.TooManyEntries, b"LIMIT"),
     (refusals.FolderHasChildren, b"HASCHILDREN"),
     (refusals.InboxIsFixed, b"CANNOT"),
     (refusals.BadFolderName, b"CANNOT"),

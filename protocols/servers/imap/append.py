@@ -14,8 +14,9 @@ from accounts.mailstore import append, folders, quota
 from accounts.mailstore.append import Appended
 from accounts.mailstore.flags import MAX_KEYWORDS
 from accounts.mailstore.refusals import NoSuchFolder, StoreRefusal
+from accounts.mailstore.rights import Right
 from protocols.servers.imap.answers import bad, no, ok, refused
-from protocols.servers.imap.client import Appending, Client
+from protocols.servers.imap.client import Appending, Client, Target
 from protocols.servers.imap.folder_view import FolderView
 from protocols.servers.session import After
 from protocols.wire.imap import commands, responses
@@ -42,11 +43,11 @@ def is_quick(
     return client.view is None and appending.spool.size <= QUICK_SIZE
 
 
-def _known_folder(client: Client, command: commands.Append) -> int | None:
+def _known_folder(client: Client, command: commands.Append) -> Target | None:
     """The folder, where a small message follows another one there: the commit tells the rest."""
     target = client.append_target
-    is_known = target is not None and target[0] == command.name and command.size <= QUICK_SIZE
-    return target[1] if target is not None and is_known else None
+    is_known = target is not None and target.name == command.name and command.size <= QUICK_SIZE
+    return target if is_known else None
 
 
 def begin(client: Client, command: commands.Append) -> Reply:
@@ -57,24 +58,24 @@ def begin(client: Client, command: commands.Append) -> Reply:
         if isinstance(found, Tagged):
             return found
         replaced_uid = found
-    folder_id = _known_folder(client, command)
-    if folder_id is None:
+    target = _known_folder(client, command)
+    if target is None:
         try:
-            folder = folders.find_folder(client.mailbox_id, command.name)
+            folder = folders.find_folder(client.mailbox_id, command.name, Right.INSERT)
         except NoSuchFolder:
             return no(command.tag, "There is no such folder.", code=b"TRYCREATE")
         if not folder.is_selectable:
             return no(command.tag, "The folder holds only other folders.", code=b"CANNOT")
-        if not (replaced_uid or quota.would_fit(client.mailbox_id, command.size)):
+        if not (replaced_uid or quota.would_fit(folder.mailbox_id, command.size)):
             return no(command.tag, "The mailbox is full.", code=b"OVERQUOTA")
-        folder_id = folder.id
+        target = Target(command.name, folder.id, folder.mailbox_id)
     if command.size > settings.MAILHOST.max_message_size:
         return no(command.tag, "The message is too big.", code=b"TOOBIG")
     if not command.size:
         return no(command.tag, "The message is empty.", code=b"CANNOT")
     if len(command.keywords) > MAX_KEYWORDS:
         return no(command.tag, "Too many keywords.", code=b"LIMIT")
-    client.appending = Appending(command, folder_id, Spool(), replaced_uid)
+    client.appending = Appending(command, target, Spool(), replaced_uid)
     return Continuation(b"Ready for the message.")
 
 
@@ -122,17 +123,19 @@ def finish(client: Client, command: commands.AppendEnd) -> Tagged | Future[Any] 
         appending.spool.discard()
         return no(tag, "A message must not hold NUL octets.", code=b"CANNOT")
     asked = appending.command
-    answer = partial(_answer, client, tag, (asked.name, appending.folder_id))
+    target = appending.target
+    answer = partial(_answer, client, tag, target)
     try:
         future = append.append_message(
-            client.mailbox_id,
-            appending.folder_id,
+            target.owner_id,
+            target.folder_id,
             appending.spool,
             flags=asked.flags,
             keywords=asked.keywords,
             internal_date=asked.internal_date,
             zone_minutes=asked.zone_minutes,
             replaced=(client.folder_id, appending.replaced_uid) if appending.replaced_uid else None,
+            actor=client.mailbox_id,
         )
     except Exception:
         appending.spool.discard()
@@ -167,9 +170,7 @@ def _settled(
     future.add_done_callback(settle)
 
 
-def _answer(
-    client: Client, tag: bytes, target: tuple[str, int], outcome: Appended | Exception
-) -> Tagged:
+def _answer(client: Client, tag: bytes, target: Target, outcome: Appended | Exception) -> Tagged:
     # Anything else may mean that the name stands for another folder now, or none.
     client.append_target = target if isinstance(outcome, Appended) else None
     if isinstance(outcome, Exception):

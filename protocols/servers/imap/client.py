@@ -3,11 +3,13 @@
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from enum import Enum, IntFlag
+from typing import NamedTuple
 
 from accounts.blobs import Spool
 from accounts.directory.switchboard import Rule
 from accounts.login import Identity
-from accounts.mailstore import index
+from accounts.mailstore import index, rights
+from accounts.mailstore.rights import Right
 from accounts.rows import FolderGone
 from protocols.servers.authentication import Authentication
 from protocols.servers.imap import recent, rendering
@@ -39,12 +41,20 @@ class Enabled(IntFlag):
     UTF8 = 16
 
 
+class Target(NamedTuple):
+    """A folder that an APPEND goes to: the name it was asked by, its key and its mailbox."""
+
+    name: str
+    folder_id: int
+    owner_id: int
+
+
 @dataclass(slots=True)
 class Appending:
     """An APPEND whose message is coming in."""
 
     command: Append
-    folder_id: int
+    target: Target
     spool: Spool
     # The UID of the selected folder that goes when the message comes (RFC 8508), 0 for none.
     replaced_uid: int = 0
@@ -82,8 +92,8 @@ class Client:
         self.view: FolderView | None = None
         self.authentication: Authentication | None = None
         self.appending: Appending | None = None
-        # Name and id of the folder that the last APPEND went into.
-        self.append_target: tuple[str, int] | None = None
+        # Where the last APPEND went.
+        self.append_target: Target | None = None
         # Set while the client idles.
         self.stop_watching: Callable[[], None] | None = None
         # Once the client has enabled METADATA.
@@ -128,7 +138,8 @@ class Client:
         """Take the view to the folder's present state; the lines that tell the client of it.
 
         `known` and `untold` as in `FolderView.refresh`.
-        Raises FolderGone when the selected folder was deleted.
+        Raises FolderGone when the selected folder was deleted, or is no longer this client's to
+        read.
         """
         lines = (
             b"" if self.view is None else self._folder_news(self.view, may_expunge, known, untold)
@@ -144,11 +155,12 @@ class Client:
         known: Mapping[int, FlagBits],
         untold: Collection[int],
     ) -> bytes:
+        said = self._look_at_rights(view)
         picture = index.picture(self.folder_id)
         if picture.uidvalidity != view.told.uidvalidity:
             raise FolderGone(f"folder {self.folder_id} was made anew")
         if picture.uidnext != view.told.uidnext:
-            if view.is_read_only:
+            if not view.marks_seen:
                 view.own(_newer(recent.look(picture), view.told.uidnext))
             else:
                 arrivals = recent.take(picture)
@@ -163,8 +175,21 @@ class Client:
             with_modseq=with_modseq,
         )
         if news is NO_NEWS:
+            return said
+        return said + rendering.news_lines(
+            news, view, with_modseq=with_modseq, by_uid=self.tells_vanished
+        )
+
+    def _look_at_rights(self, view: FolderView) -> bytes:
+        """What the client may do in another's folder, as it stands now; lines if that changed."""
+        owner = view.told.mailbox_id
+        if owner == self.mailbox_id:
             return b""
-        return rendering.news_lines(news, view, with_modseq=with_modseq, by_uid=self.tells_vanished)
+        before, view.rights = view.rights, rights.held(self.mailbox_id, owner, self.folder_id)
+        if Right.READ not in view.rights:
+            raise FolderGone(f"folder {self.folder_id} is no longer shared")
+        # RFC 4314 §5.1.1: who checks each time says what has changed.
+        return b"" if view.rights == before else rendering.flags_known(view)
 
     @property
     def hears_news(self) -> bool:

@@ -1,10 +1,11 @@
-"""COPY and MOVE between folders of a mailbox (RFC 3501 §6.4.7, RFC 6851, RFC 4315)."""
+"""COPY and MOVE between folders (RFC 3501 §6.4.7, RFC 6851, RFC 4315)."""
 
 from collections.abc import Iterator
 
 from accounts.mailstore import copy, folders
 from accounts.mailstore.copy import Copied
 from accounts.mailstore.refusals import StoreRefusal
+from accounts.mailstore.rights import Right
 from protocols.servers.imap.answers import bad, no, ok, refused
 from protocols.servers.imap.client import Client
 from protocols.wire.imap import commands, responses
@@ -34,7 +35,7 @@ def copy_or_move(client: Client, command: commands.Copy | commands.Move) -> Iter
         yield no(command.tag, text, code=b"EXPUNGEISSUED", untagged=news)
         return
     try:
-        target = folders.find_folder(client.mailbox_id, command.name)
+        target = folders.find_folder(client.mailbox_id, command.name, Right.INSERT)
         if is_move:
             yield from _move(client, command.tag, there, target.id)
         else:
@@ -48,13 +49,15 @@ def copy_or_move(client: Client, command: commands.Copy | commands.Move) -> Iter
 def _copy(client: Client, tag: bytes, uids: list[int], target_id: int) -> Reply:
     code = b""
     if uids:
-        code = _code(copy.copy_uids(client.folder_id, uids, target_id))
+        copied = copy.copy_uids(client.folder_id, uids, target_id, actor=client.mailbox_id)
+        code = _code(copied)
     return ok(tag, "Done.", code=code, untagged=client.news(may_expunge=True))
 
 
 def _move(client: Client, tag: bytes, uids: list[int], target_id: int) -> Iterator[Push | Reply]:
     for start in range(0, len(uids), MOVE_CHUNK):
-        moved = copy.move_uids(client.folder_id, uids[start : start + MOVE_CHUNK], target_id)
+        chunk = uids[start : start + MOVE_CHUNK]
+        moved = copy.move_uids(client.folder_id, chunk, target_id, actor=client.mailbox_id)
         if code := _code(moved):
             # RFC 6851 §4.3: before the EXPUNGEs, so that the client knows where they went.
             yield responses.untagged("OK", "Moved.", code)

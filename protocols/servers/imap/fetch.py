@@ -59,7 +59,7 @@ def fetch(client: Client, command: commands.Fetch) -> Iterator[Push | Reply]:
         spans = view.changed_spans(spans, command.changed_since)
     if command.page is not None:
         spans = paged(spans, command.page)
-    plan = Plan(command.items, is_read_only=view.is_read_only)
+    plan = Plan(command.items, sets_seen=view.marks_seen)
     is_complete = True
     for chunk in view.chunks(spans, CHUNK):
         is_complete &= not chunk.has_ghosts
@@ -237,7 +237,9 @@ def _set_seen(client: Client, rows: Sequence[FetchRow]) -> Generator[Push, None,
         if place >= 0 and not told.flags[place] & Flag.SEEN:
             unseen.append(row.uid)
     if unseen:
-        flags.store_flags(client.folder_id, unseen, flags.StoreMode.ADD, Flag.SEEN)
+        flags.store_flags(
+            client.folder_id, unseen, flags.StoreMode.ADD, Flag.SEEN, actor=client.mailbox_id
+        )
         yield client.news(may_expunge=False, untold=unseen)
     return bool(unseen)
 

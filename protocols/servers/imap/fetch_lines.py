@@ -44,12 +44,12 @@ class Plan:
 
     __slots__ = ("columns", "items", "makes_previews", "sections", "sets_seen")
 
-    def __init__(self, items: Sequence[FetchItem], *, is_read_only: bool) -> None:
+    def __init__(self, items: Sequence[FetchItem], *, sets_seen: bool) -> None:
         self.items = tuple(items)
         bodies = [item for item in items if isinstance(item, BodySection)]
         is_crowded = sum(map(is_in_list_view, bodies)) > MAX_LISTED
         self.sections = tuple(i for i in bodies if is_crowded or not is_in_list_view(i))
-        self.sets_seen = not is_read_only and any(not item.is_peek for item in bodies)
+        self.sets_seen = sets_seen and any(not item.is_peek for item in bodies)
         self.columns = Columns(0)
         for item in items:
             if isinstance(item, Attribute):

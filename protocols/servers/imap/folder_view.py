@@ -16,6 +16,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from accounts.mailstore.picture import Picture
+from accounts.mailstore.rights import ALL, Right
 from protocols.wire.imap.options import Page
 from protocols.wire.imap.sequence_set import Range, SequenceSet
 
@@ -79,14 +80,18 @@ class FolderView:
         "_recent",
         "_recent_told",
         "is_read_only",
+        "rights",
         "saved",
         "tells_utf8",
         "told",
         "uids",
     )
 
-    def __init__(self, picture: Picture, *, is_read_only: bool, recent: range) -> None:
+    def __init__(
+        self, picture: Picture, *, is_read_only: bool, recent: range, rights: Right = ALL
+    ) -> None:
         """`recent` are the UIDs that this session is the first to see."""
+        self.rights = rights
         self.told = picture
         self.uids: array[int] = picture.uids
         self.is_read_only = is_read_only
@@ -97,6 +102,11 @@ class FolderView:
         self._ghosts: frozenset[int] = frozenset()
         self._recent: list[range] = [recent] if recent else []
         self._recent_told = self.recent_count
+
+    @property
+    def marks_seen(self) -> bool:
+        """Whether what the client reads becomes \\Seen, and no longer \\Recent to others."""
+        return not self.is_read_only and Right.SEEN in self.rights
 
     @property
     def is_current(self) -> bool:

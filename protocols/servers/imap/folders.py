@@ -10,6 +10,7 @@ from accounts.mailstore.flags import Flag
 from accounts.mailstore.folders import FolderInfo
 from accounts.mailstore.object_ids import mailbox_id
 from accounts.mailstore.refusals import NoSuchFolder
+from accounts.mailstore.rights import Right
 from accounts.rows import FolderGone
 from protocols.servers.imap import recent, rendering
 from protocols.servers.imap.answers import bad, no, ok
@@ -27,6 +28,10 @@ from protocols.wire.imap.responses import Bye, Push, Reply, Tagged
 SPECIAL_USES = {
     use.upper(): use for use in ("\\Archive", "\\Drafts", "\\Junk", "\\Sent", "\\Trash")
 }
+
+
+# RFC 4314 §5.2: without any of them a folder is open for reading only.
+CHANGING = Right.INSERT | Right.EXPUNGE | Right.SEEN | Right.WRITE | Right.MARK_DELETED
 
 
 def select(client: Client, command: commands.Select) -> Iterator[Push | Reply]:
@@ -50,21 +55,22 @@ def select(client: Client, command: commands.Select) -> Iterator[Push | Reply]:
     if not folder.is_selectable:
         yield no(command.tag, "The folder holds only other folders.", code=b"CANNOT")
         return
-    view = _open(folder, is_read_only=command.is_read_only)
+    is_read_only = command.is_read_only or not folder.rights & CHANGING
+    view = _open(folder, is_read_only=is_read_only)
     yield _opening(view)
     if command.resync is not None:
         yield from resync(view, command.resync)
     client.folder_id = folder.id
     client.view = view
     view.tells_utf8 = client.tells_utf8
-    text, code = ("Examined.", b"READ-ONLY") if command.is_read_only else ("Done.", b"READ-WRITE")
-    yield ok(command.tag, text, code=code)
+    text = "Examined." if command.is_read_only else "Done."
+    yield ok(command.tag, text, code=b"READ-ONLY" if is_read_only else b"READ-WRITE")
 
 
 def _open(folder: FolderInfo, *, is_read_only: bool) -> FolderView:
     try:
         picture = index.picture(folder.id, folder.counters)
-        if is_read_only:
+        if is_read_only or Right.SEEN not in folder.rights:
             uids = recent.look(picture)
         else:
             uids = recent.take(picture)
@@ -74,7 +80,7 @@ def _open(folder: FolderInfo, *, is_read_only: bool) -> FolderView:
                 uids = range(max(uids.start, first), uids.stop)
     except FolderGone:
         raise NoSuchFolder("There is no such folder.") from None
-    return FolderView(picture, is_read_only=is_read_only, recent=uids)
+    return FolderView(picture, is_read_only=is_read_only, recent=uids, rights=folder.rights)
 
 
 def _opening(view: FolderView) -> bytes:
@@ -192,7 +198,7 @@ def create(client: Client, command: commands.Create) -> Tagged:
 
 def delete(client: Client, command: commands.Delete) -> Tagged:
     """RFC 3501 §6.3.4."""
-    folder = folders.find_folder(client.mailbox_id, command.name)
+    folder = folders.find_folder(client.mailbox_id, command.name, Right.DELETE)
     if folder.id == client.folder_id:
         client.leave_folder()
     folders.delete_folder(client.mailbox_id, command.name)

@@ -43,7 +43,9 @@ def _found(client: Client, command: wire.GetMetadata) -> dict[str, bytes]:
     mailbox_id, levels = client.mailbox_id, _LEVELS[command.depth]
     if command.name:
         folder = folders.find_folder(mailbox_id, command.name)
-        return annotations.read(mailbox_id, folder.id, command.entries, levels=levels)
+        return annotations.read(
+            mailbox_id, folder.id, command.entries, levels=levels, owner_id=folder.mailbox_id
+        )
     found = annotations.read(mailbox_id, annotations.SERVER, command.entries, levels=levels)
     return found | annotations.chosen(_of_this_host(), command.entries, levels)
 

@@ -8,8 +8,9 @@ from array import array
 from collections.abc import Sequence
 from itertools import chain
 
-from accounts.mailstore.flags import MAX_KEYWORDS
+from accounts.mailstore.flags import MAX_KEYWORDS, flags_within
 from accounts.mailstore.picture import Picture
+from accounts.mailstore.rights import Right
 from protocols.servers.imap.folder_view import Changed, FolderView, News
 from protocols.wire.imap import responses
 from protocols.wire.imap.flags import RENDERED
@@ -72,9 +73,20 @@ def flag_names(picture: Picture) -> bytes:
 def flags_known(view: FolderView) -> bytes:
     """FLAGS and PERMANENTFLAGS (RFC 3501 §7.1, §7.2.6)."""
     names = flag_names(view.told)
-    more = rb" \*" if len(view.told.keyword_names) < MAX_KEYWORDS else b""
-    permanent = b"()" if view.is_read_only else b"(%b%b)" % (names, more)
-    return responses.flags(b"(%b)" % names) + responses.permanent_flags(permanent)
+    return responses.flags(b"(%b)" % names) + responses.permanent_flags(b"(%b)" % _permanent(view))
+
+
+def _permanent(view: FolderView) -> bytes:
+    """The flags that the client may change (RFC 4314 §5.1.1)."""
+    if view.is_read_only:
+        return b""
+    if not view.rights & Right.WRITE:
+        return RENDERED[flags_within(view.rights)]
+    names = flag_names(view.told)
+    for right, name in ((Right.MARK_DELETED, rb" \Deleted"), (Right.SEEN, rb" \Seen")):
+        if right not in view.rights:
+            names = names.replace(name, b"", 1)
+    return names + (rb" \*" if len(view.told.keyword_names) < MAX_KEYWORDS else b"")
 
 
 def news_lines(

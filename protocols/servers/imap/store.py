@@ -1,10 +1,13 @@
 """STORE and EXPUNGE: change flags, and remove what is \\Deleted (RFC 3501 §6.4.3, §6.4.6)."""
 
 from collections.abc import Generator, Iterator, Sequence
+from contextlib import suppress
 
-from accounts.mailstore import expunge, flags
+from accounts.mailstore import expunge, flags, rights
 from accounts.mailstore.flags import Flag
 from accounts.mailstore.picture import Picture
+from accounts.mailstore.refusals import NotPermitted
+from accounts.mailstore.rights import Right
 from protocols.servers.imap import rendering
 from protocols.servers.imap.answers import bad, no, ok
 from protocols.servers.imap.client import Client
@@ -76,6 +79,7 @@ def _store_chunk(
         mode,
         command.flags,
         command.keywords,
+        actor=client.mailbox_id,
         unchanged_since=command.unchanged_since,
     )
     if command.is_silent:
@@ -147,13 +151,14 @@ def expunge_deleted(client: Client, command: commands.Expunge) -> Iterator[Push 
     if view.is_read_only:
         yield no(command.tag, "The folder is open for reading only.", code=b"CANNOT")
         return
+    rights.checked(view.rights, Right.EXPUNGE)
     uids = deleted_uids(view.told)
     if command.uids is not None:
         within = view.select(command.uids, is_uid=True) or []
         named = {view.uids[place] for span in within for place in range(*span)}
         uids = [uid for uid in uids if uid in named]
     for start in range(0, len(uids), CHUNK):
-        expunge.expunge_uids(client.folder_id, uids[start : start + CHUNK])
+        expunge.expunge_uids(client.folder_id, uids[start : start + CHUNK], actor=client.mailbox_id)
         yield client.news(may_expunge=True)
     yield ok(command.tag, "Done.", code=client.modseq_code() if uids else b"")
 
@@ -163,9 +168,11 @@ def close(client: Client, command: commands.Close) -> Tagged:
     view = client.selected
     code = b""
     if not view.is_read_only:
-        done = expunge.expunge_uids(client.folder_id, None)
-        if done.uids and client.tells_vanished:
-            code = responses.highest_modseq(done.modseq)
+        # RFC 4314 §4: without the right to expunge, CLOSE only closes.
+        with suppress(NotPermitted):
+            done = expunge.expunge_uids(client.folder_id, None, actor=client.mailbox_id)
+            if done.uids and client.tells_vanished:
+                code = responses.highest_modseq(done.modseq)
     client.leave_folder()
     return ok(command.tag, "Done.", code=code)
 

@@ -4,9 +4,10 @@ import random
 import re
 
 from accounts.login import Identity
-from accounts.mailstore import append, copy, expunge, flags, folders
+from accounts.mailstore import append, folders
 from accounts.mailstore.flags import StoreMode
 from accounts.models import Entry, Mailbox
+from tests.accounts import as_owner
 from tests.accounts.mail import HELLO
 from tests.transcripts.direct import DirectVenue, DirectWire
 from tests.transcripts.given import Scene
@@ -42,17 +43,17 @@ class Changes:
             ).result(30)
         elif kind < 0.65:
             mode = chance.choice(tuple(StoreMode))
-            flags.store_flags(self._inbox, some, mode, bits, keywords)
+            as_owner.store_flags(self._inbox, some, mode, bits, keywords)
         elif kind < 0.8:
-            expunge.expunge_uids(self._inbox, some, only_deleted=False)
+            as_owner.expunge_uids(self._inbox, some, only_deleted=False)
         elif kind < 0.85:
-            expunge.expunge_uids(self._inbox, None)
+            as_owner.expunge_uids(self._inbox, None)
         elif kind < 0.92:
-            copy.move_uids(self._inbox, some, self._other)
+            as_owner.move_uids(self._inbox, some, self._other)
         else:
             there = self._uids(self._other)
             chosen = chance.sample(there, min(len(there), 3))
-            copy.copy_uids(self._other, chosen, self._inbox)
+            as_owner.copy_uids(self._other, chosen, self._inbox)
 
     def truth(self) -> Folder:
         """The folder, straight from its rows."""

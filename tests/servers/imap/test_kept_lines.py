@@ -5,13 +5,14 @@ from collections.abc import Iterator
 import pytest
 
 from accounts.login import Identity
-from accounts.mailstore import append, expunge, flags
+from accounts.mailstore import append, flags
 from accounts.mailstore.picture import Picture
 from accounts.models import Mailbox
 from protocols.servers.imap import fetch as fetching
 from protocols.servers.imap.folder_view import FolderView
 from protocols.servers.imap.kept_lines import KeptLines
 from protocols.wire.imap.fetch_items import Attribute
+from tests.accounts import as_owner
 from tests.accounts.mail import HELLO, append_many, inbox, make_mailbox
 from tests.servers.imap.pictures import after, picture_of
 from tests.transcripts.direct import DirectVenue, DirectWire
@@ -97,10 +98,12 @@ def test_answers_are_those_of_a_store_that_keeps_nothing(
     folder_id = inbox(mailbox_id)
 
     def store() -> None:
-        flags.store_flags(folder_id, [3, 600], flags.StoreMode.ADD, flags.Flag.FLAGGED, ["$Work"])
+        as_owner.store_flags(
+            folder_id, [3, 600], flags.StoreMode.ADD, flags.Flag.FLAGGED, ["$Work"]
+        )
 
     def remove() -> None:
-        expunge.expunge_uids(folder_id, [5, 501])
+        as_owner.expunge_uids(folder_id, [5, 501])
 
     def bring() -> None:
         append.append_message(mailbox_id, folder_id, HELLO.replace(b"Hello", b"Later")).result(30)

@@ -1,0 +1,197 @@
+"""Access control lists of folders: read, change, hand down (RFC 4314).
+
+Rules of the file: entries are written under the owner's lock, as everything of a mailbox; an entry
+names a mailbox by its key, so a renamed mailbox keeps its rights and nobody else gets them.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from django.db.models import F, Q, QuerySet
+
+from accounts import commit
+from accounts.mailstore import rights
+from accounts.mailstore.folder_info import FolderInfo
+from accounts.mailstore.locked import locked_folder
+from accounts.mailstore.refusals import NoSuchIdentifier, NotPermitted, TooManyEntries
+from accounts.mailstore.rights import Right
+from accounts.models import Blob, Change, FolderRight, Mailbox
+from accounts.rows import Rows
+
+ANYONE = "anyone"
+# More than people keep in view; who needs more makes `anyone` an entry.
+MAX_ENTRIES = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Identifier:
+    """Whom an entry is about: a mailbox, or anyone (None); negative ones take rights away."""
+
+    mailbox_id: int | None
+    is_negative: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of a list, as it is shown."""
+
+    name: str
+    rights: Right
+
+
+def neighbour(mailbox_id: int, address: str) -> int | None:
+    """The key of another live mailbox of the same tenant, by its address as it is stored."""
+    local_part, _, domain = address.rpartition("@")
+    tenant = Mailbox.objects.filter(pk=mailbox_id).values("domain__tenant_id")
+    found = Mailbox.objects.filter(
+        local_part=local_part,
+        domain__name=domain,
+        domain__tenant_id__in=tenant,
+        removed_at=None,
+    )
+    return found.values_list("pk", flat=True).first()
+
+
+def identified(owner: int, name: str) -> Identifier:
+    """What an identifier means in the lists of a mailbox. NoSuchIdentifier.
+
+    `anyone`, or the address of a mailbox of the tenant, with a dash before it to take away.
+    """
+    is_negative = name.startswith("-")
+    name = name.removeprefix("-").lower()
+    if name == ANYONE:
+        return Identifier(None, is_negative)
+    found = neighbour(owner, name)
+    if found is None:
+        raise NoSuchIdentifier("There is no such mailbox.")
+    return Identifier(found, is_negative)
+
+
+def entries(folder: FolderInfo) -> list[Entry]:
+    """A folder's list: the owner, then the others by name."""
+    return [Entry(_owner_name(folder.mailbox_id), rights.ALL), *_entries(_of(folder.id))]
+
+
+def root_entries(mailbox_id: int) -> list[Entry]:
+    """The list that new top-level folders of a mailbox will have, without the owner."""
+    return _entries(_listed(mailbox_id, None))
+
+
+def _entries(rows: QuerySet[FolderRight]) -> list[Entry]:
+    columns = ("is_negative", "letters", "grantee__local_part", "grantee__domain__name")
+    # What no longer counts is not shown either.
+    counting = rows.filter(
+        Q(grantee=None) | Q(grantee__removed_at=None, grantee__domain__tenant_id=F("tenant_id"))
+    )
+    found = [
+        Entry(
+            "-" * is_negative + (f"{local_part}@{domain}" if domain else ANYONE),
+            rights.parse(letters),
+        )
+        for is_negative, letters, local_part, domain in counting.values_list(*columns)
+    ]
+    return sorted(found, key=lambda entry: entry.name)
+
+
+def _owner_name(mailbox_id: int) -> str:
+    return Mailbox.objects.select_related("domain").get(pk=mailbox_id).address
+
+
+def set_rights(actor: int, folder: FolderInfo, who: Identifier, change: str, given: Right) -> None:
+    """Replace (`change` is empty), add to ("+") or take from ("-") somebody's entry.
+
+    An entry without rights is none. NoSuchFolder, NotPermitted, NoSuchIdentifier, TooManyEntries.
+    """
+    _run(folder.mailbox_id, partial(_set, actor, folder, who, change, given))
+
+
+def set_root_rights(owner: int, who: Identifier, given: Right) -> None:
+    """Say what a mailbox's new top-level folders will give somebody. NoSuchIdentifier."""
+
+    def write(rows: Rows) -> None:
+        rows.direct()
+        _write(owner, None, who, given)
+
+    _run(owner, write)
+
+
+def _set(
+    actor: int, folder: FolderInfo, who: Identifier, change: str, given: Right, rows: Rows
+) -> None:
+    owner = folder.mailbox_id
+    state = locked_folder(rows, folder.id, actor, Right.ADMINISTER)
+    if who.mailbox_id == owner:
+        raise NotPermitted("The owner always has every right.")
+    rows.direct()
+    if change:
+        letters = _of(folder.id).filter(_is(who)).values_list("letters", flat=True).first()
+        known = rights.parse(letters or "")
+        given = known | given if change == "+" else known & ~given
+    _write(owner, folder.id, who, given)
+    # Whoever has the folder open looks again, and so do the rights.
+    rows.changed(state, Change.Kind.FOLDER)
+
+
+def _write(owner: int, folder_id: int | None, who: Identifier, given: Right) -> None:
+    listed = _listed(owner, folder_id)
+    entry = listed.filter(_is(who))
+    if not given:
+        entry.delete()
+        return
+    tenant_id = Mailbox.objects.values_list("domain__tenant_id", flat=True).get(pk=owner)
+    if who.mailbox_id is not None:
+        # Asked again under the lock: an entry never leads to another tenant.
+        theirs = Mailbox.objects.filter(pk=who.mailbox_id, domain__tenant_id=tenant_id)
+        if not theirs.exists():
+            raise NoSuchIdentifier("There is no such mailbox.")
+    if entry.update(letters=rights.spell(given)):
+        return
+    if listed.count() >= MAX_ENTRIES:
+        raise TooManyEntries(f"A list has at most {MAX_ENTRIES} entries.")
+    FolderRight.objects.create(
+        mailbox_id=owner,
+        folder_id=folder_id,
+        tenant_id=tenant_id,
+        grantee_id=who.mailbox_id,
+        is_negative=who.is_negative,
+        letters=rights.spell(given),
+    )
+
+
+def inherit(owner: int, parent_id: int | None, folder_ids: Sequence[int]) -> None:
+    """Give new folders the list of their parent (None: the root), inside a direct Unit."""
+    columns = ("tenant_id", "grantee_id", "is_negative", "letters")
+    listed = _listed(owner, parent_id)
+    found = list(listed.values_list(*columns))
+    FolderRight.objects.bulk_create(
+        FolderRight(
+            mailbox_id=owner, folder_id=folder_id, **dict(zip(columns, values, strict=True))
+        )
+        for folder_id in folder_ids
+        for values in found
+    )
+
+
+def clear(folder_id: int) -> None:
+    """Forget a folder's list, inside a direct Unit (RFC 4314 §4, DELETE)."""
+    _of(folder_id).delete()
+
+
+def _listed(owner: int, folder_id: int | None) -> QuerySet[FolderRight]:
+    return _of(folder_id) if folder_id else FolderRight.objects.filter(mailbox=owner, folder=None)
+
+
+def _of(folder_id: int) -> QuerySet[FolderRight]:
+    return FolderRight.objects.filter(folder_id=folder_id)
+
+
+def _is(who: Identifier) -> Q:
+    return Q(grantee_id=who.mailbox_id, is_negative=who.is_negative)
+
+
+def _run(owner: int, work: Callable[[Rows], None]) -> None:
+    def write(rows: Rows, blob: Blob | None) -> None:
+        work(rows)
+
+    commit.run(commit.Unit(frozenset((owner,)), write))

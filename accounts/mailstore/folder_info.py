@@ -1,0 +1,171 @@
+"""Folders as they stand: one by its name, all of a mailbox, and those that others share with it.
+
+Whoever asks names the mailbox that wants to know, and sees the names that it knows: those in the
+shared namespace (`shared_names`) are the folders of others, with the rights it has there.
+"""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from django.db import connection
+
+from accounts.mailstore import rights, shared_names
+from accounts.mailstore.names import canonical
+from accounts.mailstore.picture import Counters
+from accounts.mailstore.refusals import NoSuchFolder
+from accounts.mailstore.rights import Right
+from accounts.mailstore.shared_names import SharedName
+from accounts.models import Folder
+from accounts.suspension import is_tenant_suspended
+
+
+@dataclass(frozen=True, slots=True)
+class FolderInfo:
+    """A folder as it stands. `recent_from_uid`: that UID and those above it are \\Recent.
+
+    `name` and `rights` are those of whoever asked, `mailbox_id` is the owner.
+    """
+
+    id: int
+    mailbox_id: int
+    name: str
+    special_use: str
+    is_selectable: bool
+    uidvalidity: int
+    uidnext: int
+    highest_modseq: int
+    recent_from_uid: int
+    exists: int
+    unseen: int
+    octets: int
+    keywords: tuple[str, ...]
+    rights: Right = rights.ALL
+
+    @property
+    def counters(self) -> Counters:
+        """What a picture of the folder is made from."""
+        return Counters(
+            self.mailbox_id,
+            self.uidvalidity,
+            self.uidnext,
+            self.highest_modseq,
+            self.recent_from_uid,
+            self.exists,
+            self.keywords,
+        )
+
+
+_COLUMNS = (
+    "id",
+    "mailbox_id",
+    "name",
+    "special_use",
+    "is_selectable",
+    "uidvalidity",
+    "uidnext",
+    "highest_modseq",
+    "recent_from_uid",
+    "exists_count",
+    "unseen_count",
+    "octets",
+    "keywords",
+)
+_WIDTH = len(_COLUMNS)
+_OWN = ", ".join(f"f.{name}" for name in _COLUMNS)
+_TABLE = Folder._meta.db_table
+# By hand, as SELECT, STATUS, APPEND and LIST ask little else.
+_SELECT = f"SELECT {_OWN} FROM {_TABLE} f WHERE "  # noqa: S608
+_ADDRESS = "o.local_part || '@' || od.name"
+_SHARED = (
+    f"SELECT {_OWN}, {_ADDRESS}, r.letters, r.is_negative, t.parent_id{rights.ENTRIES}"
+    f" JOIN {_TABLE} f ON f.id = r.folder_id WHERE {rights.THAT_COUNT}"
+)
+_ALL_SEEN = (
+    f"SELECT {_OWN}, NULL, NULL, NULL, NULL FROM {_TABLE} f WHERE f.mailbox_id = %s"  # noqa: S608
+    # Twice, so that each half has an index.
+    f" UNION ALL {_SHARED} AND r.grantee_id = g.id"
+    f" UNION ALL {_SHARED} AND r.grantee_id IS NULL"
+)
+
+
+def _info(row: Sequence[Any]) -> FolderInfo:
+    keywords = row[-1]
+    words = json.loads(keywords) if isinstance(keywords, str) else keywords
+    return FolderInfo(*(*row[:3], row[3], bool(row[4]), *row[5:-1], tuple(words)))
+
+
+def _rows(statement: str, parameters: Sequence[int | str]) -> list[tuple[Any, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(statement, parameters)
+        found: list[tuple[Any, ...]] = cursor.fetchall()
+    return found
+
+
+def find_folder(mailbox_id: int, name: str, needed: Right = Right.READ) -> FolderInfo:
+    """The folder that the mailbox knows by that name, where it has the rights needed.
+
+    NoSuchFolder, NotPermitted.
+    """
+    shared = shared_names.split(name)
+    if shared is not None:
+        return _find_shared(mailbox_id, shared, needed)
+    rows = _rows(f"{_SELECT}f.mailbox_id = %s AND f.name = %s", (mailbox_id, canonical(name)))
+    if not rows:
+        raise NoSuchFolder("There is no folder of that name.")
+    return _info(rows[0])
+
+
+def _find_shared(mailbox_id: int, shared: SharedName, needed: Right) -> FolderInfo:
+    local_part, _, domain = shared.address.rpartition("@")
+    condition = " AND o.local_part = %s AND od.name = %s AND f.name = %s"
+    found = _with_rights(_rows(_SHARED + condition, (mailbox_id, local_part, domain, shared.inner)))
+    if not found:
+        raise NoSuchFolder("There is no folder of that name.")
+    rights.checked(found[0].rights, needed)
+    return found[0]
+
+
+def get_folder(folder_id: int) -> FolderInfo:
+    """The folder with that id, as its owner sees it. NoSuchFolder."""
+    rows = _rows(f"{_SELECT}f.id = %s", (folder_id,))
+    if not rows:
+        raise NoSuchFolder("The folder no longer exists.")
+    return _info(rows[0])
+
+
+def list_folders(mailbox_id: int) -> list[FolderInfo]:
+    """The mailbox's own folders, by name (code point order, the same on every database)."""
+    rows = _rows(f"{_SELECT}f.mailbox_id = %s", (mailbox_id,))
+    return sorted((_info(row) for row in rows), key=lambda folder: folder.name)
+
+
+def list_all_seen(mailbox_id: int) -> list[FolderInfo]:
+    """The mailbox's own folders and those of others that it may look up, by name; one query."""
+    rows = _rows(_ALL_SEEN, (mailbox_id,) * 3)
+    own = [_info(row[:_WIDTH]) for row in rows if row[_WIDTH] is None]
+    others = _with_rights(row for row in rows if row[_WIDTH] is not None)
+    seen = [folder for folder in others if Right.LOOKUP in folder.rights]
+    return sorted((*own, *seen), key=lambda folder: folder.name)
+
+
+def _with_rights(rows: Iterable[tuple[Any, ...]]) -> list[FolderInfo]:
+    """Folders of others from their entries: one row an entry, all of a folder's together."""
+    entries: dict[int, list[tuple[str, bool]]] = {}
+    folders: dict[int, tuple[Any, ...]] = {}
+    for row in rows:
+        folders[row[0]] = row
+        entries.setdefault(row[0], []).append((row[_WIDTH + 1], bool(row[_WIDTH + 2])))
+    if not folders or is_tenant_suspended(next(iter(folders.values()))[_WIDTH + 3]):
+        return []
+    return [
+        replace(
+            _info(row[:_WIDTH]),
+            name=shared_names.join(row[_WIDTH], row[2]),
+            # Of use to its owner's programs; with two \Sent nobody knows where to file.
+            special_use="",
+            rights=rights.combined(entries[key]),
+        )
+        for key, row in folders.items()
+    ]

@@ -1,0 +1,30 @@
+"""How the folders of others are called: `Shared/ADDRESS/NAME`, NAME as its owner sees it.
+
+The address has an @: a mailbox may have a folder `Shared` of its own, and folders below it.
+"""
+
+from typing import NamedTuple
+
+from accounts.mailstore.names import SEPARATOR, canonical
+
+PREFIX = "Shared"
+
+
+class SharedName(NamedTuple):
+    """The name of a folder of another mailbox; `inner` is empty for the mailbox itself."""
+
+    address: str
+    inner: str
+
+
+def split(name: str) -> SharedName | None:
+    """What a name in the shared namespace stands for, None for a name of one's own."""
+    if not name.startswith(PREFIX + SEPARATOR):
+        return None
+    address, _, inner = name[len(PREFIX) + 1 :].partition(SEPARATOR)
+    return SharedName(address.lower(), canonical(inner)) if "@" in address else None
+
+
+def join(address: str, inner: str = "") -> str:
+    """The name that others see."""
+    return SEPARATOR.join((PREFIX, address, inner)) if inner else PREFIX + SEPARATOR + address
