@@ -12,7 +12,7 @@ from django.db import connection
 
 from accounts.mailstore.fetch import CHUNK, Columns
 from accounts.mailstore.uids import chunked, is_range
-from accounts.models import Entry, Message
+from accounts.models import Entry, Message, ThreadedMessage
 
 Found = Mapping[str, Sequence[Any]]
 """By name ("uid", "envelope", …): one value an entry, in UID order."""
@@ -29,6 +29,7 @@ _FIELDS: tuple[tuple[Columns, str], ...] = (
     (Columns.PREVIEW, "m.preview"),
     (Columns.MESSAGE, "e.message_id"),
     (Columns.SAVED_AT, "e.saved_at"),
+    (Columns.THREAD, "t.thread"),
 )
 
 _TEXTS = ("envelope", "bodystructure", "body", "headers")
@@ -69,10 +70,15 @@ def _plan(columns: Columns, at_most: int) -> tuple[tuple[str, ...], str]:
     fields = [field for bit, field in _FIELDS if bit & columns]
     if columns & ~_total():
         raise ValueError(f"{columns!r} are not all to be had here")
+    threads = (
+        f" LEFT JOIN {ThreadedMessage._meta.db_table} t ON t.message_id = e.message_id"
+        if columns & Columns.THREAD
+        else ""
+    )
     chosen = ", ".join(["e.uid", *(_chosen(field, at_most) for field in fields)])
     return ("uid", *(field[2:] for field in fields)), (
         f"SELECT {chosen} FROM {Entry._meta.db_table} e"  # noqa: S608 (our own names)
-        f" JOIN {Message._meta.db_table} m ON m.id = e.message_id"
+        f" JOIN {Message._meta.db_table} m ON m.id = e.message_id{threads}"
         " WHERE e.folder_id = %s AND e.uid"
     )
 

@@ -32,6 +32,7 @@ class Columns(IntFlag):
     MESSAGE = 512
     SAVED_AT = 1024
     PREVIEW = 2048
+    THREAD = 4096
 
 
 class FetchRow(NamedTuple):
@@ -58,6 +59,7 @@ class FetchRow(NamedTuple):
     keywords: int | None = None
     modseq: int | None = None
     message_id: int | None = None
+    thread: int | None = None
 
 
 _SOURCES: dict[str, tuple[Columns, str]] = {
@@ -76,6 +78,7 @@ _SOURCES: dict[str, tuple[Columns, str]] = {
     "keywords": (Columns.FLAGS, "keywords"),
     "modseq": (Columns.FLAGS, "modseq"),
     "message_id": (Columns.MESSAGE, "message_id"),
+    "thread": (Columns.THREAD, "message__threaded__thread"),
 }
 _PLACE = ("message__blob__segment_id", "message__blob__offset", "message__blob__length")
 

@@ -7,7 +7,8 @@ append commits message and entry together.
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q
 
-from accounts.models import Entry, Message, SearchText
+from accounts.key_lists import listed
+from accounts.models import Entry, Message, SearchText, ThreadedMessage, ThreadName
 
 CHUNK = 1000
 
@@ -31,5 +32,19 @@ def remove_unplaced_messages() -> int:
             # Not delete(): it would load these wide rows to look for what hangs on them.
             texts = SearchText.objects.filter(pk__in=keys)
             texts._raw_delete(texts.db)
+            _leave_threads(keys)
             rows = Message.objects.filter(is_unplaced(), pk__in=keys)
             removed += rows._raw_delete(rows.db)
+
+
+def _leave_threads(keys: list[int]) -> None:
+    """Take messages out of their threads; the names of a thread go with its last message."""
+    left = ThreadedMessage.objects.filter(pk__in=keys)
+    threads = set(left.values_list("thread", flat=True))
+    if not threads:
+        return
+    left._raw_delete(left.db)
+    # A message may come into the thread this instant: it keeps it, later ones may miss it.
+    others = ThreadedMessage.objects.filter(thread=OuterRef("thread"))
+    names = ThreadName.objects.filter(~Q(Exists(others)), thread__in=listed(list(threads)))
+    names._raw_delete(names.db)

@@ -13,7 +13,7 @@ from typing import Any
 from accounts.mailstore import fetch, search_fields, search_kept, search_recent
 from accounts.mailstore.columns import large_ones, read_columns
 from accounts.mailstore.fetch import Columns, FetchRow
-from accounts.mailstore.object_ids import email_id
+from accounts.mailstore.object_ids import email_id, thread_id
 from accounts.mailstore.picture import Picture
 from accounts.mailstore.search_text import Needle
 from protocols.wire.imap import search as keys
@@ -85,6 +85,7 @@ def _cost(key: SearchKey) -> int:
             | keys.YoungerThan()
             | keys.SavedOn()
             | keys.EmailIdIs()
+            | keys.ThreadIdIs()
         ):
             return _COLUMNS
         case _:
@@ -173,9 +174,6 @@ class _Narrowing:
             case keys.IsRecent():
                 runs = self._scope.recent
                 return [place for place in places if any(uids[place] in run for run in runs)]
-            case keys.ThreadIdIs():
-                # THREADID is NIL for every message.
-                return []
             case keys.ModseqFrom(modseq=modseq):
                 modseqs = picture.modseqs
                 return [place for place in places if modseqs[place] >= modseq]
@@ -212,6 +210,9 @@ class _Narrowing:
             case keys.EmailIdIs(identifier=identifier):
                 rows = self._read(places, Columns.MESSAGE, "message_id")
                 return [place for place, key in rows if email_id(key) == identifier]
+            case keys.ThreadIdIs(identifier=identifier):
+                rows = self._read(places, Columns.THREAD, "thread")
+                return [place for place, key in rows if key and thread_id(key) == identifier]
             case keys.LargerThan(octets=octets):
                 rows = self._read(places, Columns.SIZE, "size")
                 return [place for place, size in rows if size > octets]

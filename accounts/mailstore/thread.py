@@ -4,29 +4,20 @@ What is read of a message is small and bounded: of its references the first and 
 """
 
 from collections.abc import Iterator, Sequence
-from hashlib import blake2b
 
 from accounts.mailstore.columns import large_ones, read_columns
 from accounts.mailstore.fetch import Columns
 from accounts.mailstore.search_text import fold
+from accounts.mailstore.thread_names import first_fields, names
 from accounts.mailstore.thread_tree import Mails, Threads, by_references, by_subject
 from protocols.wire.imap.thread import Algorithm
-from protocols.wire.message import (
-    ancestors,
-    decode_header,
-    iter_fields,
-    message_ids,
-    read_subject,
-)
+from protocols.wire.message import decode_header, read_subject
 
 SLICE = 500
 # A larger block of header fields is read alone.
 _TEXT_OCTETS = 16 << 10
-# Of a message's references: the oldest, and the latest of the others.
-MAX_REFERENCES = 100
 
 _COLUMNS = Columns.DATES | Columns.SENT_AT | Columns.HEADERS
-_WANTED = frozenset((b"subject", b"message-id", b"references", b"in-reply-to"))
 
 
 class Threading:
@@ -78,29 +69,6 @@ class Threading:
         mails.subjects.append(fold(subject.text))
         mails.are_replies.append(subject.is_reply)
         if self._algorithm is Algorithm.REFERENCES:
-            identifier, references = thread_ids(fields)
+            identifier, references = names(fields)
             mails.identifiers.append(identifier)
             mails.references.append(references)
-
-
-def first_fields(headers: bytes) -> dict[bytes, bytes]:
-    """The values of the fields that threads are made from; of several of a name the first."""
-    found: dict[bytes, bytes] = {}
-    for field in iter_fields(headers):
-        if field.name in _WANTED:
-            found.setdefault(field.name, field.value)
-    return found
-
-
-def thread_ids(fields: dict[bytes, bytes]) -> tuple[bytes | None, list[bytes]]:
-    """A message's own id and those of its ancestors, oldest first, as short digests."""
-    own = message_ids(fields.get(b"message-id", b""))[:1]
-    names = ancestors(fields.get(b"references", b""), fields.get(b"in-reply-to", b""))
-    if len(names) > MAX_REFERENCES:
-        names = [names[0], *names[1 - MAX_REFERENCES :]]
-    return (_digest(own[0]) if own else None), [_digest(name) for name in names]
-
-
-def _digest(identifier: bytes) -> bytes:
-    # 64 bits: whoever finds two ids with one digest has joined two threads of their own.
-    return blake2b(identifier, digest_size=8).digest()

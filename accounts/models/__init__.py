@@ -14,6 +14,7 @@ from accounts.models.mailbox import Credential, Mailbox, MaildropLock
 from accounts.models.message import Entry, Message, Vanished
 from accounts.models.search_text import SearchText
 from accounts.models.tenant import Tenant
+from accounts.models.thread import ThreadCursor, ThreadedMessage, ThreadName
 from accounts.models.user import Membership, User
 
 __all__ = [
@@ -41,6 +42,9 @@ __all__ = [
     "Segment",
     "Subscription",
     "Tenant",
+    "ThreadCursor",
+    "ThreadName",
+    "ThreadedMessage",
     "User",
     "Vanished",
 ]

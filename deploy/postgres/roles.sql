@@ -17,7 +17,7 @@ GRANT USAGE ON SCHEMA public
 GRANT SELECT, INSERT, UPDATE, DELETE ON
     accounts_segment, accounts_blob, accounts_commitmark, accounts_message, accounts_entry,
     accounts_vanished, accounts_change, accounts_folder, accounts_foldersnapshot,
-    accounts_searchtext,
+    accounts_searchtext, accounts_threadedmessage, accounts_threadname, accounts_threadcursor,
     accounts_subscription
     TO mailhost_mx, mailhost_access, mailhost_worker, mailhost_web;
 

@@ -5,7 +5,8 @@ import time
 import pytest
 
 from accounts.mailstore import append, expunge
-from accounts.mailstore.thread import MAX_REFERENCES, Threading
+from accounts.mailstore.thread import Threading
+from accounts.mailstore.thread_names import MAX_REFERENCES
 from protocols.wire.imap.thread import Algorithm
 from tests.accounts.mail import append_many, inbox, make_mailbox
 
@@ -63,6 +64,6 @@ def test_what_was_expunged_meanwhile_is_left_out() -> None:
     mailbox_id = make_mailbox()
     folder_id = inbox(mailbox_id)
     uids = append_many(mailbox_id, folder_id, 3)
-    expunge.expunge_uids(folder_id, uids[1:2], only_deleted=False)
+    expunge.expunge_uids(folder_id, uids[1:2], only_deleted=False, actor=mailbox_id)
     found = _threaded(folder_id, uids[:2])
     assert found == [[uids[0]]]

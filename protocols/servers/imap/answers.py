@@ -1,5 +1,7 @@
 """Tagged answers that all groups of commands give: done, refused, senseless."""
 
+from collections.abc import Iterable, Iterator
+
 from accounts.commit import CommitUnavailable, OutOfSpace
 from accounts.mailstore import refusals
 from accounts.mailstore.annotations import MAX_VALUE
@@ -54,3 +56,9 @@ def refused(tag: bytes, error: Exception, *, try_create: bool = False) -> Tagged
         return no(tag, "There is no such folder.", code=b"TRYCREATE")
     code = next((code for kind, code in _CODES if isinstance(error, kind)), b"")
     return no(tag, str(error), code=code)
+
+
+def pauses(work: Iterable[object]) -> Iterator[bytes]:
+    """Work that has nothing to say yet, but lets others have their turn."""
+    for _ in work:
+        yield b""

@@ -10,12 +10,13 @@ import structlog
 
 from accounts.blobs import BlobMissing
 from accounts.mailstore import fetch as store
-from accounts.mailstore import flags, previews
+from accounts.mailstore import flags, previews, thread_ids
 from accounts.mailstore.columns import Found, large_ones, read_columns
 from accounts.mailstore.fetch import FetchRow
 from accounts.mailstore.flags import Flag
+from accounts.mailstore.locked import mailbox_of
 from protocols.servers.imap import rendering
-from protocols.servers.imap.answers import bad, no, ok
+from protocols.servers.imap.answers import bad, no, ok, pauses
 from protocols.servers.imap.client import Client
 from protocols.servers.imap.enabled import note_condstore
 from protocols.servers.imap.fetch_lines import Plan, beginning, lines, nstring
@@ -53,6 +54,8 @@ def fetch(client: Client, command: commands.Fetch) -> Iterator[Push | Reply]:
     if spans is None:
         yield bad(command.tag, "No such message.")
         return
+    if Attribute.THREADID in command.items:
+        yield from pauses(thread_ids.catch_up(mailbox_of(client.folder_id)))
     if command.changed_since is not None:
         if command.wants_vanished:
             yield vanished_line(view.told, command.changed_since, command.sequence_set)

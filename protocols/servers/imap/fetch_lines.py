@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from accounts.mailstore.columns import Found
 from accounts.mailstore.fetch import Columns
-from accounts.mailstore.object_ids import email_id
+from accounts.mailstore.object_ids import email_id, thread_id
 from protocols.servers.imap import rendering
 from protocols.servers.imap.dates import internal_dates
 from protocols.servers.imap.folder_view import FolderView
@@ -36,6 +36,7 @@ _SOURCES = {
     Attribute.BODYSTRUCTURE: Columns.BODYSTRUCTURE,
     Attribute.SAVEDATE: Columns.SAVED_AT,
     Attribute.EMAILID: Columns.MESSAGE,
+    Attribute.THREADID: Columns.THREAD,
 }
 
 
@@ -147,7 +148,10 @@ def _values(
         case Attribute.EMAILID:
             return [email_id(key).encode() for key in found["message_id"]]
         case Attribute.THREADID:
-            return [b"NIL"] * len(places)
+            return [
+                b"NIL" if key is None else b"(%b)" % thread_id(key).encode()
+                for key in found["thread"]
+            ]
         case Attribute.SIZE:
             return found["size"]
         case Attribute.ENVELOPE:

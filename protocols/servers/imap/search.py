@@ -1,32 +1,26 @@
 """SEARCH and UID SEARCH, in slices that yield (RFC 3501 §6.4.4, RFC 4731)."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 
 from accounts.mailstore import search as store
-from protocols.servers.imap.answers import ok
+from accounts.mailstore import thread_ids
+from accounts.mailstore.locked import mailbox_of
+from protocols.servers.imap.answers import ok, pauses
 from protocols.servers.imap.client import Client
 from protocols.servers.imap.enabled import note_condstore
 from protocols.servers.imap.folder_view import FolderView
 from protocols.wire.imap import commands, responses
 from protocols.wire.imap.options import Page
 from protocols.wire.imap.responses import Push, Reply
-from protocols.wire.imap.search import asks_modseq
+from protocols.wire.imap.search import SearchKey, asks_modseq, asks_thread
 
 
 def search(client: Client, command: commands.Search) -> Iterator[Push | Reply]:
     """Find messages; the answer names them by number, or by UID for UID SEARCH."""
     view = client.selected
+    found = yield from matching(client, command.program, is_uid=command.is_uid)
     with_modseq = asks_modseq(command.program)
-    if with_modseq:
-        yield note_condstore(client)
-    yield client.news(may_expunge=command.is_uid)
-    scope = store.Scope(view.told, view.uids, view.recent_runs(), int(time.time()), view.saved)
-    found: list[int] = []
-    for uids in store.search(scope, command.program):
-        found += uids
-        # Nothing to say yet, but others may have their turn.
-        yield b""
     options = command.return_options
     named = _named(found, options, command.page)
     modseq = _highest_modseq(view, named) if with_modseq else 0
@@ -52,6 +46,28 @@ def search(client: Client, command: commands.Search) -> Iterator[Push | Reply]:
             page=command.page,
         )
     yield ok(command.tag, "Done.")
+
+
+def matching(
+    client: Client, program: SearchKey, *, is_uid: bool
+) -> Generator[Push, None, list[int]]:
+    """Say what is new; the value are the UIDs that match a program, ascending.
+
+    EXPUNGE may be said where the answer names UIDs.
+    """
+    view = client.selected
+    if asks_modseq(program):
+        yield note_condstore(client)
+    yield client.news(may_expunge=is_uid)
+    if asks_thread(program):
+        yield from pauses(thread_ids.catch_up(mailbox_of(client.folder_id)))
+    scope = store.Scope(view.told, view.uids, view.recent_runs(), int(time.time()), view.saved)
+    found: list[int] = []
+    for uids in store.search(scope, program):
+        found += uids
+        # Nothing to say yet, but others may have their turn.
+        yield b""
+    return found
 
 
 def _named(uids: list[int], options: frozenset[str] | None, page: Page | None) -> Sequence[int]:

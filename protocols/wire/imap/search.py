@@ -185,15 +185,22 @@ class And:
 
 def asks_modseq(key: "SearchKey") -> bool:
     """Whether a program names mod-sequences anywhere: then the answer does too (§3.1.5)."""
+    return _names(key, ModseqFrom)
+
+
+def asks_thread(key: "SearchKey") -> bool:
+    """Whether a program names threads anywhere."""
+    return _names(key, ThreadIdIs)
+
+
+def _names(key: "SearchKey", kind: type) -> bool:
     match key:
-        case ModseqFrom():
-            return True
         case Not(key=inner):
-            return asks_modseq(inner)
+            return _names(inner, kind)
         case And(keys=keys) | Or(keys=keys):
-            return any(map(asks_modseq, keys))
+            return any(_names(each, kind) for each in keys)
         case _:
-            return False
+            return isinstance(key, kind)
 
 
 SearchKey: TypeAlias = (
