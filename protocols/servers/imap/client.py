@@ -39,6 +39,7 @@ class Enabled(IntFlag):
     METADATA = 4
     METADATA_SERVER = 8
     UTF8 = 16
+    IMAP4REV2 = 32
 
 
 class Target(NamedTuple):
@@ -159,7 +160,7 @@ class Client:
         picture = index.picture(self.folder_id)
         if picture.uidvalidity != view.told.uidvalidity:
             raise FolderGone(f"folder {self.folder_id} was made anew")
-        if picture.uidnext != view.told.uidnext:
+        if picture.uidnext != view.told.uidnext and not self.is_rev2:
             if not view.marks_seen:
                 view.own(_newer(recent.look(picture), view.told.uidnext))
             else:
@@ -208,13 +209,19 @@ class Client:
 
     @property
     def tells_utf8(self) -> bool:
-        """Whether names and header strings are told in UTF-8 (RFC 9755 §3)."""
-        return Enabled.UTF8 in self.enabled
+        """Whether names and header strings are told in UTF-8 (RFC 9051 §5.1, RFC 9755 §3)."""
+        return bool(self.enabled & (Enabled.UTF8 | Enabled.IMAP4REV2))
+
+    @property
+    def is_rev2(self) -> bool:
+        """Whether the client speaks IMAP4rev2 (RFC 9051)."""
+        return Enabled.IMAP4REV2 in self.enabled
 
     @property
     def dialect(self) -> Dialect:
         """How the client's commands are to be read."""
-        return Dialect.UTF8 | Dialect.NO_CHARSET if Enabled.UTF8 in self.enabled else REV1
+        dialect = Dialect.UTF8 if self.tells_utf8 else REV1
+        return dialect | Dialect.NO_CHARSET if Enabled.UTF8 in self.enabled else dialect
 
     def modseq_code(self) -> bytes:
         """What ends a command that expunged, for a client of QRESYNC (RFC 7162 §3.2.7)."""

@@ -15,6 +15,7 @@ _NAMES: dict[str, tuple[Enabled, str]] = {
     "METADATA": (Enabled.METADATA, "METADATA"),
     "METADATA-SERVER": (Enabled.METADATA_SERVER, "METADATA-SERVER"),
     "UTF8=ACCEPT": (Enabled.UTF8, "UTF8=ACCEPT"),
+    "IMAP4REV2": (Enabled.IMAP4REV2, "IMAP4rev2"),
 }
 
 
@@ -35,6 +36,8 @@ def enable(client: Client, command: commands.Enable) -> Tagged:
         lines += highest_modseq_line(client)
     if client.view is not None:
         client.view.tells_utf8 = client.tells_utf8
+        if client.is_rev2:
+            client.view.forget_recent()
     return Tagged(command.tag, "OK", "Done.", b"", lines, dialect=client.dialect)
 
 

@@ -157,6 +157,11 @@ class FolderView:
         else:
             self._recent.append(uids)
 
+    def forget_recent(self) -> None:
+        """From now on no message is \\Recent to this session: IMAP4rev2 has no such flag."""
+        self._recent = []
+        self._recent_told = 0
+
     def refresh(
         self,
         picture: Picture,

@@ -8,6 +8,7 @@ from accounts import login
 from accounts.mailstore import folders, index, quota
 from accounts.mailstore.flags import Flag
 from accounts.mailstore.folders import FolderInfo
+from accounts.mailstore.names import canonical
 from accounts.mailstore.object_ids import mailbox_id
 from accounts.mailstore.refusals import NoSuchFolder
 from accounts.mailstore.rights import Right
@@ -56,8 +57,11 @@ def select(client: Client, command: commands.Select) -> Iterator[Push | Reply]:
         yield no(command.tag, "The folder holds only other folders.", code=b"CANNOT")
         return
     is_read_only = command.is_read_only or not folder.rights & CHANGING
-    view = _open(folder, is_read_only=is_read_only)
-    yield _opening(view)
+    view = _open(client, folder, is_read_only=is_read_only)
+    yield _opening(client, view)
+    if client.is_rev2:
+        # RFC 9051 §6.3.2: the name as it is kept, and as it was said where that differs.
+        yield named_line(client, folder.name, said=command.name)
     if command.resync is not None:
         yield from resync(view, command.resync)
     client.folder_id = folder.id
@@ -67,10 +71,13 @@ def select(client: Client, command: commands.Select) -> Iterator[Push | Reply]:
     yield ok(command.tag, text, code=b"READ-ONLY" if is_read_only else b"READ-WRITE")
 
 
-def _open(folder: FolderInfo, *, is_read_only: bool) -> FolderView:
+def _open(client: Client, folder: FolderInfo, *, is_read_only: bool) -> FolderView:
     try:
         picture = index.picture(folder.id, folder.counters)
-        if is_read_only or Right.SEEN not in folder.rights:
+        if client.is_rev2:
+            # RFC 9051 knows no \Recent: who speaks it leaves the flag to others.
+            uids = range(0)
+        elif is_read_only or Right.SEEN not in folder.rights:
             uids = recent.look(picture)
         else:
             uids = recent.take(picture)
@@ -83,16 +90,14 @@ def _open(folder: FolderInfo, *, is_read_only: bool) -> FolderView:
     return FolderView(picture, is_read_only=is_read_only, recent=uids, rights=folder.rights)
 
 
-def _opening(view: FolderView) -> bytes:
+def _opening(client: Client, view: FolderView) -> bytes:
     picture = view.told
-    lines = [
-        rendering.flags_known(view),
-        responses.exists(len(picture)),
-        responses.recent(view.recent_count),
-    ]
-    unseen = view.first_unseen
-    if unseen is not None:
-        lines.append(responses.untagged("OK", "First unseen.", b"UNSEEN %d" % unseen))
+    lines = [rendering.flags_known(view), responses.exists(len(picture))]
+    if not client.is_rev2:
+        lines.append(responses.recent(view.recent_count))
+        unseen = view.first_unseen
+        if unseen is not None:
+            lines.append(responses.untagged("OK", "First unseen.", b"UNSEEN %d" % unseen))
     lines += [
         responses.untagged("OK", "UIDs valid.", b"UIDVALIDITY %d" % picture.uidvalidity),
         responses.untagged("OK", "Predicted next UID.", b"UIDNEXT %d" % picture.uidnext),
@@ -193,7 +198,10 @@ def create(client: Client, command: commands.Create) -> Tagged:
             return no(command.tag, "Another folder has that special use.", code=b"USEATTR")
     made = folders.create_folder(client.mailbox_id, command.name, use)
     code = _mailbox_id_code(made.id, made.uidvalidity)
-    return ok(command.tag, "Done.", code=code, untagged=client.news(may_expunge=True))
+    lines = b""
+    if client.is_rev2 and made.name != command.name:
+        lines = named_line(client, made.name, said=command.name)
+    return ok(command.tag, "Done.", code=code, untagged=lines + client.news(may_expunge=True))
 
 
 def delete(client: Client, command: commands.Delete) -> Tagged:
@@ -208,7 +216,11 @@ def delete(client: Client, command: commands.Delete) -> Tagged:
 def rename(client: Client, command: commands.Rename) -> Tagged:
     """RFC 3501 §6.3.5."""
     folders.rename_folder(client.mailbox_id, command.old, command.new)
-    return _done(client, command.tag)
+    lines = b""
+    if client.is_rev2:
+        # RFC 9051 §6.3.6, §6.3.9.7.
+        lines = named_line(client, canonical(command.new), said=canonical(command.old))
+    return ok(command.tag, "Done.", untagged=lines + client.news(may_expunge=True))
 
 
 def subscribe(client: Client, command: commands.Subscribe) -> Tagged:
@@ -268,6 +280,21 @@ def _line(row: Listed, *, is_lsub: bool = False, is_utf8: bool) -> bytes:
     if row.has_subscribed_below:
         return line.removesuffix(b"\r\n") + b' ("CHILDINFO" ("SUBSCRIBED"))\r\n'
     return line
+
+
+def named_line(client: Client, name: str, *, said: str) -> bytes:
+    """The LIST response for one folder; with OLDNAME where it was said in another way.
+
+    RFC 9051 §6.3.9.7. Nothing where the folder is gone this instant.
+    """
+    only = commands.List(b"", "", (name,), frozenset(), frozenset(), False, True)
+    lines = b""
+    for row in listed(only, folders.list_folders(client.mailbox_id), ()):
+        lines += _line(row, is_utf8=client.tells_utf8)
+    if lines and said != name:
+        old = responses.folder_name(said, is_utf8=client.tells_utf8)
+        return lines.removesuffix(b"\r\n") + b' ("OLDNAME" (%b))\r\n' % old
+    return lines
 
 
 def _done(client: Client, tag: bytes) -> Tagged:

@@ -1,4 +1,4 @@
-"""SEARCH and UID SEARCH, in slices that yield (RFC 3501 §6.4.4, RFC 4731)."""
+"""SEARCH and UID SEARCH, in slices that yield (RFC 3501 §6.4.4, RFC 4731, RFC 9051 §6.4.4)."""
 
 import time
 from collections.abc import Generator, Iterator, Sequence
@@ -22,6 +22,9 @@ def search(client: Client, command: commands.Search) -> Iterator[Push | Reply]:
     found = yield from matching(client, command.program, is_uid=command.is_uid)
     with_modseq = asks_modseq(command.program)
     options = command.return_options
+    if options is None and client.is_rev2:
+        # RFC 9051 §6.4.4: as if it had said RETURN (); ESEARCH is the one answer.
+        options = frozenset()
     named = _named(found, options, command.page)
     modseq = _highest_modseq(view, named) if with_modseq else 0
     if options is not None and "SAVE" in options:

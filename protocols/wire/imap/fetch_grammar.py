@@ -22,7 +22,7 @@ MAX_ITEMS = 500
 MAX_PATH = 100
 
 _SECTION = re.compile(rb"\[((?:[1-9][0-9]{0,9}+(?:\.|(?=\])))*+)([A-Za-z.]*+)")
-_PARTIAL = re.compile(rb"<([0-9]{1,10}+)\.([1-9][0-9]{0,9}+)>")
+_PARTIAL = re.compile(rb"<([0-9]{1,19}+)\.([1-9][0-9]{0,18}+)>")
 _NAME = re.compile(rb"[A-Za-z0-9.]++")
 
 _KINDS = {kind.value: kind for kind in SectionKind}
