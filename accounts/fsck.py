@@ -20,7 +20,16 @@ from accounts.blobs import BlobMissing, Place
 from accounts.blobs.garbage import is_dead
 from accounts.mailstore.flags import Flag
 from accounts.mailstore.leftovers import is_unplaced
-from accounts.models import Blob, Entry, Folder, Mailbox, Message, Segment
+from accounts.models import (
+    Blob,
+    Entry,
+    Folder,
+    Mailbox,
+    Message,
+    Recoverable,
+    RecoverableEntry,
+    Segment,
+)
 from protocols.wire.message import PREPARED_VERSION, prepare
 
 Progress = Callable[[str], None]
@@ -57,6 +66,7 @@ def check(progress: Progress, *, is_repairing: bool = False) -> Iterator[Finding
         _check_sizes(progress),
         _check_folders(progress, is_repairing=is_repairing),
         _check_mailboxes(progress, is_repairing=is_repairing),
+        _check_recoverable(progress, is_repairing=is_repairing),
         _check_leftovers(progress),
     )
 
@@ -232,6 +242,32 @@ def _wrong_mailboxes() -> QuerySet[Any]:
         | Q(highest_modseq__lt=F("last_modseq"))
         | Q(next_uidvalidity__lte=F("last_uidvalidity"))
     )
+
+
+def _wrong_batches() -> QuerySet[Any]:
+    # Sizes are counted: a message that is gone has none, and its key would still be there.
+    kept, size = Count("entries__message__size"), Sum("entries__message__size", default=0)
+    batches = Recoverable.objects.annotate(kept=kept, size=size)
+    return batches.exclude(messages=F("kept"), octets=F("size"))
+
+
+def _check_recoverable(progress: Progress, *, is_repairing: bool) -> Iterator[Finding]:
+    progress("recoverable mail")
+    for key, mailbox_id in list(_wrong_batches().values_list("pk", "mailbox_id")):
+        found: list[Finding] = []
+        with transaction.atomic():
+            Mailbox.objects.select_for_update().filter(pk=mailbox_id).first()
+            for row in _wrong_batches().filter(pk=key):
+                should = {"messages": row.kept, "octets": row.size}
+                wrong = {k: value for k, value in should.items() if getattr(row, k) != value}
+                if is_repairing:
+                    Recoverable.objects.filter(pk=key).update(**wrong)
+                what = f"Recoverable mail {key}"
+                found += _counter_findings(what, row, wrong, is_repaired=is_repairing)
+        yield from found
+    strangers = RecoverableEntry.objects.exclude(message__mailbox_id=F("batch__mailbox_id"))
+    for key in strangers.values_list("pk", flat=True).iterator(CHUNK):
+        yield Finding("entry", f"Recoverable entry {key} holds a message of another mailbox.")
 
 
 def _check_leftovers(progress: Progress) -> Iterator[Finding]:

@@ -1,8 +1,11 @@
-"""The daily collection: messages in no folder, then the octets that nothing points at."""
+"""The daily collection: deleted mail kept long enough, then its messages, then their octets."""
 
 from dataclasses import dataclass
 
+from django.utils import timezone
+
 from accounts import blobs
+from accounts.mailstore.forgetting import forget_old
 from accounts.mailstore.leftovers import remove_unplaced_messages
 
 
@@ -18,6 +21,7 @@ class Collection:
 
 def collect() -> Collection:
     """Free what is not needed any more. Safe at any time, and when two run at once."""
+    forget_old(timezone.now())
     messages = remove_unplaced_messages()
     done = blobs.collect_garbage()
     return Collection(messages, done.blobs, done.unlinked, done.octets)

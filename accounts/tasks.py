@@ -4,6 +4,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from accounts import directory, garbage, limits
+from accounts.mailstore import forgetting
 
 
 @shared_task(name="accounts.collect_garbage")
@@ -14,3 +15,8 @@ def collect_garbage() -> None:
 @shared_task(name="accounts.purge_mailboxes")
 def purge_mailboxes() -> None:
     directory.purge_removed_before(timezone.now() - limits.RESTORABLE_FOR)
+
+
+@shared_task(name="accounts.forget_deleted_mail")
+def forget_deleted_mail() -> None:
+    forgetting.forget_old(timezone.now())

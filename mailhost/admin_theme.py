@@ -81,6 +81,7 @@ UNFOLD: dict[str, Any] = {
                     _link(_("Folders"), "folder", "accounts_folder"),
                     _link(_("Messages"), "mail", "accounts_message"),
                     _link(_("Entries"), "list", "accounts_entry"),
+                    _link(_("Recoverable"), "restore_from_trash", "accounts_recoverable"),
                     _link(_("Vanished"), "playlist_remove", "accounts_vanished"),
                     _link(_("Changes"), "history", "accounts_change"),
                     _link(_("Blobs"), "database", "accounts_blob"),

@@ -20,6 +20,7 @@ setattr(celery.beat, "_Process", None)  # noqa: B010 the stubs do not know it
 # Looking at the queue is not among it: every worker does so by itself.
 SCHEDULE = {
     "purge-queue": {"task": "delivery.purge_queue", "schedule": 3600.0},
+    "forget-deleted-mail": {"task": "accounts.forget_deleted_mail", "schedule": 3600.0},
     "purge-mailboxes": {"task": "accounts.purge_mailboxes", "schedule": 86400.0},
     "collect-garbage": {"task": "accounts.collect_garbage", "schedule": 86400.0},
 }

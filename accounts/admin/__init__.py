@@ -6,6 +6,7 @@ What has rules is changed through `accounts.directory`, never by saving a row be
 from accounts.admin.aliases import AliasAdmin
 from accounts.admin.domains import DomainAdmin
 from accounts.admin.mailboxes import MailboxAdmin
+from accounts.admin.recoverable import RecoverableAdmin
 from accounts.admin.store import (
     BlobAdmin,
     ChangeAdmin,
@@ -29,6 +30,7 @@ __all__ = [
     "FolderAdmin",
     "MailboxAdmin",
     "MessageAdmin",
+    "RecoverableAdmin",
     "SegmentAdmin",
     "TenantAdmin",
     "UserAdmin",

@@ -31,7 +31,7 @@ from accounts.models import Alias, DkimKey, Domain, Mailbox
 class DomainForm(forms.ModelForm):  # type: ignore[type-arg]
     class Meta:
         model = Domain
-        fields = ["name", "tenant", "alias_of", "plus_separator"]
+        fields = ["name", "tenant", "alias_of", "plus_separator", "recoverable_days"]
 
     def clean_name(self) -> str:
         try:
@@ -97,7 +97,10 @@ class DomainAdmin(Page):
     list_filter = ["is_suspended", ("tenant", AutocompleteSelectFilter)]
     search_fields = ["name", "tenant__name"]
     autocomplete_fields = ["tenant", "alias_of"]
-    fields = ["name", "tenant", "alias_of", "plus_separator", "is_suspended"]
+    fields = [
+        *("name", "tenant", "alias_of"),
+        *("plus_separator", "recoverable_days", "is_suspended"),
+    ]
     readonly_fields = ["is_suspended"]
     inlines = [_MailboxInline, _AliasInline, _KeyInline]
     actions = ["suspend", "resume"]

@@ -27,6 +27,7 @@ from accounts.admin.pages import (
     state_label,
     unlimited_or_size,
 )
+from accounts.admin.recoverable import RecoverableInline
 from accounts.directory import DirectoryError
 from accounts.directory.mailboxes import MAX_COUNT, check_password_form
 from accounts.models import AccessToken, AliasTarget, Folder, Mailbox
@@ -164,7 +165,10 @@ class MailboxAdmin(Page):
     search_fields = ["local_part", "name", "domain__name"]
     search_help_text = _("Address, or part of it, or the owner's name")
     autocomplete_fields = ["domain"]
-    inlines = [_FolderInline, _AliasTargetInline, AppPasswordInline, _TokenInline]
+    inlines = [
+        *(_FolderInline, RecoverableInline, _AliasTargetInline),
+        *(AppPasswordInline, _TokenInline),
+    ]
     actions = ["suspend", "resume", "restore", "purge"]
     readonly_fields = ["used", "used_messages", "full_since", "state_in_words"]
 

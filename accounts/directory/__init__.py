@@ -14,6 +14,7 @@ from accounts.directory.cache import AddressLike, cached, is_local_domain, resol
 from accounts.directory.domains import (
     create_domain,
     find_domain,
+    keep_deleted_mail,
     remove_domain,
     suspend_domain,
 )
@@ -62,6 +63,7 @@ __all__ = [
     "forget",
     "is_local_domain",
     "join",
+    "keep_deleted_mail",
     "leave",
     "purge_mailbox",
     "purge_removed_before",

@@ -7,6 +7,7 @@ from django.utils.translation import ngettext
 from accounts.directory import version
 from accounts.directory.names import DirectoryError, check_domain, fold_domain
 from accounts.models import Domain, Tenant
+from accounts.models.domain import MAX_RECOVERABLE_DAYS
 
 
 def find_domain(name: str) -> Domain:
@@ -44,6 +45,15 @@ def suspend_domain(domain: Domain, *, is_suspended: bool = True) -> None:
     domain.is_suspended = is_suspended
     domain.save(update_fields=["is_suspended"])
     version.touch()
+
+
+def keep_deleted_mail(domain: Domain, days: int) -> None:
+    """So long can deleted mail of its mailboxes be brought back; 0: not at all."""
+    if not 0 <= days <= MAX_RECOVERABLE_DAYS:
+        text = _("Deleted mail is kept for 0 to %(most)d days.")
+        raise DirectoryError(text % {"most": MAX_RECOVERABLE_DAYS})
+    domain.recoverable_days = days
+    domain.save(update_fields=["recoverable_days"])
 
 
 @transaction.atomic

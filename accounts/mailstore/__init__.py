@@ -1,4 +1,4 @@
-"""The mail store: the only writer of Folder, Message, Entry, Vanished and Change rows."""
+"""The mail store: the only writer of rows of mail: of folders, entries, what left them, changes."""
 
 from accounts import commit
 from accounts.mailstore import changes

@@ -95,13 +95,15 @@ class _Copy:
             for row in found:
                 used |= row[3]
         mask = flags_within(held)
-        keywords = _translated(source, target, used)
+        keywords = translated(source.keywords, target, used)
         first = copy_entries(rows, source, target, uids, keywords, mask)
         if is_elsewhere:
             _adopt(target, first)
         count_in(rows, target, [(uid, flags & mask, size) for uid, flags, size, _ in found])
         if self.is_move:
-            remove_entries(rows, source, [row[:3] for row in found])
+            # What went to another's mailbox its owner may still want back.
+            gone = [row[:3] for row in found]
+            remove_entries(rows, source, gone, is_move=not is_elsewhere)
         return Copied(target.uidvalidity, tuple(uids), tuple(range(first, first + len(uids))))
 
 
@@ -114,12 +116,15 @@ def _unit(work: _Copy) -> commit.Unit[Copied]:
     )
 
 
-def _translated(source: FolderState, target: FolderState, used: int) -> str:
-    """SQL for a source entry's keywords in the target's bits (its own copy of `used` names)."""
+def translated(names: Sequence[str], target: FolderState, used: int, *, create: bool = True) -> str:
+    """SQL for an entry's keywords in the target's bits, of which it gets those it lacks.
+
+    `names` are the entry's folder's, `used` their bits that matter. TooManyKeywords.
+    """
     terms = []
     for place in range(used.bit_length()):
         if used >> place & 1:
-            bit = keyword_bits(target, [source.keywords[place]])
+            bit = keyword_bits(target, [names[place]], create=create)
             terms.append(f"((keywords >> {place}) & 1) * {bit}")
     return " + ".join(terms) or "0"
 

@@ -1,7 +1,8 @@
-"""Remove entries for good, and remember which UIDs vanished at which MODSEQ.
+"""Remove entries, and remember which UIDs vanished at which MODSEQ.
 
-The Message rows stay until the collector (`accounts.garbage`) finds that no entry points at them:
-an expunge touches only narrow rows, and octets shared with others stay whole.
+What is not moved is recorded, so that it can be brought back while its domain keeps it. The Message
+rows stay until the collector (`accounts.garbage`) finds that nothing points at them: an expunge
+touches only narrow rows, and octets shared with others stay whole.
 """
 
 from collections.abc import Sequence
@@ -13,6 +14,7 @@ from accounts import commit
 from accounts.counters import FolderState
 from accounts.mailstore.flags import Flag
 from accounts.mailstore.locked import locked_folder, mailbox_of
+from accounts.mailstore.recording import record
 from accounts.mailstore.rights import Right
 from accounts.mailstore.uids import chunked, in_uids
 from accounts.models import Blob, Change, Entry, Vanished
@@ -86,16 +88,21 @@ class _Expunge:
         return Expunged(modseq, tuple(row[0] for row in gone))
 
 
-def remove_entries(rows: Rows, folder: FolderState, gone: Sequence[tuple[int, int, int]]) -> int:
+def remove_entries(
+    rows: Rows, folder: FolderState, gone: Sequence[tuple[int, int, int]], *, is_move: bool = False
+) -> int:
     """Delete entries, given as (uid, flags, size) ascending, from inside a direct Unit.
 
-    Keeps the counters and writes what vanished; returns the MODSEQ.
+    Keeps the counters and writes what vanished; returns the MODSEQ. `is_move`: they stand in
+    another folder now, and nothing is lost that could be brought back.
     """
     uids = [row[0] for row in gone]
+    octets = sum(row[2] for row in gone)
+    if not is_move:
+        record(folder, uids, messages=len(gone), octets=octets)
     modseq = rows.changed(folder, Change.Kind.VANISHED, uids)
     Entry.objects.filter(in_uids(uids), folder_id=folder.id).delete()
     Vanished.objects.create(folder_id=folder.id, modseq=modseq, uids=sequence_set(uids))
-    octets = sum(row[2] for row in gone)
     folder.exists_count -= len(gone)
     folder.unseen_count -= sum(1 for row in gone if not row[1] & Flag.SEEN)
     folder.octets -= octets

@@ -31,6 +31,7 @@ from accounts.mailstore.folder_info import (
 from accounts.mailstore.locked import locked_folder
 from accounts.mailstore.names import SEPARATOR, canonical, checked, parents
 from accounts.mailstore.quota import MAX_FOLDERS, require_folders
+from accounts.mailstore.recording import record
 from accounts.mailstore.refusals import (
     BadFolderName,
     FolderError,
@@ -205,6 +206,8 @@ def _delete(place: _Place, rows: Rows) -> None:
     has_children = _below(mailbox_id, name).exists()
     if has_children and not folder.is_selectable:
         raise FolderHasChildren("Delete the folders below it first.")
+    if folder.exists_count:
+        record(folder, None, messages=folder.exists_count, octets=folder.octets)
     rows.changed(folder, Change.Kind.FOLDER)
     rows.mailbox(mailbox_id).use(-folder.octets, -folder.exists_count)
     if not has_children:
@@ -281,7 +284,7 @@ def _rename_inbox(mailbox_id: int, new: str, rows: Rows) -> None:
     target.keywords = inbox.keywords
     copy_entries(rows, inbox, target, [row[0] for row in found], "keywords")
     count_in(rows, target, found)
-    remove_entries(rows, inbox, found)
+    remove_entries(rows, inbox, found, is_move=True)
 
 
 def take_recent(folder_id: int) -> int:

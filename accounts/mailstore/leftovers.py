@@ -1,25 +1,34 @@
-"""Remove Message rows that no entry points at any more, a bounded number at a time.
+"""Remove Message rows that nothing points at any more, a bounded number at a time.
 
-Nobody can bring such a message back: a copy is made from an entry, under the mailbox's lock, and an
-append commits message and entry together.
+Nobody can bring such a message back: a copy is made from an entry, and what is recoverable from a
+row of its own, both under the mailbox's lock; an append commits message and entry together.
 """
 
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q
 
 from accounts.key_lists import listed
-from accounts.models import Entry, Message, SearchText, ThreadedMessage, ThreadName
+from accounts.models import (
+    Entry,
+    Message,
+    RecoverableEntry,
+    SearchText,
+    ThreadedMessage,
+    ThreadName,
+)
 
 CHUNK = 1000
 
 
 def is_unplaced() -> Q:
-    """The condition for messages without an entry."""
-    return ~Q(Exists(Entry.objects.filter(message=OuterRef("pk"))))
+    """The condition for messages in no folder that cannot be brought back either."""
+    placed = Entry.objects.filter(message=OuterRef("pk"))
+    kept = RecoverableEntry.objects.filter(message=OuterRef("pk"))
+    return ~Q(Exists(placed)) & ~Q(Exists(kept))
 
 
 def remove_unplaced_messages() -> int:
-    """Delete messages that are in no folder; returns how many. Their octets become dead blobs."""
+    """Delete messages that nobody can reach; returns how many. Their octets become dead blobs."""
     removed = 0
     last = 0
     while True:

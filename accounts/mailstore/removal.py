@@ -3,26 +3,38 @@
 Its octets become dead blobs, which compaction frees.
 """
 
-from django.db import transaction
+from typing import Any
 
-from accounts.models import Entry, Folder, Message, Vanished
+from django.db import transaction
+from django.db.models import QuerySet
+
+from accounts.models import Entry, Folder, Message, Recoverable, RecoverableEntry, Vanished
 
 CHUNK = 2000
 
 
 def purge_mail(mailbox_id: int) -> None:
-    """Delete the mailbox's folders and messages. The mailbox must already take no mail or login."""
+    """Delete the mailbox's folders and messages, and what of them could be brought back.
+
+    The mailbox must already take no mail or login.
+    """
     for folder_id in list(
         Folder.objects.filter(mailbox_id=mailbox_id).values_list("id", flat=True)
     ):
-        entries = Entry.objects.filter(folder_id=folder_id)
-        while ids := list(entries.values_list("id", flat=True)[:CHUNK]):
-            with transaction.atomic():
-                Entry.objects.filter(id__in=ids)._raw_delete("default")
+        _delete(Entry.objects.filter(folder_id=folder_id))
         with transaction.atomic():
             Vanished.objects.filter(folder_id=folder_id).delete()
             Folder.objects.filter(id=folder_id).delete()
+    _delete(RecoverableEntry.objects.filter(batch__mailbox_id=mailbox_id))
+    _delete(Recoverable.objects.filter(mailbox_id=mailbox_id))
     messages = Message.objects.filter(mailbox_id=mailbox_id)
     while ids := list(messages.values_list("id", flat=True)[:CHUNK]):
         with transaction.atomic():
             Message.objects.filter(id__in=ids).delete()
+
+
+def _delete(rows: QuerySet[Any]) -> None:
+    while ids := list(rows.values_list("id", flat=True)[:CHUNK]):
+        some = rows.model._base_manager.filter(id__in=ids)
+        with transaction.atomic():
+            some._raw_delete(some.db)

@@ -1,17 +1,11 @@
 """`manage.py mailbox app-password` and `token`: what opens a mailbox beside its own password."""
 
-import re
 from argparse import ArgumentParser
-from datetime import timedelta
 
 from accounts import access_tokens, app_passwords, directory
-from accounts.directory import DirectoryError
-from accounts.management.verbs import Add, NounCommand, Options, adder
+from accounts.management.verbs import Add, NounCommand, Options, adder, parse_span
 from accounts.models import AccessToken, Credential
 from accounts.scopes import PROTOCOLS
-
-_SPAN = re.compile(r"([1-9][0-9]{0,5})([mhd])")
-_UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
 
 def add_login_verbs(command: NounCommand, add: Add) -> None:
@@ -80,7 +74,7 @@ class LoginVerbs:
 
     def add_token(self, options: Options) -> None:
         mailbox = directory.find_mailbox(options["address"])
-        lifetime = _span(options["expires_in"]) if options["expires_in"] else None
+        lifetime = parse_span(options["expires_in"]) if options["expires_in"] else None
         protocols = options["protocols"].split(",")
         made, token = access_tokens.create_token(mailbox, options["label"], protocols, lifetime)
         if options["json"]:
@@ -97,13 +91,6 @@ class LoginVerbs:
         mailbox = directory.find_mailbox(options["address"])
         gone = access_tokens.revoke_token(mailbox, options["id"])
         self._command.say(f"Token {gone.pk} “{gone.label}” of {mailbox} opens nothing now.")
-
-
-def _span(text: str) -> timedelta:
-    match = _SPAN.fullmatch(text)
-    if match is None:
-        raise DirectoryError(f"“{text}” is no span of time; write 30m, 12h or 90d.")
-    return timedelta(**{_UNITS[match[2]]: int(match[1])})
 
 
 def _row(each: Credential) -> dict[str, object]:

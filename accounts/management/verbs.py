@@ -4,9 +4,11 @@ reader's mistake as one line on standard error with a non-zero exit, never a tra
 
 import json
 import os
+import re
 import sys
 from argparse import SUPPRESS, ArgumentParser
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import timedelta
 from functools import partial
 from typing import Any, NoReturn
 
@@ -147,3 +149,15 @@ def add_password_options(verb: ArgumentParser) -> None:
     ways.add_argument(
         "--password-stdin", action="store_true", help="read it from the first line of stdin"
     )
+
+
+_SPAN = re.compile(r"([1-9][0-9]{0,5})([mhd])")
+_UNITS = {"m": "minutes", "h": "hours", "d": "days"}
+
+
+def parse_span(text: str) -> timedelta:
+    """A span of time such as 30m, 12h or 90d; DirectoryError when it is none."""
+    match = _SPAN.fullmatch(text)
+    if match is None:
+        raise DirectoryError(f"“{text}” is no span of time; write 30m, 12h or 90d.")
+    return timedelta(**{_UNITS[match[2]]: int(match[1])})

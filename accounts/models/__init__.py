@@ -12,6 +12,7 @@ from accounts.models.folder import Folder, FolderSnapshot, Subscription
 from accounts.models.folder_right import FolderRight
 from accounts.models.mailbox import Credential, Mailbox, MaildropLock
 from accounts.models.message import Entry, Message, Vanished
+from accounts.models.recoverable import Recoverable, RecoverableEntry
 from accounts.models.search_text import SearchText
 from accounts.models.tenant import Tenant
 from accounts.models.thread import ThreadCursor, ThreadedMessage, ThreadName
@@ -38,6 +39,8 @@ __all__ = [
     "MaildropLock",
     "Membership",
     "Message",
+    "Recoverable",
+    "RecoverableEntry",
     "SearchText",
     "Segment",
     "Subscription",

@@ -1,7 +1,10 @@
 """A mail domain of a tenant, its aliases, and the keys that sign for it."""
 
+from django.core.validators import MaxValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+
+MAX_RECOVERABLE_DAYS = 3650
 
 
 class Domain(models.Model):
@@ -26,6 +29,12 @@ class Domain(models.Model):
         default="+",
         blank=True,
         help_text=_("anna+news@ reaches anna@. Empty switches it off."),
+    )
+    recoverable_days = models.PositiveSmallIntegerField(
+        _("days to undo"),
+        default=14,
+        validators=[MaxValueValidator(MAX_RECOVERABLE_DAYS)],
+        help_text=_("So long can deleted mail be brought back; 0: not at all."),
     )
     is_suspended = models.BooleanField(_("suspended"), default=False)
     created_at = models.DateTimeField(_("created"), auto_now_add=True)

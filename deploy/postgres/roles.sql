@@ -18,6 +18,7 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON
     accounts_segment, accounts_blob, accounts_commitmark, accounts_message, accounts_entry,
     accounts_vanished, accounts_change, accounts_folder, accounts_foldersnapshot,
     accounts_searchtext, accounts_threadedmessage, accounts_threadname, accounts_threadcursor,
+    accounts_recoverable, accounts_recoverableentry,
     accounts_subscription
     TO mailhost_mx, mailhost_access, mailhost_worker, mailhost_web;
 

@@ -28,6 +28,11 @@ def make_mailbox(*, quota: int = 0, with_folders: bool = True) -> int:
     return mailbox.pk
 
 
+def keep_nothing_deleted() -> None:
+    """From here on what is deleted is gone."""
+    Domain.objects.update(recoverable_days=0)
+
+
 def inbox(mailbox_id: int) -> int:
     return folders.find_folder(mailbox_id, "INBOX").id
 

@@ -5,18 +5,31 @@ from typing import Any
 
 import pytest
 from django.contrib import admin
+from django.contrib.auth.models import Permission
 from django.test import Client
 from django.urls import reverse
 
 from accounts import app_passwords, directory, login
 from accounts.mailstore import append
-from accounts.models import Alias, Credential, Domain, Mailbox, Membership, Tenant, User
+from accounts.models import (
+    Alias,
+    Credential,
+    Domain,
+    Mailbox,
+    Membership,
+    Recoverable,
+    Tenant,
+    User,
+)
+from tests.accounts.as_owner import expunge_uids
 from tests.accounts.people import PASSWORD, People, settle, to
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 OURS = [model for model in admin.site._registry if model._meta.app_label == "accounts"]
-LOOK_ONLY = {"folder", "message", "entry", "vanished", "change", "segment", "blob"}
+LOOK_ONLY = {
+    *("folder", "message", "entry", "vanished", "recoverable", "change", "segment", "blob"),
+}
 
 
 @pytest.fixture
@@ -131,7 +144,7 @@ def test_the_login_page_takes_an_admins_password(client: Client) -> None:
 
 def post_mailbox(client: Client, where: str, **fields: Any) -> Any:
     form = {"name": "", "quota_bytes": "0", "password": "", **fields}
-    for prefix in ("folders", "alias_targets", "credentials", "access_tokens"):
+    for prefix in ("folders", "recoverable", "alias_targets", "credentials", "access_tokens"):
         form = {f"{prefix}-TOTAL_FORMS": "0", f"{prefix}-INITIAL_FORMS": "0", **form}
     return client.post(where, form)
 
@@ -305,6 +318,40 @@ def test_deleting_a_mailbox_can_be_undone_and_purging_cannot(
     assert not Mailbox.objects.filter(pk=people.alice.pk).exists()
 
 
+def test_deleted_messages_are_listed_and_brought_back(client: Client, people: People) -> None:
+    for mailbox in (people.alice, people.bob):
+        store_mail(mailbox, 2)
+        expunge_uids(mailbox.folders.get(name="INBOX").pk, None, only_deleted=False)
+    directory.remove_mailbox(people.bob)
+    page = client.get(url(Mailbox, "change", people.alice.pk)).content.decode()
+    assert "recoverable-0" in page
+    told = act(client, Recoverable, "bring_back", *Recoverable.objects.all()).content.decode()
+    assert "2 messages are in “INBOX” again." in told
+    assert "Restore the removed mailbox first." in told
+    assert people.alice.folders.get(name="INBOX").exists_count == 2
+    assert people.bob.folders.get(name="INBOX").exists_count == 0
+
+
+def test_a_full_mailbox_gets_nothing_back(client: Client, people: People) -> None:
+    store_mail(people.alice, 1)
+    expunge_uids(people.alice.folders.get(name="INBOX").pk, None, only_deleted=False)
+    directory.set_quota(people.alice, 1)
+    told = act(client, Recoverable, "bring_back", *Recoverable.objects.all()).content.decode()
+    assert "raise its quota first" in told
+    assert Recoverable.objects.get().messages == 1
+
+
+def test_only_who_may_change_mailboxes_brings_mail_back(client: Client, people: People) -> None:
+    store_mail(people.alice, 1)
+    expunge_uids(people.alice.folders.get(name="INBOX").pk, None, only_deleted=False)
+    onlooker = User.objects.create_user("onlooker", is_staff=True)
+    onlooker.user_permissions.add(Permission.objects.get(codename="view_recoverable"))
+    client.force_login(onlooker, backend="accounts.web_login.AdminBackend")
+    assert client.get(url(Recoverable, "changelist")).status_code == 200
+    act(client, Recoverable, "bring_back", *Recoverable.objects.all())
+    assert Recoverable.objects.get().messages == 1
+
+
 def post_alias(client: Client, where: str, *targets: dict[str, Any], **fields: Any) -> Any:
     form: dict[str, Any] = {"is_enabled": "on", **fields}
     form |= {"targets-TOTAL_FORMS": str(len(targets)), "targets-INITIAL_FORMS": "0"}
@@ -352,6 +399,7 @@ def test_aliases_that_cannot_be_made(
 def test_a_domain_is_checked_and_heard_of_at_once(client: Client, people: People) -> None:
     assert directory.resolve(to("x@bücher.test")).kind == "remote"
     form = {"name": "Bücher.test", "tenant": people.tenant.pk, "plus_separator": "+"}
+    form |= {"recoverable_days": "7"}
     for prefix in ("mailboxes", "aliases", "dkim_keys"):
         form |= {f"{prefix}-TOTAL_FORMS": "0", f"{prefix}-INITIAL_FORMS": "0"}
     assert client.post(url(Domain, "add"), {**form, "name": "no name"}).status_code == 200

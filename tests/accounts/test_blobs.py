@@ -17,7 +17,15 @@ from accounts.blobs.spool import IN_MEMORY
 from accounts.mailstore import fetch
 from accounts.models import Blob, CommitMark, Message, Segment
 from tests.accounts import as_owner
-from tests.accounts.mail import HELLO, append_many, content, delivery, inbox, make_mailbox
+from tests.accounts.mail import (
+    HELLO,
+    append_many,
+    content,
+    delivery,
+    inbox,
+    keep_nothing_deleted,
+    make_mailbox,
+)
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -170,6 +178,7 @@ def test_dead_octets_are_collected_and_live_ones_stay(tmp_path: Path) -> None:
     folder_id = inbox(mailbox_id)
     append_many(mailbox_id, folder_id, 10)
     commit.reset()
+    keep_nothing_deleted()
     as_owner.expunge_uids(folder_id, range(1, 9), only_deleted=False)
     before = content(folder_id)
     [row, _] = fetch.fetch(folder_id, [9, 10], columns=fetch.Columns.OCTETS)
@@ -197,6 +206,7 @@ def test_a_mailbox_of_nothing_leaves_nothing(tmp_path: Path) -> None:
     mailbox_id = make_mailbox()
     append_many(mailbox_id, inbox(mailbox_id), 3)
     commit.reset()
+    keep_nothing_deleted()
     as_owner.expunge_uids(inbox(mailbox_id), None, only_deleted=False)
     for hours in (2, 25):
         age(hours)
@@ -270,6 +280,7 @@ def test_collection_damages_nothing_it_cannot_prove(tmp_path: Path) -> None:
     mailbox_id = make_mailbox()
     append_many(mailbox_id, inbox(mailbox_id), 4)
     commit.reset()
+    keep_nothing_deleted()
     as_owner.expunge_uids(inbox(mailbox_id), [1, 2, 3], only_deleted=False)
     age(2)
     path = tmp_path / Segment.objects.get().name

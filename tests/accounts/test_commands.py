@@ -93,6 +93,7 @@ def test_lists_are_tables_or_json() -> None:
             "mailboxes": 1,
             "aliases": 1,
             "alias_of": None,
+            "recoverable_days": 14,
             "state": "active",
         }
     ]

@@ -14,7 +14,15 @@ from accounts.mailstore.flags import Flag
 from accounts.models import Blob, Folder, Mailbox, Message, Segment
 from protocols.wire.message import PREPARED_VERSION
 from tests.accounts import as_owner
-from tests.accounts.mail import HELLO, append_many, counters_agree, delivery, inbox, make_mailbox
+from tests.accounts.mail import (
+    HELLO,
+    append_many,
+    counters_agree,
+    delivery,
+    inbox,
+    keep_nothing_deleted,
+    make_mailbox,
+)
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -122,6 +130,7 @@ def test_a_message_of_another_mailbox_is_told() -> None:
 
 def test_leftovers_are_no_fault() -> None:
     mailbox_id = filled()
+    keep_nothing_deleted()
     as_owner.expunge_uids(inbox(mailbox_id), [1], only_deleted=False)
     code, text = run()
     assert code == 0

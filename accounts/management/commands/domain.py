@@ -38,6 +38,9 @@ class Command(NounCommand):
         verb = add("suspend", self.suspend, "Refuse the domain's mail and logins.")
         verb.add_argument("name", metavar="NAME")
         verb.add_argument("--undo", action="store_true", help="accept them again")
+        verb = add("keep-deleted", self.keep_deleted, "Set how long deleted mail can come back.")
+        verb.add_argument("name", metavar="NAME")
+        verb.add_argument("days", type=int, metavar="DAYS", help="0: not at all")
         verb = add("remove", self.remove, "Remove a domain that has no mailboxes.")
         verb.add_argument("name", metavar="NAME")
 
@@ -77,6 +80,13 @@ class Command(NounCommand):
         state = "takes mail again" if options["undo"] else "is suspended"
         self.say(f"{domain} {state}.")
 
+    def keep_deleted(self, options: Options) -> None:
+        domain = directory.find_domain(options["name"])
+        directory.keep_deleted_mail(domain, options["days"])
+        days = options["days"]
+        kept = f"can be brought back for {days} days" if days else "cannot be brought back"
+        self.say(f"Deleted mail of {domain} {kept}.")
+
     def remove(self, options: Options) -> None:
         domain = directory.find_domain(options["name"])
         directory.remove_domain(domain)
@@ -97,5 +107,6 @@ def _row(domain: Domain) -> dict[str, object]:
         "mailboxes": getattr(domain, "mailbox_count", 0),
         "aliases": getattr(domain, "alias_count", 0),
         "alias_of": domain.alias_of.name if domain.alias_of else None,
+        "recoverable_days": domain.recoverable_days,
         "state": "suspended" if domain.is_suspended else "active",
     }

@@ -10,6 +10,7 @@ from accounts import directory, limits
 from accounts.directory import DirectoryError
 from accounts.management.login_verbs import add_login_verbs
 from accounts.management.mailbox_file import import_file
+from accounts.management.recovery_verbs import add_recovery_verbs
 from accounts.management.verbs import (
     Add,
     NounCommand,
@@ -67,8 +68,7 @@ class Command(NounCommand):
         verb.add_argument("address", metavar="ADDRESS")
         verb.add_argument("--purge", action="store_true", help="delete it and its mail for good")
 
-        verb = add("restore", self.restore, "Bring a removed mailbox back.")
-        verb.add_argument("address", metavar="ADDRESS")
+        add_recovery_verbs(self, add)
 
     def add(self, options: Options) -> None:
         quota = _quota(options["quota"])
@@ -136,11 +136,6 @@ class Command(NounCommand):
         directory.remove_mailbox(mailbox)
         until = directory.restorable_until(mailbox)
         self.say(f"{mailbox} is removed; until {until:%d %b %Y} it can be restored.")
-
-    def restore(self, options: Options) -> None:
-        mailbox = directory.find_mailbox(options["address"], or_removed=True)
-        directory.restore_mailbox(mailbox)
-        self.say(f"{mailbox} is back.")
 
 
 def _add_domain_options(verb: ArgumentParser) -> None:
