@@ -84,6 +84,8 @@ def _make(text: str, scene: Scene, stack: ExitStack) -> None:
             _rule(names, "", address)
         case ["masked", *names, "for", "client", program, "of", address]:
             _rule(names, program, address)
+        case [folder, "of", address, "gives", identifier, letters]:
+            _give(address, folder, identifier, letters)
         case ["folder", name, "of", address]:
             _folder(address, name)
         case ["folder", name]:
@@ -181,6 +183,16 @@ def _folder(address: str, name: str) -> int:
         if folder.name == name:
             return folder.id
     return folders.create_folder(mailbox_id, name).id
+
+
+def _give(address: str, folder: str, identifier: str, letters: str) -> None:
+    from accounts.directory.mailboxes import find_mailbox
+    from accounts.mailstore import acl, folders, rights
+
+    owner = find_mailbox(address).pk
+    who = acl.identified(owner, identifier)
+    given = rights.parse(letters)
+    acl.set_rights(owner, folders.find_folder(owner, folder), who, "", given)
 
 
 def _fill_folder(match: re.Match[str], scene: Scene) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from protocols.servers.imap import (
+    acl,
     append,
     copy,
     enabled,
@@ -78,6 +79,11 @@ DUTIES: dict[type[c.Event], Duty] = {
     c.GetQuota: Duty(LOGGED_IN, quota.get_quota),
     c.GetQuotaRoot: Duty(LOGGED_IN, quota.get_quota_root),
     c.SetQuota: Duty(LOGGED_IN, quota.set_quota),
+    c.SetAcl: Duty(LOGGED_IN, acl.set_acl),
+    c.DeleteAcl: Duty(LOGGED_IN, acl.delete_acl),
+    c.GetAcl: Duty(LOGGED_IN, acl.get_acl),
+    c.ListRights: Duty(LOGGED_IN, acl.list_rights),
+    c.MyRights: Duty(LOGGED_IN, acl.my_rights),
     c.GetMetadata: Duty(LOGGED_IN, metadata.get_metadata),
     c.SetMetadata: Duty(LOGGED_IN, metadata.set_metadata),
     # Selected (RFC 3501 §6.4).

@@ -14,6 +14,7 @@ from accounts.mailstore.refusals import NoSuchFolder
 from accounts.mailstore.rights import Right
 from accounts.rows import FolderGone
 from protocols.servers.imap import recent, rendering
+from protocols.servers.imap.acl import my_rights_line
 from protocols.servers.imap.answers import bad, no, ok
 from protocols.servers.imap.client import Client
 from protocols.servers.imap.enabled import note_condstore
@@ -249,7 +250,7 @@ def list_folders(client: Client, command: commands.List) -> Tagged:
         command.select_options | command.return_options
     )
     subscribed = folders.list_subscriptions(client.mailbox_id) if needs_subscriptions else ()
-    existing = folders.list_folders(client.mailbox_id)
+    existing = folders.list_all_seen(client.mailbox_id)
     lines = []
     if "HIGHESTMODSEQ" in command.status_items:
         lines.append(note_condstore(client))
@@ -262,8 +263,12 @@ def list_folders(client: Client, command: commands.List) -> Tagged:
         lines.append(_line(row, is_lsub=command.is_lsub, is_utf8=client.tells_utf8))
         lines.append(noted.get(row.name, b""))
         folder = by_name.get(row.name)
-        if command.status_items and folder is not None and folder.is_selectable:
+        if folder is None:
+            continue
+        if command.status_items and folder.is_selectable and Right.READ in folder.rights:
             lines.append(_status_line(client, folder, command.status_items))
+        if "MYRIGHTS" in command.return_options:
+            lines.append(my_rights_line(client, folder))
     return ok(command.tag, "Done.", untagged=b"".join(lines) + client.news(may_expunge=True))
 
 

@@ -94,12 +94,14 @@ def listed(
 
 
 class _Tree:
-    """The folders of a mailbox by name, and which names have others below them."""
+    """The folders that a mailbox sees by name, and which names have others below them."""
 
     def __init__(self, folders: Collection[FolderInfo], subscribed: Collection[str]) -> None:
         self.folders: Mapping[str, FolderInfo] = {folder.name: folder for folder in folders}
         self.subscribed = frozenset(subscribed)
         self._with_children = {above for name in self.folders for above in parents(name)}
+        # What lies above the folders of others, and is none that this mailbox sees.
+        self.above_others = self._with_children - self.folders.keys()
         self.above_subscribed = {above for name in subscribed for above in parents(name)}
 
     def attributes(self, name: str) -> list[str]:
@@ -123,6 +125,11 @@ def _existing(command: commands.List, tree: _Tree, patterns: Patterns) -> Iterat
             if "SUBSCRIBED" in command.return_options and name in tree.subscribed:
                 attributes.append("\\Subscribed")
             yield Listed(name, tuple(attributes))
+    # RFC 3501 §6.3.8: "%" at the end names the levels above what fits further down.
+    if "SPECIAL-USE" not in command.select_options and command.patterns[-1].endswith("%"):
+        for name in tree.above_others:
+            if patterns.match(name):
+                yield Listed(name, ("\\Noselect", "\\NonExistent", "\\HasChildren"))
 
 
 def _selected_subscribed(

@@ -24,6 +24,7 @@ FAILURE_DELAY = 1.0
 
 ALWAYS = ("IMAP4rev1", "LITERAL+", "SASL-IR", "ID", "ENABLE")
 AFTER_LOGIN = (
+    "ACL",
     "CHILDREN",
     "COMPRESS=DEFLATE",
     "CONDSTORE",
@@ -32,6 +33,7 @@ AFTER_LOGIN = (
     "IDLE",
     "LIST-EXTENDED",
     "LIST-METADATA",
+    "LIST-MYRIGHTS",
     "LIST-STATUS",
     "METADATA",
     "MOVE",
@@ -45,6 +47,7 @@ AFTER_LOGIN = (
     "QUOTA=RES-MESSAGE",
     "QUOTA=RES-STORAGE",
     "REPLACE",
+    "RIGHTS=kxte",
     "SAVEDATE",
     "SEARCHRES",
     "SORT",

@@ -2,6 +2,8 @@
 
 from django.conf import settings
 
+from accounts.mailstore.names import SEPARATOR
+from accounts.mailstore.shared_names import PREFIX
 from protocols.servers.imap import login, masking
 from protocols.servers.imap.answers import no, ok
 from protocols.servers.imap.client import Client
@@ -46,7 +48,7 @@ def identify(client: Client, command: c.Id) -> Tagged:
 
 def namespace(client: Client, command: c.Namespace) -> Tagged:
     """RFC 2342."""
-    return ok(command.tag, "Done.", untagged=responses.namespace())
+    return ok(command.tag, "Done.", untagged=responses.namespace(PREFIX + SEPARATOR))
 
 
 def compress(client: Client, command: c.Compress) -> Tagged:

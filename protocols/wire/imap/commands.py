@@ -8,6 +8,7 @@ Folder names are decoded from modified UTF-7, and INBOX in any case is "INBOX".
 
 from typing import TypeAlias
 
+from .acl import DeleteAcl, GetAcl, ListRights, MyRights, SetAcl
 from .append_commands import Append, AppendAborted, AppendChunk, AppendEnd, Replace
 from .folder_commands import (
     Create,
@@ -67,11 +68,13 @@ __all__ = [
     "Copy",
     "Create",
     "Delete",
+    "DeleteAcl",
     "Done",
     "Enable",
     "Event",
     "Expunge",
     "Fetch",
+    "GetAcl",
     "GetMetadata",
     "GetQuota",
     "GetQuotaRoot",
@@ -79,9 +82,11 @@ __all__ = [
     "Idle",
     "Invalid",
     "List",
+    "ListRights",
     "Login",
     "Logout",
     "Move",
+    "MyRights",
     "Namespace",
     "Noop",
     "Rename",
@@ -89,6 +94,7 @@ __all__ = [
     "SaslResponse",
     "Search",
     "Select",
+    "SetAcl",
     "SetMetadata",
     "SetQuota",
     "Sort",
@@ -143,5 +149,10 @@ Command: TypeAlias = (
     | SetQuota
     | GetMetadata
     | SetMetadata
+    | SetAcl
+    | DeleteAcl
+    | GetAcl
+    | ListRights
+    | MyRights
 )
 Event: TypeAlias = Command | SaslResponse | AppendChunk | AppendEnd | AppendAborted | Done

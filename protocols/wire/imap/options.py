@@ -7,7 +7,7 @@ from typing import Literal, TypeAlias, TypeVar
 from .sequence_set import SequenceSet
 
 SelectOption: TypeAlias = Literal["SUBSCRIBED", "REMOTE", "RECURSIVEMATCH", "SPECIAL-USE"]
-ReturnOption: TypeAlias = Literal["SUBSCRIBED", "CHILDREN", "SPECIAL-USE"]
+ReturnOption: TypeAlias = Literal["SUBSCRIBED", "CHILDREN", "SPECIAL-USE", "MYRIGHTS"]
 StatusItem: TypeAlias = Literal[
     "MESSAGES",
     "RECENT",

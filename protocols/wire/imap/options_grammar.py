@@ -54,7 +54,7 @@ SELECT_OPTIONS = table(
     *cast("tuple[o.SelectOption, ...]", ("SUBSCRIBED", "REMOTE", "RECURSIVEMATCH", "SPECIAL-USE"))
 )
 RETURN_OPTIONS = table(
-    *cast("tuple[o.ReturnOption, ...]", ("SUBSCRIBED", "CHILDREN", "SPECIAL-USE"))
+    *cast("tuple[o.ReturnOption, ...]", ("SUBSCRIBED", "CHILDREN", "SPECIAL-USE", "MYRIGHTS"))
 )
 STATUS_ITEMS = table(*cast("tuple[o.StatusItem, ...]", o.StatusItem.__args__))  # type: ignore[attr-defined]
 SEARCH_RETURNS = table(*cast("tuple[o.SearchReturn, ...]", ("MIN", "MAX", "ALL", "COUNT", "SAVE")))

@@ -7,6 +7,7 @@ order of the RFC's ABNF (RFC 3501 §9), so each function reads like its rule.
 import re
 
 from . import (
+    acl_grammar,
     append_grammar,
     folder_grammar,
     message_grammar,
@@ -26,6 +27,7 @@ _COMMANDS = {
     **append_grammar.COMMANDS,
     **message_grammar.COMMANDS,
     **quota_grammar.COMMANDS,
+    **acl_grammar.COMMANDS,
     **metadata_grammar.COMMANDS,
 }
 

@@ -212,9 +212,13 @@ def esearch(
     return b" ".join(words) + b"\r\n"
 
 
-def namespace(prefix: str = "", delimiter: str = "/") -> bytes:
-    """The NAMESPACE response (RFC 2342): one personal namespace, no others."""
-    return b'* NAMESPACE ((%b "%b")) NIL NIL\r\n' % (string(prefix.encode()), delimiter.encode())
+def namespace(others: str, delimiter: str = "/") -> bytes:
+    """The NAMESPACE response (RFC 2342): one's own without a prefix, and other users'."""
+    return b'* NAMESPACE (("" "%b")) ((%b "%b")) NIL\r\n' % (
+        delimiter.encode(),
+        string(others.encode()),
+        delimiter.encode(),
+    )
 
 
 def identity(parameters: Mapping[str, str | None]) -> bytes:

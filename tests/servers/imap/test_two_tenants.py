@@ -12,9 +12,11 @@ import pytest
 from accounts.directory.domains import create_domain
 from accounts.directory.mailboxes import create_mailbox
 from accounts.login import Identity
-from accounts.mailstore.folders import create_folder
+from accounts.mailstore import acl
+from accounts.mailstore.folders import create_folder, get_folder
 from accounts.mailstore.object_ids import mailbox_id as object_id
-from accounts.models import Entry, Folder, Mailbox, Subscription, Tenant
+from accounts.mailstore.rights import ALL
+from accounts.models import Entry, Folder, FolderRight, Mailbox, Subscription, Tenant
 from tests.accounts.mail import append_many
 from tests.transcripts.direct import DirectVenue, DirectWire
 from tests.transcripts.given import Scene
@@ -103,6 +105,7 @@ def two() -> Iterator[Two]:
     folder_id = create_folder(owner.pk, FOLDER).id
     append_many(owner.pk, folder_id, 3)
     stranger = create_mailbox(STRANGER, "secret")
+    _open_to_all(owner.pk, folder_id, stranger.pk)
     inbox = Folder.objects.get(mailbox=stranger, name="INBOX")
     append_many(stranger.pk, inbox.pk, 1)
     venue = DirectVenue(Scene("imap"))
@@ -112,6 +115,26 @@ def two() -> Iterator[Two]:
     two.ask("NOOP")
     yield two
     venue.end()
+
+
+def _open_to_all(owner_id: int, folder_id: int, stranger_id: int) -> None:
+    """Give the folder to whoever may have it, and to the stranger past every verb."""
+    acl.set_rights(owner_id, get_folder(folder_id), acl.Identifier(None), "", ALL)
+    FolderRight.objects.create(
+        mailbox_id=owner_id,
+        folder_id=folder_id,
+        tenant=Tenant.objects.get(slug="a"),
+        grantee_id=stranger_id,
+        letters="lrswipkxtea",
+    )
+
+
+def test_a_colleague_does_reach_the_folder(two: Two) -> None:
+    colleague = create_mailbox("bob@a.test", "secret")
+    two.wire._session._client.identity = Identity(colleague.pk, 1, "bob@a.test", 1)
+    name = f"Shared/{OWNER}/{FOLDER}"
+    assert "* 3 EXISTS" in two.ask(f"SELECT {name}")
+    assert name in two.ask('LIST "" *')
 
 
 def test_the_owner_does_reach_the_folder(two: Two) -> None:

@@ -45,7 +45,7 @@ from protocols.wire.imap.flags import render_flags
         ),
         (r.search([]), b"* SEARCH\r\n"),
         (r.search([2, 3, 6]), b"* SEARCH 2 3 6\r\n"),
-        (r.namespace(), b'* NAMESPACE (("" "/")) NIL NIL\r\n'),
+        (r.namespace("Shared/"), b'* NAMESPACE (("" "/")) (("Shared/" "/")) NIL\r\n'),
         (r.identity({}), b"* ID NIL\r\n"),
         (r.identity({"name": "Mailhost", "os": None}), b'* ID ("name" "Mailhost" "os" NIL)\r\n'),
         (r.append_uid(38505, [3955]), b"APPENDUID 38505 3955"),
