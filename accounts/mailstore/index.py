@@ -5,7 +5,8 @@ else only the rows above the known MODSEQ; the first load of a large folder star
 
 Invariants: a row read later than the counters is kept all the same (else a lower UID could turn up
 after a higher one and sequence numbers would lie); Vanished rows are read after entries, so an
-entry that went in between is gone from the picture too.
+entry that went in between is gone from the picture too. A picture that is handed out holds all
+that happened up to its MODSEQ and nothing later: two of one MODSEQ are the same.
 """
 
 import json
@@ -59,7 +60,9 @@ class _Shelf:
             self._pictures[picture.folder_id] = picture
             self._octets += picture.octets
             while self._octets > self.limit and len(self._pictures) > 1:
-                self._drop(next(iter(self._pictures)))
+                oldest = next(iter(self._pictures))
+                self._drop(oldest)
+                self._loading.pop(oldest, None)
 
     def drop(self, folder_id: int) -> None:
         with self._lock:
@@ -80,7 +83,6 @@ class _Shelf:
         old = self._pictures.pop(folder_id, None)
         if old is not None:
             self._octets -= old.octets
-            self._loading.pop(folder_id, None)
 
 
 _shelf = _Shelf(CACHE_OCTETS)
@@ -142,29 +144,34 @@ def _is_current(known: Picture, counters: Counters) -> bool:
 
 
 def _refreshed(folder_id: int, known: Picture | None, counters: Counters) -> Picture:
-    rows_read = 0
-    current = known
-    if current is None or current.uidvalidity != counters.uidvalidity:
-        current = _from_snapshot(folder_id, counters) or empty(folder_id, counters)
-        known = None
-    # Twice at most in practice: a second turn only where a commit fell between two reads.
-    while not _is_current(current, counters):
-        rows = _read_entries(folder_id, current.highest_modseq)
-        gone = _read_vanished(folder_id, current.highest_modseq)
-        rows_read += len(rows)
-        current = advanced(current, counters, rows, gone)
-        if max((row[3] for row in rows), default=0) <= counters.highest_modseq:
-            break
-        counters = _read_counters(folder_id)
-    if known is None and len(current) != counters.exists_count:
+    if known is not None and known.uidvalidity == counters.uidvalidity:
+        return _caught_up(known, counters)[0]
+    start = _from_snapshot(folder_id, counters) or empty(folder_id, counters)
+    current, counters, rows_read = _caught_up(start, counters)
+    if len(current) != counters.exists_count:
         # A snapshot that does not add up (restored database, pruned history) is not trusted.
         counters = _read_counters(folder_id)
-        rows = _read_entries(folder_id, 0)
-        rows_read += len(rows)
-        current = advanced(empty(folder_id, counters), counters, rows, [])
-    if known is None and rows_read >= SNAPSHOT_AFTER:
+        current, counters, more = _caught_up(empty(folder_id, counters), counters)
+        rows_read += more
+    if rows_read >= SNAPSHOT_AFTER:
         _save_soon(current)
     return current
+
+
+def _caught_up(current: Picture, counters: Counters) -> tuple[Picture, Counters, int]:
+    """`current` with all that happened since; the counters it is of now, and the rows it took."""
+    rows_read = 0
+    # Twice at most in practice: another turn only where a commit fell between two reads.
+    while not _is_current(current, counters):
+        is_first = not current.highest_modseq
+        rows = _read_entries(current.folder_id, current.highest_modseq)
+        gone, last_gone = _read_vanished(current.folder_id, current.highest_modseq)
+        rows_read += len(rows)
+        current = advanced(current, counters, rows, gone)
+        # What went while a first picture was read has left no trace in it but in the counters.
+        if is_first or max(last_gone, *(row[3] for row in rows), 0) > counters.highest_modseq:
+            counters = _read_counters(current.folder_id)
+    return current, counters, rows_read
 
 
 def _from_snapshot(folder_id: int, counters: Counters) -> Picture | None:
@@ -198,11 +205,14 @@ def _read_entries(folder_id: int, after_modseq: int) -> list[Row]:
     return rows
 
 
-def _read_vanished(folder_id: int, after_modseq: int) -> list[range]:
+def _read_vanished(folder_id: int, after_modseq: int) -> tuple[list[range], int]:
+    """What went, and the last MODSEQ at which something did."""
     if not after_modseq:
-        return []
-    texts = Vanished.objects.filter(folder_id=folder_id, modseq__gt=after_modseq)
-    return [run for text in texts.values_list("uids", flat=True) for run in uid_runs(text)]
+        return [], 0
+    steps = Vanished.objects.filter(folder_id=folder_id, modseq__gt=after_modseq)
+    found = list(steps.values_list("modseq", "uids"))
+    runs = [run for _, text in found for run in uid_runs(text)]
+    return runs, max((modseq for modseq, _ in found), default=0)
 
 
 def _save_soon(current: Picture) -> None:

@@ -12,6 +12,7 @@ from array import array
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from struct import Struct
 from typing import Any
 
@@ -133,7 +134,8 @@ def advanced(
         _overlay(uids, flags, keywords, modseqs, rows)
     else:
         uids, flags, keywords, modseqs = old.uids, old.flags, old.keywords, old.modseqs
-    removed = _remove(uids, gone, (uids, flags, keywords, modseqs)) if gone else []
+    if gone:
+        _remove(uids, gone, (uids, flags, keywords, modseqs))
     return replace(
         old,
         uidnext=counters.uidnext,
@@ -144,7 +146,7 @@ def advanced(
         flags=flags,
         keywords=keywords,
         modseqs=modseqs,
-        journal=_longer_journal(old, rows, removed),
+        journal=_longer_journal(old, rows, gone),
         memo={} if rows or gone or old.keyword_names != tuple(counters.keywords) else old.memo,
     )
 
@@ -187,19 +189,18 @@ def _overlay(
             modseqs.insert(at, modseq)
 
 
-def _remove(uids: "array[int]", gone: Sequence[range], arrays: Sequence["array[int]"]) -> list[int]:
-    """Cut the UIDs of `gone` out of every array; the UIDs that were there."""
+def _remove(uids: "array[int]", gone: Sequence[range], arrays: Sequence["array[int]"]) -> None:
+    """Cut the UIDs of `gone` out of every array."""
     cuts = sorted(
         (low, high)
         for run in gone
         if (low := bisect_left(uids, run.start)) < (high := bisect_left(uids, run.stop))
     )
-    removed = [uid for low, high in cuts for uid in uids[low:high]]
     if len(cuts) <= 64:
         for low, high in reversed(cuts):
             for column in arrays:
                 del column[low:high]
-        return removed
+        return
     # Many small cuts: copying what stays once is linear, cutting one by one is not.
     for column in arrays:
         kept = array(column.typecode)
@@ -209,13 +210,14 @@ def _remove(uids: "array[int]", gone: Sequence[range], arrays: Sequence["array[i
             start = high
         kept += column[start:]
         column[:] = kept
-    return removed
 
 
-def _longer_journal(old: Picture, rows: Sequence[Row], removed: Sequence[int]) -> tuple[Step, ...]:
-    if not old.highest_modseq or len(rows) + len(removed) > JOURNAL_UIDS:
+def _longer_journal(old: Picture, rows: Sequence[Row], gone: Sequence[range]) -> tuple[Step, ...]:
+    # All that went is named, even what `old` has lost already: where an entry went while `old` was
+    # read, another picture of the same MODSEQ has it still, and a session was told that one.
+    if not old.highest_modseq or len(rows) + sum(map(len, gone)) > JOURNAL_UIDS:
         return ()
-    step = Step(old.highest_modseq, (*(row[0] for row in rows), *removed))
+    step = Step(old.highest_modseq, (*(row[0] for row in rows), *chain.from_iterable(gone)))
     return (*old.journal[-JOURNAL_STEPS + 1 :], step)
 
 

@@ -162,3 +162,31 @@ def test_the_cache_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert shelf.get(ids[-1]) is not None
     assert shelf.get(ids[0]) is None
     assert len(shelf._pictures) <= 5
+
+
+@pytest.mark.parametrize("is_known", [True, False])
+@pytest.mark.parametrize("reader", ["_read_entries", "_read_vanished"])
+def test_a_commit_between_two_reads_is_in_the_picture_whole(
+    reader: str, is_known: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two pictures of one MODSEQ that differ would cost a session an EXPUNGE."""
+    mailbox_id = make_mailbox()
+    folder_id = folders.find_folder(mailbox_id, "INBOX").id
+    for _ in range(5):
+        append.append_message(mailbox_id, folder_id, HELLO).result(30)
+    if is_known:
+        index.picture(folder_id)
+    flags.store_flags(folder_id, [1, 2], StoreMode.ADD, Flag.SEEN)
+    expunge.expunge_uids(folder_id, [3], only_deleted=False)
+    read, turns = getattr(index, reader), iter([2, 4])
+
+    def read_after_another_commit(*arguments: int) -> object:
+        for uid in turns:
+            expunge.expunge_uids(folder_id, [uid], only_deleted=False)
+            break
+        return read(*arguments)
+
+    monkeypatch.setattr(index, reader, read_after_another_commit)
+    before = index.picture(folder_id)
+    check(before)
+    assert list(before.uids) == [1, 5]

@@ -156,3 +156,13 @@ def test_a_snapshot_that_does_not_fit_is_not_used() -> None:
 def test_uid_runs_reads_a_set() -> None:
     assert list(pictures.uid_runs("3:5,9")) == [range(3, 6), range(9, 10)]
     assert list(pictures.uid_runs("")) == []
+
+
+def test_what_had_gone_already_is_named_again() -> None:
+    rows = [(uid, 0, 0, 2) for uid in (1, 2)]
+    empty = pictures.empty(5, counters_of(2, 3, 2))
+    told = pictures.advanced(empty, counters_of(2, 3, 2), rows, [])
+    # UID 2 went at MODSEQ 3, after the counters were read and before the Vanished rows were.
+    torn = pictures.advanced(told, counters_of(2, 3, 2), [], [range(2, 3)])
+    after = pictures.advanced(torn, counters_of(3, 3, 1), [], [range(2, 3)])
+    assert after.changed_since(told.highest_modseq) == {2}
