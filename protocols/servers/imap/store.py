@@ -33,6 +33,7 @@ _MODES = {
 def store(client: Client, command: commands.Store) -> Iterator[Push | Reply]:
     """STORE and UID STORE, in chunks."""
     view = client.selected
+    heard = view.told
     yield client.news(may_expunge=command.is_uid)
     spans = view.select(command.sequence_set, is_uid=command.is_uid)
     if spans is None:
@@ -48,7 +49,7 @@ def store(client: Client, command: commands.Store) -> Iterator[Push | Reply]:
     for chunk in view.chunks(spans, CHUNK):
         has_ghosts |= chunk.has_ghosts
         if chunk:
-            failed += yield from _store_chunk(client, command, chunk)
+            failed += yield from _store_chunk(client, command, chunk, heard)
     code = _modified(view, failed, is_uid=command.is_uid)
     if has_ghosts and not command.is_uid:
         yield no(command.tag, "Some of the messages are gone.", code=code or b"EXPUNGEISSUED")
@@ -66,9 +67,12 @@ def _modified(view: FolderView, uids: Sequence[int], *, is_uid: bool) -> bytes:
 
 
 def _store_chunk(
-    client: Client, command: commands.Store, chunk: Chunk
+    client: Client, command: commands.Store, chunk: Chunk, heard: Picture
 ) -> Generator[Push, None, Sequence[int]]:
-    """Change some messages; the value is the UIDs of those that UNCHANGEDSINCE left alone."""
+    """Change some messages; the value is the UIDs of those that UNCHANGEDSINCE left alone.
+
+    `heard` is what the client knew when it gave the command.
+    """
     view = client.selected
     before = view.told
     uids = list(rendering.pick(before.uids, chunk.places))
@@ -84,8 +88,8 @@ def _store_chunk(
     )
     if command.is_silent:
         known = _expected(before, chunk.places, command)
-        for uid in stored.failed:
-            del known[uid]
+        for uid in (*stored.failed, *_told_meanwhile(heard, before, chunk.places)):
+            known.pop(uid, None)
         yield client.news(may_expunge=False, known=known)
         return stored.failed
     # The FETCH lines below tell these messages' flags, changed by us or by others.
@@ -142,6 +146,22 @@ def _expected(
                 bits = now & ~command.flags, keywords & ~named
         expected[picture.uids[place]] = bits
     return expected
+
+
+def _told_meanwhile(heard: Picture, told: Picture, places: Sequence[int]) -> Iterator[int]:
+    """The UIDs of messages whose flags were news inside this command.
+
+    The client took that FETCH, which is older than its own change, for the present state: only
+    another one leaves no doubt (RFC 3501 §6.4.6).
+    """
+    if told is heard:
+        return
+    for place in places:
+        uid = told.uids[place]
+        was = heard.position(uid)
+        flags = told.flags[place], told.keywords[place]
+        if was >= 0 and flags != (heard.flags[was], heard.keywords[was]):
+            yield uid
 
 
 def expunge_deleted(client: Client, command: commands.Expunge) -> Iterator[Push | Reply]:
