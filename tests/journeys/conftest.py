@@ -2,7 +2,7 @@
 
 import itertools
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -14,6 +14,7 @@ from tests.partners.presence import Loopback
 _numbers = itertools.count(1)
 
 MakeInstance = Callable[..., Instance]
+MakeServers = Callable[..., Instance]
 
 
 @pytest.fixture
@@ -30,15 +31,32 @@ def make_instance(
     directory = tmp_path_factory.mktemp("hosts")
 
     def make(name: str, address: str = "", **settings: str) -> Instance:
-        database = f"{name}-{os.getpid()}-{next(_numbers)}"
-        instance = Instance(
-            Path(directory) / name,
-            address or loopback.address(),
-            {**scaled_settings(database), **{f"MAILHOST_{k}": v for k, v in settings.items()}},
-        )
+        instance = _instance(directory / name, address or loopback.address(), settings)
         running.append(instance.start())
         return instance
 
     yield make
     for instance in running:
         instance.stop()
+
+
+@pytest.fixture
+def make_servers(tmp_path: Path, loopback: Loopback) -> Iterator[MakeServers]:
+    """`make_servers(*services)` starts two processes of `serve` on one home; stopped at the end."""
+    running: list[Instance] = []
+
+    def make(*services: str) -> Instance:
+        settings = {"ALLOW_PLAINTEXT_LOOPBACK": "1"}
+        instance = _instance(tmp_path / "pair", loopback.address(), settings)
+        running.append(instance.start_servers(*services))
+        return instance
+
+    yield make
+    for instance in running:
+        instance.stop()
+
+
+def _instance(home: Path, address: str, settings: Mapping[str, str]) -> Instance:
+    database = f"{home.name}-{os.getpid()}-{next(_numbers)}"
+    own = {f"MAILHOST_{name}": value for name, value in settings.items()}
+    return Instance(home, address, {**scaled_settings(database), **own})

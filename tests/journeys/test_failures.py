@@ -10,7 +10,6 @@ import poplib
 import resource
 import statistics
 import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
@@ -29,8 +28,8 @@ from accounts.mailstore.notices import POLL_SECONDS
 from tests.delivery.peer import Peer
 from tests.journeys.conftest import MakeInstance
 from tests.journeys.wire import Line, send_message
-from tests.partners.daemon import Daemon, wait_until
-from tests.partners.instance import PASSWORD, ROOT, Instance
+from tests.partners.daemon import wait_until
+from tests.partners.instance import PASSWORD, Instance
 from tests.partners.platform import PLATFORM, scaled_settings
 from tests.partners.postgres import Postgres
 from tests.partners.presence import Loopback, need
@@ -218,12 +217,9 @@ def test_mail_flows_without_redis(parts: Parts, host: Instance, far: Peer) -> No
 def two_processes(directory: Path, address: str, settings: dict[str, str]) -> Iterator[Instance]:
     """`serve` as two processes, without a worker."""
     host = Instance(directory / "home", address, settings)
-    host.manage("migrate", "--verbosity", "0")
-    host.add_mailbox(ANA)
-    words = [sys.executable, str(ROOT / "manage.py"), "serve", "mx", "imap", "--processes", "2"]
-    host.daemon = Daemon(words, directory / "serve.log", env=host.env, cwd=ROOT, clean=True)
     try:
-        host.daemon.wait_for(lambda: any(host.home.glob("run/server-*.ready")), "two servers")
+        host.start_servers("mx", "imap")
+        host.add_mailbox(ANA)
         yield host
     finally:
         host.stop()

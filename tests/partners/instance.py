@@ -51,6 +51,20 @@ class Instance:
         self.daemon.wait_for(self.is_ready, f"Mailhost at {self.address}", seconds)
         return self
 
+    def start_servers(self, *services: str, processes: int = 2) -> "Instance":
+        """`serve` alone, as several processes behind the same ports, without a worker."""
+        self.manage("migrate", "--verbosity", "0")
+        words = [sys.executable, str(ROOT / "manage.py"), "serve", *services]
+        self.daemon = Daemon(
+            [*words, "--processes", str(processes)],
+            self.home.parent / f"{self.home.name}.serve.log",
+            env=self.env,
+            cwd=ROOT,
+            clean=True,
+        )
+        self.daemon.wait_for(lambda: any(self.home.glob("run/server-*.ready")), "servers")
+        return self
+
     def is_ready(self) -> bool:
         try:
             with urllib.request.urlopen(

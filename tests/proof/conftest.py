@@ -4,9 +4,9 @@ import os
 
 import pytest
 
-from tests.journeys.conftest import address, make_instance
+from tests.journeys.conftest import address, make_instance, make_servers
 
-__all__ = ["address", "make_instance"]
+__all__ = ["address", "make_instance", "make_servers"]
 
 if os.environ.get("MAILHOST_PROOF") != "1":
     collect_ignore_glob = ["test_*.py"]
