@@ -58,11 +58,15 @@ class StoreMode(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """`modseq` of the last change; UIDs `changed`; UIDs that `failed` UNCHANGEDSINCE."""
+    """`modseq` of the last change; UIDs `changed`; UIDs that `failed` UNCHANGEDSINCE.
+
+    `keywords` are the bits that the folder gives to the keywords named.
+    """
 
     modseq: int
     changed: tuple[int, ...]
     failed: tuple[int, ...]
+    keywords: int = 0
 
 
 def keyword_bits(folder: FolderState, names: Iterable[str], *, create: bool = True) -> int:
@@ -99,7 +103,7 @@ def store_flags(
     a commit of its own. NoSuchFolder, NotPermitted (none of them may be changed), TooManyKeywords.
     """
     mailboxes = frozenset((mailbox_of(folder_id),))
-    modseq = 0
+    modseq = bits = 0
     changed: list[int] = []
     failed: list[int] = []
     units = (
@@ -115,7 +119,8 @@ def store_flags(
         modseq = max(modseq, stored.modseq)
         changed += stored.changed
         failed += stored.failed
-    return Stored(modseq, tuple(changed), tuple(failed))
+        bits |= stored.keywords
+    return Stored(modseq, tuple(changed), tuple(failed), bits)
 
 
 class _Bits(NamedTuple):
@@ -178,10 +183,10 @@ class _Store:
         modseq = rows.modseq(folder.mailbox_id)
         changed = self._update(flags, keywords, modseq)
         if not changed:
-            return Stored(folder.highest_modseq, (), failed)
+            return Stored(folder.highest_modseq, (), failed, bits)
         rows.changed(folder, Change.Kind.FLAGS, changed)
         folder.unseen_count -= unseen
-        return Stored(modseq, changed, failed)
+        return Stored(modseq, changed, failed, bits)
 
     def _require_some(self, changeable: int, *, may_write: bool) -> None:
         """NotPermitted where nothing of what was asked may be changed (RFC 4314 §4, STORE)."""

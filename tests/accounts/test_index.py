@@ -176,13 +176,13 @@ def test_a_commit_between_two_reads_is_in_the_picture_whole(
         append.append_message(mailbox_id, folder_id, HELLO).result(30)
     if is_known:
         index.picture(folder_id)
-    flags.store_flags(folder_id, [1, 2], StoreMode.ADD, Flag.SEEN)
-    expunge.expunge_uids(folder_id, [3], only_deleted=False)
+    as_owner.store_flags(folder_id, [1, 2], StoreMode.ADD, Flag.SEEN)
+    as_owner.expunge_uids(folder_id, [3], only_deleted=False)
     read, turns = getattr(index, reader), iter([2, 4])
 
     def read_after_another_commit(*arguments: int) -> object:
         for uid in turns:
-            expunge.expunge_uids(folder_id, [uid], only_deleted=False)
+            as_owner.expunge_uids(folder_id, [uid], only_deleted=False)
             break
         return read(*arguments)
 

@@ -87,7 +87,7 @@ def _store_chunk(
         unchanged_since=command.unchanged_since,
     )
     if command.is_silent:
-        known = _expected(before, chunk.places, command)
+        known = _expected(before, chunk.places, command, stored.keywords)
         for uid in (*stored.failed, *_told_meanwhile(heard, before, chunk.places)):
             known.pop(uid, None)
         yield client.news(may_expunge=False, known=known)
@@ -127,13 +127,12 @@ def flag_lines(
 
 
 def _expected(
-    picture: Picture, places: Sequence[int], command: commands.Store
+    picture: Picture, places: Sequence[int], command: commands.Store, named: int
 ) -> dict[int, FlagBits]:
-    """What the client of a STORE.SILENT takes its messages' flags to be now."""
-    bit_of = {name.casefold(): 1 << bit for bit, name in enumerate(picture.keyword_names)}
-    named = 0
-    for name in command.keywords:
-        named |= bit_of.get(name.casefold(), 0)
+    """What the client of a STORE.SILENT takes its messages' flags to be now.
+
+    `named` are the bits of the keywords it named.
+    """
     expected = {}
     for place in places:
         now, keywords = picture.flags[place], picture.keywords[place]
