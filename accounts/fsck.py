@@ -18,6 +18,7 @@ from django.db.models.functions import Length
 from accounts import blobs
 from accounts.blobs import BlobMissing, Place
 from accounts.blobs.garbage import is_dead
+from accounts.mailstore import overview
 from accounts.mailstore.flags import Flag
 from accounts.mailstore.leftovers import is_unplaced
 from accounts.models import (
@@ -44,6 +45,7 @@ _PREPARED = (
     "headers",
     "sent_at",
     "preview",
+    "overview",
     "prepared_version",
 )
 
@@ -75,7 +77,17 @@ def prepare_again(progress: Progress) -> int:
     """Renew the prepared forms that an older version made; returns how many."""
     renewed = 0
     last = 0
-    columns = ("pk", "prefix", "blob__segment_id", "blob__offset", "blob__length", "blob_id")
+    columns = (
+        "pk",
+        "size",
+        "internal_date",
+        "zone_minutes",
+        "prefix",
+        "blob__segment_id",
+        "blob__offset",
+        "blob__length",
+        "blob_id",
+    )
     while True:
         old = Message.objects.filter(prepared_version__lt=PREPARED_VERSION, pk__gt=last)
         rows = list(old.order_by("pk").values_list(*columns)[:CHUNK])
@@ -83,7 +95,7 @@ def prepare_again(progress: Progress) -> int:
             return renewed
         last = rows[-1][0]
         messages = []
-        for key, prefix, *place in rows:
+        for key, size, seconds, zone, prefix, *place in rows:
             try:
                 # What was put on top at delivery is part of what its readers see.
                 prepared = prepare(blobs.view(Place(*place)), prefix=bytes(prefix))
@@ -98,6 +110,7 @@ def prepare_again(progress: Progress) -> int:
                     headers=prepared.headers,
                     sent_at=prepared.sent_at,
                     preview=prepared.preview,
+                    overview=overview.pack(prepared, size=size, seconds=seconds, zone_minutes=zone),
                     prepared_version=prepared.version,
                 )
             )

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from accounts import commit
 from accounts.blobs import Spool
+from accounts.mailstore import overview
 from accounts.mailstore.expunge import remove_entries
 from accounts.mailstore.flags import Flag, flags_within, keyword_bits
 from accounts.mailstore.locked import locked_folder, locked_with_rights, mailbox_of
@@ -30,6 +31,7 @@ _MESSAGE = (
     "headers",
     "sent_at",
     "preview",
+    "overview",
     "prepared_version",
 )
 _ENTRY = ("folder_id", "message_id", "uid", "flags", "keywords", "modseq", "saved_at")
@@ -83,6 +85,7 @@ def add_entry(
         keywords = keywords if Right.WRITE in held else ()
     bits = keyword_bits(folder, keywords) if keywords else 0
     size = len(prefix) + octets_size
+    received_at = now if internal_date is None else internal_date
     uid = folder.take_uids()
     modseq = rows.changed(folder, Change.Kind.APPENDED, (uid,))
     message = rows.insert_values(
@@ -93,7 +96,7 @@ def add_entry(
             blob.pk,
             prefix,
             size,
-            now if internal_date is None else internal_date,
+            received_at,
             zone_minutes,
             prepared.envelope,
             prepared.bodystructure,
@@ -101,6 +104,7 @@ def add_entry(
             prepared.headers,
             prepared.sent_at,
             prepared.preview,
+            overview.pack(prepared, size=size, seconds=received_at, zone_minutes=zone_minutes),
             prepared.version,
         ),
     )

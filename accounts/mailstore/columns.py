@@ -43,17 +43,11 @@ def read_columns(
     One query for every 500 UIDs. Dates are Unix seconds, sizes octets. With `at_most`, a text of
     more octets comes as None, to be read alone: a stranger's mail may have a header of a MiB.
     """
-    names, sql = _plan(columns, at_most)
+    names, chosen, also = _plan(columns, at_most)
     rows: list[tuple[Any, ...]] = []
     with connection.cursor() as cursor:
         for some in chunked(uids, CHUNK):
-            if is_range(some):
-                cursor.execute(
-                    f"{sql} BETWEEN %s AND %s ORDER BY e.uid", (folder_id, some[0], some[-1])
-                )
-            else:
-                marks = ",".join(["%s"] * len(some))
-                cursor.execute(f"{sql} IN ({marks}) ORDER BY e.uid", (folder_id, *some))
+            cursor.execute(*entries_query(chosen, folder_id, some, also, order="ORDER BY e.uid"))
             rows += cursor.fetchall()
     values = zip(*rows, strict=True) if rows else [()] * len(names)
     return dict(zip(names, values, strict=True))
@@ -65,8 +59,25 @@ def large_ones(found: Found) -> Sequence[int]:
     return sorted({at for text in texts for at, octets in enumerate(text) if octets is None})
 
 
+def entries_query(
+    chosen: str, folder_id: int, uids: Sequence[int], also: str = "", *, order: str = ""
+) -> tuple[str, tuple[int, ...]]:
+    """The statement that selects `chosen` of entries `e`, their messages `m` and what is joined to
+    them `also`, in an order if one is given (all SQL of ours), and its parameters.
+    """
+    query = (
+        f"SELECT {chosen} FROM {Entry._meta.db_table} e"  # noqa: S608 (our own names)
+        f" JOIN {Message._meta.db_table} m ON m.id = e.message_id{also}"
+        " WHERE e.folder_id = %s AND e.uid"
+    )
+    if is_range(uids):
+        return f"{query} BETWEEN %s AND %s {order}", (folder_id, uids[0], uids[-1])
+    marks = ",".join(["%s"] * len(uids))
+    return f"{query} IN ({marks}) {order}", (folder_id, *uids)
+
+
 @cache
-def _plan(columns: Columns, at_most: int) -> tuple[tuple[str, ...], str]:
+def _plan(columns: Columns, at_most: int) -> tuple[tuple[str, ...], str, str]:
     fields = [field for bit, field in _FIELDS if bit & columns]
     if columns & ~_total():
         raise ValueError(f"{columns!r} are not all to be had here")
@@ -76,11 +87,7 @@ def _plan(columns: Columns, at_most: int) -> tuple[tuple[str, ...], str]:
         else ""
     )
     chosen = ", ".join(["e.uid", *(_chosen(field, at_most) for field in fields)])
-    return ("uid", *(field[2:] for field in fields)), (
-        f"SELECT {chosen} FROM {Entry._meta.db_table} e"  # noqa: S608 (our own names)
-        f" JOIN {Message._meta.db_table} m ON m.id = e.message_id{threads}"
-        " WHERE e.folder_id = %s AND e.uid"
-    )
+    return ("uid", *(field[2:] for field in fields)), chosen, threads
 
 
 def _chosen(field: str, at_most: int) -> str:

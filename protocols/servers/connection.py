@@ -65,6 +65,7 @@ class Connection(TwistedProtocol):
         "_is_reading",
         "_is_stopping",
         "_make",
+        "_parts",
         "_paused_at",
         "_session",
         "_since",
@@ -90,7 +91,8 @@ class Connection(TwistedProtocol):
         self._make = make
         self._conversation: Conversation[Any, Any, Any] | None = None
         self._session: Session[Any, Any, Any] | None = None
-        self._slices: Slices | None = None  # the rest of an answer, while the peer does not read
+        self._slices: Slices | None = None  # a long answer under way
+        self._parts: tuple[Slice, ...] = ()  # what of it was read while the peer does not read
         self._wakes: dict[Wake, None] = {}
         self._since = 0.0
         self._heard_at = 0.0  # when the peer last got on
@@ -174,7 +176,7 @@ class Connection(TwistedProtocol):
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self._is_gone = True
         self.runtime.leave(self)
-        if not self._is_busy or self._slices is not None:
+        if not self._is_busy or (self._slices is not None and self._slices.stop()):
             self._part()
 
     def pauseProducing(self) -> None:
@@ -185,10 +187,10 @@ class Connection(TwistedProtocol):
         self._paused_at = None
         self._heard_at = self.runtime.reactor.seconds()
         self._flush()
-        if self._slices is not None:
-            self._continue(self._slices)
-        else:
+        if self._slices is None:
             self._pump()
+        else:
+            self._take_parts(self._slices)
 
     def stopProducing(self) -> None:
         """The transport is lost; `connectionLost` follows."""
@@ -301,7 +303,7 @@ class Connection(TwistedProtocol):
         if isinstance(answer, Iterator):
             self._is_busy = True
             fail = partial(errands.failure, self, session, event)
-            self._continue(Slices(answer, fail))
+            self._pull(Slices(answer, fail))
         elif isinstance(answer, errands.DEFERRED):
             self._is_busy = True
             errands.deliver(self, session, event, answer)
@@ -319,16 +321,25 @@ class Connection(TwistedProtocol):
         self.runtime.reactor.callLater(seconds, self.answered, answer)
 
     def sliced(self, slices: Slices, part: Slice) -> None:
-        if part.is_last:
-            self._say(part.pushes)
-            self.answered(part.reply)
-            return
         self._slices = slices
-        if self._may_speak():
+        if not self._is_gone:
+            self._parts += (part,)
+            self._take_parts(slices)
+        elif slices.stop():
+            self._part()
+
+    def _take_parts(self, slices: Slices) -> None:
+        while self._parts and self._paused_at is None:
+            part, *rest = self._parts
+            self._parts = tuple(rest)
             self._say(part.pushes)
+            if part.is_last:
+                self._slices = None
+                self.answered(part.reply)
+                return
+            if slices.taken():
+                self._pull(slices)
             self._flush()
-            if self._paused_at is None:
-                self._continue(slices)
 
     def woken(self, responses: list[Any]) -> None:
         self._is_busy = False
@@ -354,8 +365,7 @@ class Connection(TwistedProtocol):
             log.exception("conversation_failed", peer=self.peer.address)
             self.abort()
 
-    def _continue(self, slices: Slices) -> None:
-        self._slices = None
+    def _pull(self, slices: Slices) -> None:
         self.runtime.pool.submit(partial(errands.pull, self, slices))
 
     def _run_wakes(self) -> None:
@@ -451,6 +461,7 @@ class Connection(TwistedProtocol):
         """Nothing more is said and nothing is in the pool: let the session free what it holds."""
         session, self._session = self._session, None
         slices, self._slices = self._slices, None
+        self._parts = ()
         self._conversation = None
         self._wakes.clear()
         if session is not None and (slices is not None or not session.holds_nothing):

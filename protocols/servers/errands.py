@@ -95,8 +95,12 @@ def _resolve(host: Host, session: AnySession, event: Any, done: "Future[Any]") -
 
 
 def pull(host: Host, slices: Slices) -> None:
-    """Read the next slice of an answer."""
-    host.runtime.way_back.post(host.sliced, slices, slices.pull())
+    """Read the next slices of an answer, as long as they are taken."""
+    goes_on = True
+    while goes_on:
+        part = slices.pull()
+        goes_on = slices.pulled(part)
+        host.runtime.way_back.post(host.sliced, slices, part)
 
 
 def wake(host: Host, works: list[Wake]) -> None:

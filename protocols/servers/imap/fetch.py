@@ -10,7 +10,7 @@ import structlog
 
 from accounts.blobs import BlobMissing
 from accounts.mailstore import fetch as store
-from accounts.mailstore import flags, previews, thread_ids
+from accounts.mailstore import flags, overview, previews, thread_ids
 from accounts.mailstore.columns import Found, large_ones, read_columns
 from accounts.mailstore.fetch import FetchRow
 from accounts.mailstore.flags import Flag
@@ -148,6 +148,8 @@ def _fetch_rows(client: Client, plan: Plan, chunk: Chunk) -> Generator[Push, Non
 
 
 def _read(client: Client, plan: Plan, uids: Sequence[int], *, at_most: int = 0) -> Found:
+    if plan.is_overview and (packed := overview.read(client.folder_id, uids)) is not None:
+        return packed
     found = read_columns(client.folder_id, uids, columns=plan.columns, at_most=at_most)
     return previews.completed(client.folder_id, found) if plan.makes_previews else found
 

@@ -11,7 +11,7 @@ from accounts.mailstore.object_ids import email_id, thread_id
 from protocols.servers.imap import rendering
 from protocols.servers.imap.dates import internal_dates
 from protocols.servers.imap.folder_view import FolderView
-from protocols.servers.imap.sections import is_in_list_view, list_view_fields
+from protocols.servers.imap.sections import is_in_list_view, is_overview, list_view_fields
 from protocols.wire.imap import strings
 from protocols.wire.imap.fetch_items import Attribute, BodySection, FetchItem, Preview
 from protocols.wire.message import in_ascii, in_utf8
@@ -43,7 +43,7 @@ _SOURCES = {
 class Plan:
     """What a FETCH needs: columns of the store, octets (`sections`), and whether it sets \\Seen."""
 
-    __slots__ = ("columns", "items", "makes_previews", "sections", "sets_seen")
+    __slots__ = ("columns", "is_overview", "items", "makes_previews", "sections", "sets_seen")
 
     def __init__(self, items: Sequence[FetchItem], *, sets_seen: bool) -> None:
         self.items = tuple(items)
@@ -62,6 +62,7 @@ class Plan:
             self.columns |= Columns.HEADERS
         if self.sections:
             self.columns |= Columns.OCTETS | Columns.SIZE
+        self.is_overview = bool(bodies) and not self.sections and all(map(_in_overview, items))
 
     def items_with(self, *, flags: bool, modseq: bool) -> tuple[FetchItem, ...]:
         """The items, and FLAGS (with MODSEQ where the client keeps it) if that is told unasked."""
@@ -69,6 +70,19 @@ class Plan:
             return self.items
         unasked = (Attribute.FLAGS, Attribute.MODSEQ) if modseq else (Attribute.FLAGS,)
         return (*self.items, *(item for item in unasked if item not in self.items))
+
+
+def _in_overview(item: FetchItem) -> bool:
+    """Whether an overview has it, or the picture of the folder."""
+    if isinstance(item, BodySection):
+        return not item.is_partial and is_overview(item)
+    return item in _OVERVIEW
+
+
+_OVERVIEW = (
+    *(Attribute.UID, Attribute.FLAGS, Attribute.MODSEQ),
+    *(Attribute.INTERNALDATE, Attribute.SIZE, Attribute.BODYSTRUCTURE),
+)
 
 
 def lines(
@@ -107,13 +121,18 @@ def _template(
 ) -> tuple[bytes, Columnwise]:
     pieces: list[bytes] = []
     columns: Columnwise = [numbers]
+    digits = found.get("digits")
     for item in items:
         if isinstance(item, Attribute):
-            pieces.append(item.value + _FORMATS.get(item, b" %b"))
-            columns.append(_values(view, item, places, found))
+            values = _values(view, item, places, found)
+            pieces.append(item.value + (b" %b" if values is digits else _FORMATS.get(item, b" %b")))
+            columns.append(values)
         elif isinstance(item, Preview):
             pieces.append(b"PREVIEW %b")
             columns.append([_preview(words) for words in found["preview"]])
+        elif "overview" in found:
+            pieces.append(item.label.replace(b"%", b"%%") + b" %b")
+            columns.append(found["overview"])
         else:
             octets = bodies.get(item)
             if octets is None:
@@ -141,6 +160,8 @@ def _values(
             return rendering.flag_texts(view, places)
         case Attribute.MODSEQ:
             return rendering.pick(view.told.modseqs, places)
+        case Attribute.INTERNALDATE if "date" in found:
+            return found["date"]
         case Attribute.INTERNALDATE:
             return internal_dates(zip(found["internal_date"], found["zone_minutes"], strict=True))
         case Attribute.SAVEDATE:
@@ -153,7 +174,7 @@ def _values(
                 for key in found["thread"]
             ]
         case Attribute.SIZE:
-            return found["size"]
+            return found["digits"] if "digits" in found else found["size"]
         case Attribute.ENVELOPE:
             return _told(view, found["envelope"])
         case Attribute.BODY:

@@ -5,6 +5,7 @@ Pure. Columns, not messages, are rendered: one list of octets an item and chunk,
 """
 
 from array import array
+from bisect import bisect_left
 from collections.abc import Sequence
 from itertools import chain
 
@@ -38,10 +39,10 @@ def flag_texts(view: FolderView, places: Sequence[int]) -> list[bytes]:
         ]
     runs = view.recent_runs()
     if runs and places and picture.uids[places[-1]] >= runs[0].start:
-        texts = [
-            _with(text, rb"\Recent") if view.is_recent(uid) else text
-            for text, uid in zip(texts, pick(picture.uids, places), strict=True)
-        ]
+        uids = pick(picture.uids, places)
+        for run in runs:
+            start, stop = bisect_left(uids, run.start), bisect_left(uids, run.stop)
+            texts[start:stop] = [_with(text, rb"\Recent") for text in texts[start:stop]]
     return texts
 
 

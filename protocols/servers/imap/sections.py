@@ -15,6 +15,7 @@ from accounts.mailstore.fetch import FetchRow
 from protocols.wire.imap.fetch_items import BodySection, SectionKind
 from protocols.wire.message import (
     LIST_VIEW_FIELDS,
+    OVERVIEW_FIELDS,
     Kind,
     Part,
     header_fields,
@@ -43,6 +44,11 @@ def is_in_list_view(section: BodySection) -> bool:
         and section.kind is SectionKind.HEADER_FIELDS
         and LIST_VIEW_FIELDS.issuperset(section.fields)
     )
+
+
+def is_overview(section: BodySection) -> bool:
+    """Whether it is all that an overview holds of the header."""
+    return is_in_list_view(section) and set(section.fields) == OVERVIEW_FIELDS
 
 
 @lru_cache(maxsize=256)

@@ -24,6 +24,7 @@ from protocols.wire.message.message_ids import ancestors, message_ids
 from protocols.wire.message.octets import Buffer
 from protocols.wire.message.prepare import (
     LIST_VIEW_FIELDS,
+    OVERVIEW_FIELDS,
     PREPARED_VERSION,
     Prepared,
     prepare,
@@ -35,6 +36,7 @@ from protocols.wire.message.told_forms import in_ascii, in_utf8
 
 __all__ = [
     "LIST_VIEW_FIELDS",
+    "OVERVIEW_FIELDS",
     "PREPARED_VERSION",
     "Address",
     "BaseSubject",

@@ -4,6 +4,7 @@ The prepared forms are wire bytes, stored beside the message. Whoever changes wh
 raises PREPARED_VERSION, so that `fsck --prepare` renews the stored ones.
 """
 
+import re
 from dataclasses import dataclass
 
 from protocols.wire.message.address import ADDRESS_LIMIT
@@ -20,7 +21,7 @@ from protocols.wire.message.structure import (
     read_fields,
 )
 
-PREPARED_VERSION = 2
+PREPARED_VERSION = 3
 
 # What mail programs ask for to show a list of messages (Thunderbird, Apple Mail, K-9, Roundcube).
 LIST_VIEW_FIELDS = frozenset(
@@ -54,13 +55,21 @@ LIST_VIEW_FIELDS = frozenset(
     )
 )
 
+# What most lists of messages show of the header, and the first thing that a reader waits for.
+OVERVIEW_FIELDS = frozenset((b"date", b"from", b"to", b"subject"))
+_OVERVIEW_FIELD = re.compile(
+    rb"^(?:" + b"|".join(sorted(OVERVIEW_FIELDS)) + rb")[ \t]*+:[^\n]*+\n(?:[ \t][^\n]*+\n)*+",
+    re.MULTILINE | re.IGNORECASE,
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
     """A message as its readers will ask for it.
 
     `envelope`, `bodystructure` and `body` are IMAP wire bytes with their parentheses. `headers`
-    are the LIST_VIEW_FIELDS as received, in their order, each ending in CRLF. `sent_at` is the
+    are the LIST_VIEW_FIELDS as received, in their order, each ending in CRLF; `overview_fields` are
+    the OVERVIEW_FIELDS of them, closed by an empty line. `sent_at` is the
     Date field in Unix seconds. `preview` are the first words, on one line. `header_size` counts
     octets, the empty line included. `has_header` is False for a text that does not begin with a
     header field.
@@ -70,6 +79,7 @@ class Prepared:
     bodystructure: bytes
     body: bytes
     headers: bytes
+    overview_fields: bytes
     sent_at: int | None
     preview: str
     header_size: int
@@ -93,12 +103,14 @@ def prepare(octets: Buffer, *, prefix: bytes = b"") -> Prepared:
     fields = read_fields(block, MESSAGE_FIELDS, FIELD_LIMIT)
     root = parse_with_header(octets, body_start, fields)
     body, bodystructure = render_structure(octets, root)
+    headers = _list_view(block)
     moment = parse_date(unfold(fields[b"date"])) if b"date" in fields else None
     return Prepared(
         envelope=render_envelope(fields, ADDRESS_LIMIT),
         bodystructure=bodystructure,
         body=body,
-        headers=_list_view(block),
+        headers=headers,
+        overview_fields=b"".join(_OVERVIEW_FIELD.findall(headers)) + b"\r\n",
         sent_at=moment.unix if moment else None,
         preview=render_preview(octets, root),
         header_size=len(prefix) + body_start,

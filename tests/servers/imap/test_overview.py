@@ -1,0 +1,116 @@
+"""Overviews: lists of messages read in one column, told as the columns themselves would be."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from accounts.login import Identity
+from accounts.mailstore import append, copy, overview
+from accounts.models import Mailbox, Message
+from protocols.servers.imap import fetch as fetching
+from protocols.servers.imap.kept_lines import KeptLines
+from protocols.wire.message import prepare
+from tests.accounts.mail import HELLO, inbox, make_mailbox
+from tests.hostile_mail import SAMPLES
+from tests.transcripts.direct import DirectVenue, DirectWire
+from tests.transcripts.given import Scene
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+LISTS = (
+    b"(UID FLAGS INTERNALDATE RFC822.SIZE BODYSTRUCTURE"
+    b" BODY.PEEK[HEADER.FIELDS (FROM TO SUBJECT DATE)])",
+    b"(BODY.PEEK[HEADER.FIELDS (Date Subject From To)] RFC822.SIZE)",
+    b"(MODSEQ BODY.PEEK[HEADER.FIELDS (SUBJECT FROM TO DATE)] INTERNALDATE UID)",
+)
+# Above this the message is large by itself, and told alone.
+SMALL = 1 << 20
+
+
+@pytest.fixture
+def mailbox_id(monkeypatch: pytest.MonkeyPatch) -> int:
+    monkeypatch.setattr(fetching, "_kept", KeptLines(longest=-1))
+    return make_mailbox()
+
+
+@pytest.fixture
+def wire(mailbox_id: int) -> Iterator[DirectWire]:
+    venue = DirectVenue(Scene("imap"))
+    wire = venue.connect()
+    address = Mailbox.objects.get(pk=mailbox_id).address
+    wire._session._client.identity = Identity(mailbox_id, 1, address, 1)
+    yield wire
+    venue.end()
+
+
+def ask(wire: DirectWire, command: bytes) -> bytes:
+    wire.send(b"t " + command + b"\r\n")
+    said = b""
+    while (line := wire.read_line()) is not None:
+        said += line
+        if line.startswith(b"t "):
+            break
+    return said
+
+
+def select(wire: DirectWire) -> None:
+    for line in (b"SELECT INBOX", b"CLOSE", b"SELECT INBOX (CONDSTORE)"):
+        ask(wire, line)
+
+
+def fill(mailbox_id: int) -> None:
+    for sample in SAMPLES:
+        octets = sample.build()
+        if octets and len(octets) < SMALL:
+            append.append_message(
+                mailbox_id, inbox(mailbox_id), octets, internal_date=951_782_400, zone_minutes=-210
+            ).result(30)
+
+
+@pytest.mark.parametrize("items", LISTS)
+def test_the_answer_is_that_of_the_columns(
+    wire: DirectWire, mailbox_id: int, monkeypatch: pytest.MonkeyPatch, items: bytes
+) -> None:
+    fill(mailbox_id)
+    # Most have one, but not those with NUL octets where readers see them, or too much to show.
+    have = Message.objects.exclude(overview=None).count()
+    assert Message.objects.count() / 2 < have < Message.objects.count()
+    select(wire)
+    for numbers in (b"1:*", b"1,3:5,7"):
+        told = ask(wire, b"FETCH " + numbers + b" " + items)
+        with monkeypatch.context() as patch:
+            patch.setattr(overview, "read", lambda *_: None)
+            assert ask(wire, b"FETCH " + numbers + b" " + items) == told
+
+
+def test_the_column_is_what_is_read(
+    wire: DirectWire, mailbox_id: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder_id = inbox(mailbox_id)
+    uids = [append.append_message(mailbox_id, folder_id, HELLO).result(30).uid for _ in range(3)]
+    copy.copy_uids(folder_id, uids[:1], folder_id)
+    select(wire)
+    told = ask(wire, b"FETCH 1:* " + LISTS[0])
+    assert told.count(b"Subject:") == 4
+    Message.objects.update(size=7, internal_date=0, bodystructure=b"no", headers=b"no")
+    assert ask(wire, b"FETCH 1:* " + LISTS[0]) == told
+
+
+def test_one_message_without_an_overview_takes_the_long_road(
+    wire: DirectWire, mailbox_id: int
+) -> None:
+    for _ in range(3):
+        append.append_message(mailbox_id, inbox(mailbox_id), HELLO).result(30)
+    select(wire)
+    told = ask(wire, b"FETCH 1:* " + LISTS[0])
+    Message.objects.filter(pk=Message.objects.order_by("pk")[1].pk).update(overview=None)
+    assert ask(wire, b"FETCH 1:* " + LISTS[0]) == told
+
+
+def test_a_nul_or_too_much_to_show_makes_no_overview() -> None:
+    def packed(octets: bytes) -> bytes | None:
+        return overview.pack(prepare(octets), size=9, seconds=0, zone_minutes=0)
+
+    assert packed(HELLO) is not None
+    assert packed(b"Subject: a\0b\r\n\r\nHello\r\n") is None
+    assert packed(b"To: %b\r\n\r\nHello\r\n" % (b"x" * overview.LIMIT)) is None
