@@ -3,7 +3,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("accounts", "0015_threads"),
+        ("accounts", "0016_recoverable_mail"),
     ]
 
     operations = [
