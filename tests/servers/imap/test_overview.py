@@ -88,7 +88,7 @@ def test_the_column_is_what_is_read(
 ) -> None:
     folder_id = inbox(mailbox_id)
     uids = [append.append_message(mailbox_id, folder_id, HELLO).result(30).uid for _ in range(3)]
-    copy.copy_uids(folder_id, uids[:1], folder_id)
+    copy.copy_uids(folder_id, uids[:1], folder_id, actor=mailbox_id)
     select(wire)
     told = ask(wire, b"FETCH 1:* " + LISTS[0])
     assert told.count(b"Subject:") == 4
