@@ -18,6 +18,7 @@ _HOOKS = (
     ("accounts.effects", "wait_idle"),
     ("accounts.directory.version", "forget"),
     ("accounts.directory.switchboard", "forget"),
+    ("accounts.mailstore.catalog", "forget"),
     ("accounts.mailstore.index", "forget"),
     ("accounts.mailstore.search_fields", "forget"),
     ("accounts.mailstore.search_recent", "forget"),

@@ -141,6 +141,12 @@ def list_folders(mailbox_id: int) -> list[FolderInfo]:
     return sorted((_info(row) for row in rows), key=lambda folder: folder.name)
 
 
+def changed_folders(mailbox_id: int, after_modseq: int) -> list[FolderInfo]:
+    """The mailbox's own folders in which something changed after `after_modseq`."""
+    statement = f"{_SELECT}f.mailbox_id = %s AND f.highest_modseq > %s"
+    return [_info(row) for row in _rows(statement, (mailbox_id, after_modseq))]
+
+
 def list_all_seen(mailbox_id: int) -> list[FolderInfo]:
     """The mailbox's own folders and those of others that it may look up, by name; one query."""
     rows = _rows(_ALL_SEEN, (mailbox_id,) * 3)

@@ -14,6 +14,7 @@ from typing import TypeVar
 from django.db import transaction
 from django.db.models import QuerySet
 from django.db.models.functions import Substr
+from django.utils import timezone
 
 from accounts import commit
 from accounts.counters import INBOX, FolderState
@@ -318,7 +319,9 @@ def subscribe(mailbox_id: int, name: str) -> None:
 
     def write(rows: Rows) -> None:
         rows.direct()
-        Subscription.objects.get_or_create(mailbox_id=mailbox_id, name=name)
+        _, is_new = Subscription.objects.get_or_create(mailbox_id=mailbox_id, name=name)
+        if is_new:
+            _subscriptions_changed(rows, mailbox_id)
 
     _run(mailbox_id, write)
 
@@ -328,9 +331,19 @@ def unsubscribe(mailbox_id: int, name: str) -> None:
 
     def write(rows: Rows) -> None:
         rows.direct()
-        Subscription.objects.filter(mailbox_id=mailbox_id, name=_spelt(name)).delete()
+        named = Subscription.objects.filter(mailbox_id=mailbox_id, name=_spelt(name))
+        gone, _ = named.delete()
+        if gone:
+            _subscriptions_changed(rows, mailbox_id)
 
     _run(mailbox_id, write)
+
+
+def _subscriptions_changed(rows: Rows, mailbox_id: int) -> None:
+    """Subscriptions belong to no folder, for they may outlive it."""
+    modseq = rows.list_changed(mailbox_id)
+    kind = Change.Kind.FOLDER
+    Change.objects.create(mailbox_id=mailbox_id, kind=kind, modseq=modseq, at=timezone.now())
 
 
 def list_subscriptions(mailbox_id: int) -> list[str]:

@@ -32,12 +32,9 @@ class AnnotationNews:
         self._own = frozenset()
         return news
 
-    def lines(self, *, is_utf8: bool = False) -> bytes:
-        """The METADATA responses that tell of it."""
-        return changed_lines(
-            [each for each in self.take() if self.hears_of_folders or each.folder_id is None],
-            is_utf8=is_utf8,
-        )
+    def wants(self, changed: Changed) -> bool:
+        """Whether the client hears of it without NOTIFY."""
+        return self.hears_of_folders or changed.folder_id is None
 
 
 def changed_lines(changed: Iterable[Changed], *, is_utf8: bool = False) -> bytes:

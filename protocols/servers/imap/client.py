@@ -8,14 +8,16 @@ from typing import NamedTuple
 from accounts.blobs import Spool
 from accounts.directory.switchboard import Rule
 from accounts.login import Identity
-from accounts.mailstore import index, rights
+from accounts.mailstore import changes, index, rights
+from accounts.mailstore.catalog import catalog
 from accounts.mailstore.rights import Right
 from accounts.rows import FolderGone
 from protocols.servers.authentication import Authentication
 from protocols.servers.imap import recent, rendering
-from protocols.servers.imap.annotation_news import AnnotationNews
+from protocols.servers.imap.annotation_news import AnnotationNews, changed_lines
 from protocols.servers.imap.folder_view import NO_BITS, NO_NEWS, FlagBits, FolderView
 from protocols.servers.imap.sections import Structures
+from protocols.servers.imap.watch import Manner, Overflow, Watch
 from protocols.servers.session import Shell
 from protocols.wire.imap import responses
 from protocols.wire.imap.commands import Append
@@ -83,6 +85,7 @@ class Client:
         "structures",
         "took_recent",
         "view",
+        "watch",
     )
 
     def __init__(self, shell: Shell) -> None:
@@ -99,6 +102,8 @@ class Client:
         self.stop_watching: Callable[[], None] | None = None
         # Once the client has enabled METADATA.
         self.annotations: AnnotationNews | None = None
+        # While NOTIFY is in force.
+        self.watch: Watch | None = None
         self.structures = Structures()
         self.failures = 0
         self.is_leaving = False
@@ -142,12 +147,36 @@ class Client:
         Raises FolderGone when the selected folder was deleted, or is no longer this client's to
         read.
         """
-        lines = (
-            b"" if self.view is None else self._folder_news(self.view, may_expunge, known, untold)
-        )
+        view = self.view
+        if view is None:
+            return self.other_news()
+        uidnext = view.told.uidnext
+        lines = self._folder_news(view, may_expunge, known, untold)
+        return lines + self.other_news(range(uidnext, view.told.uidnext))
+
+    def other_news(self, arrivals: range = range(0)) -> bytes:
+        """What is new elsewhere in the mailbox, and of new messages where NOTIFY asks for it."""
+        lines = b""
+        if self.watch is not None:
+            lines += self._watched_news(self.watch, arrivals)
         if self.annotations is not None:
-            lines += self.annotations.lines(is_utf8=self.tells_utf8)
+            wants = self.watch.wants if self.watch else self.annotations.wants
+            changed = filter(wants, self.annotations.take())
+            lines += changed_lines(changed, is_utf8=self.tells_utf8)
         return lines
+
+    def _watched_news(self, watch: Watch, arrivals: range) -> bytes:
+        lines = b""
+        try:
+            if arrivals and watch.fetch_arrivals is not None:
+                lines = watch.fetch_arrivals(arrivals.start, arrivals.stop)
+            now = catalog(self.mailbox_id, watch.told)
+            return lines + watch.news(now, self.folder_id, self.manner)
+        except Overflow:
+            # RFC 5465 §5.8: as though the client had said NOTIFY NONE.
+            self.stop_watch()
+            text = "Too much has happened at once; look yourself."
+            return lines + responses.untagged("OK", text, b"NOTIFICATIONOVERFLOW")
 
     def _folder_news(
         self,
@@ -195,7 +224,7 @@ class Client:
     @property
     def hears_news(self) -> bool:
         """Whether `news` may have anything to say."""
-        return self.view is not None or self.annotations is not None
+        return not (self.view is None and self.annotations is None and self.watch is None)
 
     @property
     def tells_modseq(self) -> bool:
@@ -216,6 +245,11 @@ class Client:
     def is_rev2(self) -> bool:
         """Whether the client speaks IMAP4rev2 (RFC 9051)."""
         return Enabled.IMAP4REV2 in self.enabled
+
+    @property
+    def manner(self) -> Manner:
+        """How NOTIFY tells of folders."""
+        return Manner(self.tells_modseq, self.tells_utf8)
 
     @property
     def dialect(self) -> Dialect:
@@ -239,6 +273,31 @@ class Client:
         self.took_recent = False
         if took_recent:
             recent.write_down(folder_id)
+        if folder_id and self.watch is not None:
+            self.watch.end_selected()
+            # The folder is one of the others now.
+            self.shell.wake(self.watch.look)
+
+    def follow_selected(self) -> None:
+        """For NOTIFY, hear of the selected folder where it is in another's mailbox."""
+        watch, view = self.watch, self.view
+        if watch is None or view is None or view.told.mailbox_id == self.mailbox_id:
+            return
+        known = view.told.highest_modseq
+        watch.end_selected()
+        watch.leave_selected = changes.subscribe(self.folder_id, watch.notice, known_modseq=known)
+        # What came before anybody listened.
+        self.shell.wake(watch.look)
+
+    def stop_watch(self) -> None:
+        """End what NOTIFY began."""
+        watch, self.watch = self.watch, None
+        if watch is None:
+            return
+        watch.leave()
+        watch.end_selected()
+        if not self.enabled & (Enabled.METADATA | Enabled.METADATA_SERVER):
+            self.annotations = None
 
     def stop_idling(self) -> None:
         """End the subscription of IDLE, if there is one."""
@@ -249,6 +308,7 @@ class Client:
     def forget_login(self) -> None:
         """Back to where the connection began, but for TLS, the program, and wrong guesses."""
         self.drop_append()
+        self.stop_watch()
         self.leave_folder()
         failures, rules = self.failures, self.rules
         Client.__init__(self, self.shell)

@@ -17,6 +17,7 @@ from protocols.servers.imap import (
     idle,
     login,
     metadata,
+    notify,
     quota,
     search,
     sort,
@@ -86,6 +87,7 @@ DUTIES: dict[type[c.Event], Duty] = {
     c.MyRights: Duty(LOGGED_IN, acl.my_rights),
     c.GetMetadata: Duty(LOGGED_IN, metadata.get_metadata),
     c.SetMetadata: Duty(LOGGED_IN, metadata.set_metadata),
+    c.Notify: Duty(LOGGED_IN, notify.notify),
     # Selected (RFC 3501 §6.4).
     c.Check: Duty(SELECTED, whenever.noop),
     c.Close: Duty(SELECTED, store.close),

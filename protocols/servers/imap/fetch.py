@@ -20,7 +20,7 @@ from protocols.servers.imap.answers import bad, no, ok, pauses
 from protocols.servers.imap.client import Client
 from protocols.servers.imap.enabled import note_condstore
 from protocols.servers.imap.fetch_lines import Plan, beginning, lines, nstring
-from protocols.servers.imap.folder_view import Chunk, FolderView, paged
+from protocols.servers.imap.folder_view import Chunk, FolderView, Span, paged
 from protocols.servers.imap.kept_lines import KeptLines
 from protocols.servers.imap.resync import vanished_line
 from protocols.servers.imap.sections import section_octets, section_range
@@ -63,6 +63,16 @@ def fetch(client: Client, command: commands.Fetch) -> Iterator[Push | Reply]:
     if command.page is not None:
         spans = paged(spans, command.page)
     plan = Plan(command.items, sets_seen=view.marks_seen)
+    is_complete = yield from fetched(client, plan, spans)
+    if is_complete or command.is_uid:
+        yield ok(command.tag, "Done.")
+    else:
+        yield no(command.tag, "Some of the messages are gone.", code=b"EXPUNGEISSUED")
+
+
+def fetched(client: Client, plan: Plan, spans: Sequence[Span]) -> Generator[Push, None, bool]:
+    """The FETCH responses of the messages in `spans`; the value tells whether all were there."""
+    view = client.selected
     is_complete = True
     for chunk in view.chunks(spans, CHUNK):
         is_complete &= not chunk.has_ghosts
@@ -75,10 +85,7 @@ def fetch(client: Client, command: commands.Fetch) -> Iterator[Push | Reply]:
             is_complete &= yield from _fetch_rows(client, plan, chunk)
         else:
             yield _remembered_lines(view, plan, chunk)
-    if is_complete or command.is_uid:
-        yield ok(command.tag, "Done.")
-    else:
-        yield no(command.tag, "Some of the messages are gone.", code=b"EXPUNGEISSUED")
+    return is_complete
 
 
 def _remembered_lines(view: FolderView, plan: Plan, chunk: Chunk) -> bytes:

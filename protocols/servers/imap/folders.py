@@ -68,6 +68,7 @@ def select(client: Client, command: commands.Select) -> Iterator[Push | Reply]:
     client.folder_id = folder.id
     client.view = view
     view.tells_utf8 = client.tells_utf8
+    client.follow_selected()
     text = "Examined." if command.is_read_only else "Done."
     yield ok(command.tag, text, code=b"READ-ONLY" if is_read_only else b"READ-WRITE")
 

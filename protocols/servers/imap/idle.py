@@ -33,11 +33,20 @@ def _watch(client: Client) -> Callable[[], None]:
     def notice(folder_id: int, modseq: int) -> None:
         client.shell.wake(lambda: look(client))
 
-    if client.annotations is not None:
+    leaves = []
+    if client.view is not None:
+        known = client.view.told.highest_modseq
+        leaves.append(changes.subscribe(client.folder_id, notice, known_modseq=known))
+    # NOTIFY watches the mailbox itself.
+    if client.annotations is not None and client.watch is None:
         known = client.annotations.modseq
-        return changes.subscribe_mailbox(client.mailbox_id, notice, known_modseq=known)
-    known = client.selected.told.highest_modseq
-    return changes.subscribe(client.folder_id, notice, known_modseq=known)
+        leaves.append(changes.subscribe_mailbox(client.mailbox_id, notice, known_modseq=known))
+
+    def leave() -> None:
+        for each in leaves:
+            each()
+
+    return leave
 
 
 def stop(client: Client, command: commands.Done) -> Tagged:

@@ -82,7 +82,7 @@ def listed(
     command: commands.List, folders: Collection[FolderInfo], subscribed: Collection[str]
 ) -> Iterator[Listed]:
     """The lines that answer LIST or LSUB, INBOX first, then by name."""
-    tree = _Tree(folders, subscribed)
+    tree = Tree(folders, subscribed)
     patterns = Patterns(command.reference, command.patterns)
     if command.is_lsub:
         chosen = _subscribed(tree, patterns)
@@ -93,7 +93,7 @@ def listed(
     return iter(sorted(chosen, key=lambda item: (item.name != INBOX, item.name)))
 
 
-class _Tree:
+class Tree:
     """The folders that a mailbox sees by name, and which names have others below them."""
 
     def __init__(self, folders: Collection[FolderInfo], subscribed: Collection[str]) -> None:
@@ -115,8 +115,13 @@ class _Tree:
             attributes.append(folder.special_use)
         return attributes
 
+    def attributes_told(self, name: str) -> list[str]:
+        """The attributes that tell everything of a name, whether or not there is such a folder."""
+        subscribed = ["\\Subscribed"] if name in self.subscribed else []
+        return self.attributes(name) + subscribed
 
-def _existing(command: commands.List, tree: _Tree, patterns: Patterns) -> Iterator[Listed]:
+
+def _existing(command: commands.List, tree: Tree, patterns: Patterns) -> Iterator[Listed]:
     for name, folder in tree.folders.items():
         if "SPECIAL-USE" in command.select_options and not folder.special_use:
             continue
@@ -133,7 +138,7 @@ def _existing(command: commands.List, tree: _Tree, patterns: Patterns) -> Iterat
 
 
 def _selected_subscribed(
-    command: commands.List, tree: _Tree, patterns: Patterns
+    command: commands.List, tree: Tree, patterns: Patterns
 ) -> Iterator[Listed]:
     names = set(tree.subscribed)
     is_recursive = "RECURSIVEMATCH" in command.select_options
@@ -152,7 +157,7 @@ def _selected_subscribed(
             yield Listed(name, tuple(attributes), has_subscribed_below=is_above)
 
 
-def _subscribed(tree: _Tree, patterns: Patterns) -> Iterator[Listed]:
+def _subscribed(tree: Tree, patterns: Patterns) -> Iterator[Listed]:
     above = set()
     for name in tree.subscribed:
         if patterns.match(name):

@@ -38,6 +38,7 @@ AFTER_LOGIN = (
     "METADATA",
     "MOVE",
     "NAMESPACE",
+    "NOTIFY",
     "OBJECTID",
     "PARTIAL",
     "PREVIEW",

@@ -71,13 +71,15 @@ class ImapSession:
 
     @property
     def holds_nothing(self) -> bool:
-        """Whether no folder is selected, no APPEND under way and nobody idles."""
+        """Whether no folder is selected, no APPEND under way, and nobody idles or is notified."""
         client = self._client
-        return client.view is None and client.appending is None and client.stop_watching is None
+        held = (client.view, client.appending, client.stop_watching, client.watch)
+        return held == (None, None, None, None)
 
     def closed(self) -> None:
         """The connection is gone."""
         self._client.drop_append()
+        self._client.stop_watch()
         self._client.leave_folder()
 
     def handle(self, event: Event) -> Answer[Reply]:

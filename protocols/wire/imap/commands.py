@@ -34,6 +34,7 @@ from .message_commands import (
     Unselect,
 )
 from .metadata import GetMetadata, SetMetadata
+from .notify import Notify
 from .quota import GetQuota, GetQuotaRoot, SetQuota
 from .session_commands import (
     Authenticate,
@@ -89,6 +90,7 @@ __all__ = [
     "MyRights",
     "Namespace",
     "Noop",
+    "Notify",
     "Rename",
     "Replace",
     "SaslResponse",
@@ -154,5 +156,6 @@ Command: TypeAlias = (
     | GetAcl
     | ListRights
     | MyRights
+    | Notify
 )
 Event: TypeAlias = Command | SaslResponse | AppendChunk | AppendEnd | AppendAborted | Done

@@ -63,13 +63,19 @@ def _items(cursor: Cursor) -> tuple[FetchItem, ...]:
         if macro is None:
             cursor.end()
         return items
+    found = item_list(cursor)
+    cursor.end()
+    return found
+
+
+def item_list(cursor: Cursor) -> tuple[FetchItem, ...]:
+    """Items up to the closing parenthesis, each once; the opening one is read already."""
     found = {_item(cursor): None}
     while cursor.take(b" "):
         found[_item(cursor)] = None
         if len(found) > MAX_ITEMS:
             raise Fault("Too many items.")
     cursor.expect(b")", "Closing parenthesis")
-    cursor.end()
     return tuple(found)
 
 

@@ -12,6 +12,7 @@ from . import (
     folder_grammar,
     message_grammar,
     metadata_grammar,
+    notify_grammar,
     quota_grammar,
     session_grammar,
 )
@@ -29,6 +30,7 @@ _COMMANDS = {
     **quota_grammar.COMMANDS,
     **acl_grammar.COMMANDS,
     **metadata_grammar.COMMANDS,
+    **notify_grammar.COMMANDS,
 }
 
 

@@ -62,6 +62,15 @@ def sentence(*words: bytes | st.SearchStrategy[bytes]) -> st.SearchStrategy[byte
     return st.tuples(*parts).map(b" ".join)
 
 
+EVENTS = st.sampled_from(
+    [
+        b"NONE",
+        b"(MessageNew MessageExpunge FlagChange)",
+        b"(MessageNew (UID BODY.PEEK[]) MessageExpunge)",
+        b"(MailboxName SubscriptionChange ServerMetadataChange)",
+        b"(MessageNew)",
+    ]
+)
 ENTRIES = st.sampled_from([b"/private/a", b"/shared/A/b", b"/private", b'"/shared/*"', b"comment"])
 VALUES = st.sampled_from([b"NIL", b'"x"', b"~{2+}\r\n\0\0", b"{1+}\r\n)", b"x"])
 RETURNS = st.sampled_from([b"(SAVE)", b"(PARTIAL -1:-2)", b"(MIN SAVE)", b"()", b"(ALL COUNT)"])
@@ -84,6 +93,8 @@ SENTENCES = st.one_of(
     ),
     sentence(UID, b"SEARCH RETURN", RETURNS, KEYS, KEYS),
     sentence(b"t STATUS", NAMES, b"(MESSAGES UNSEEN RECENT)"),
+    sentence(b"t NOTIFY SET STATUS (selected", EVENTS, b") (subtree", NAMES, EVENTS, b")"),
+    sentence(b"t NOTIFY SET (personal", EVENTS, b")"),
     sentence(b"t GETMETADATA", NAMES, ENTRIES),
     sentence(b"t GETMETADATA (DEPTH infinity MAXSIZE 3)", NAMES, b"(/private /shared)"),
     sentence(b"t SETMETADATA", NAMES, sentence(ENTRIES, VALUES).map(lambda pair: b"(%b)" % pair)),

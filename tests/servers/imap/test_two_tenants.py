@@ -169,6 +169,8 @@ def test_folders_of_another_tenant_do_not_exist(two: Two, command: str) -> None:
         'LSUB "" *',
         'LIST () "" ("*" "%") RETURN (CHILDREN STATUS (MESSAGES MAILBOXID))',
         "NAMESPACE",
+        f'NOTIFY SET STATUS (mailboxes ("{FOLDER}" "{OWNER}/INBOX") (MessageNew MessageExpunge))',
+        f'NOTIFY SET STATUS (subtree "Shared/{OWNER}" (MessageNew MessageExpunge MailboxName))',
     ],
 )
 def test_lists_name_nothing_of_another_tenant(two: Two, command: str) -> None:

@@ -1,0 +1,75 @@
+"""Keep catalogs of mailboxes: own folders and subscriptions at one moment, shared by watchers.
+
+`catalog` answers with the state of the database: one small query where nothing changed, else the
+folders above the known MODSEQ, and everything where the change log says that names changed. A
+catalog lives as long as somebody holds it.
+
+Invariant: a catalog is at least as new as its MODSEQ; rows read later than the counter are kept,
+and found unchanged the next time.
+"""
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from weakref import WeakValueDictionary
+
+from accounts.mailstore.folder_info import FolderInfo, changed_folders, list_folders
+from accounts.mailstore.folders import list_subscriptions
+from accounts.models import Change, Mailbox
+
+
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
+class Catalog:
+    """A mailbox's own folders by key, and the names it is subscribed to; it never changes."""
+
+    mailbox_id: int
+    modseq: int
+    folders: Mapping[int, FolderInfo]
+    subscribed: frozenset[str]
+
+
+_lock = threading.Lock()
+_catalogs: WeakValueDictionary[int, Catalog] = WeakValueDictionary()
+
+
+def catalog(mailbox_id: int, known: Catalog | None = None) -> Catalog:
+    """The mailbox as the database has it now; `known` is the newest that the caller has."""
+    modseq = highest_modseq(mailbox_id)
+    with _lock:
+        shared = _catalogs.get(mailbox_id)
+    newest = max(filter(None, (shared, known)), key=lambda each: each.modseq, default=None)
+    if newest is not None and newest.modseq == modseq:
+        return newest
+    fresh = _read(mailbox_id, modseq, newest)
+    with _lock:
+        shared = _catalogs.get(mailbox_id)
+        if shared is None or shared.modseq < modseq:
+            _catalogs[mailbox_id] = fresh
+    return fresh
+
+
+def highest_modseq(mailbox_id: int) -> int:
+    """The MODSEQ of the newest change in the mailbox; 0 when the mailbox is gone."""
+    found = Mailbox.objects.filter(pk=mailbox_id).values_list("highest_modseq", flat=True).first()
+    return found or 0
+
+
+def _read(mailbox_id: int, modseq: int, known: Catalog | None) -> Catalog:
+    if known is None or _has_new_names(mailbox_id, known.modseq):
+        found = {folder.id: folder for folder in list_folders(mailbox_id)}
+        subscribed = frozenset(list_subscriptions(mailbox_id))
+        return Catalog(mailbox_id, modseq, found, subscribed)
+    changed = changed_folders(mailbox_id, known.modseq)
+    merged = {**known.folders, **{folder.id: folder for folder in changed}}
+    return Catalog(mailbox_id, modseq, merged, known.subscribed)
+
+
+def _has_new_names(mailbox_id: int, after_modseq: int) -> bool:
+    log = Change.objects.filter(mailbox_id=mailbox_id, modseq__gt=after_modseq)
+    return log.filter(kind=Change.Kind.FOLDER).exists()
+
+
+def forget() -> None:
+    """Drop every catalog of this process (between tests)."""
+    with _lock:
+        _catalogs.clear()

@@ -1,0 +1,138 @@
+"""NOTIFY (RFC 5465): tell the client of what it is interested in as it happens, unasked.
+
+A notice of a change wakes the connection up, which then compares what the client was told with how
+things are. What only looks at the database cannot be wrong twice: a notice too many tells nothing.
+"""
+
+from collections.abc import Iterable, Iterator
+from functools import partial
+
+from accounts import login
+from accounts.blobs import BlobMissing
+from accounts.mailstore import changes, index
+from accounts.mailstore.catalog import catalog, highest_modseq
+from accounts.mailstore.fetch import Columns
+from accounts.mailstore.fetch import fetch as fetch_rows
+from accounts.rows import FolderGone
+from protocols.servers.imap.annotation_news import AnnotationNews
+from protocols.servers.imap.answers import FOLDER_DELETED, no, ok
+from protocols.servers.imap.client import Client
+from protocols.servers.imap.enabled import note_condstore
+from protocols.servers.imap.fetch import fetched
+from protocols.servers.imap.fetch_lines import Plan
+from protocols.servers.imap.interest import Interest
+from protocols.servers.imap.watch import Overflow, Watch
+from protocols.wire.imap import notify as wire
+from protocols.wire.imap.fetch_items import Attribute
+from protocols.wire.imap.notify import Event, Scope
+from protocols.wire.imap.responses import Bye, Push, Reply, Tagged
+from protocols.wire.imap.sequence_set import SequenceSet
+
+# All but what needs annotations of messages (RFC 5257), which there are none of.
+SUPPORTED = tuple(event for event in Event if event is not Event.ANNOTATION_CHANGE)
+METADATA_EVENTS = frozenset((Event.MAILBOX_METADATA_CHANGE, Event.SERVER_METADATA_CHANGE))
+
+# New messages of which more than their number is told unasked, and the octets of them together.
+MAX_ARRIVALS = 1000
+MAX_OCTETS = 8 << 20
+
+
+def notify(client: Client, command: wire.Notify) -> Iterator[Push | Reply]:
+    """NOTIFY SET and NOTIFY NONE: each takes the place of the one before."""
+    assert client.identity is not None
+    if not login.still_valid(client.identity):
+        client.is_leaving = True
+        farewell = Bye("The login is no longer valid.").to_bytes()
+        yield Tagged(command.tag, "NO", "Log in again.", b"", farewell, closes=True)
+        return
+    if any(group.unknown or group.events - set(SUPPORTED) for group in command.groups):
+        yield no(command.tag, "Some of the events do not exist.", code=wire.bad_event(SUPPORTED))
+        return
+    client.stop_watch()
+    if command.groups:
+        watch = _begin(client, command)
+        if command.wants_status:
+            yield watch.numbers(client.folder_id, client.manner)
+    yield client.news(may_expunge=True)
+    yield ok(command.tag, "Done.")
+
+
+def _begin(client: Client, command: wire.Notify) -> Watch:
+    interest = Interest(command.groups)
+    # Watching starts before the look, so that nothing falls between the two.
+    look_again = partial(look, client)
+    known = highest_modseq(client.mailbox_id)
+
+    def notice(folder_id: int, modseq: int) -> None:
+        client.shell.wake(look_again)
+
+    leave = changes.subscribe_mailbox(client.mailbox_id, notice, known_modseq=known)
+    watch = Watch(interest, catalog(client.mailbox_id), client.folder_id)
+    watch.look, watch.notice, watch.leave = look_again, notice, leave
+    if interest.selected is not None and interest.selected.items:
+        items = tuple(dict.fromkeys((Attribute.UID, *interest.selected.items)))
+        watch.fetch_arrivals = partial(_arrivals, client, Plan(items, sets_seen=False))
+        if Attribute.MODSEQ in items:
+            note_condstore(client)
+    if client.annotations is None and interest.events & METADATA_EVENTS:
+        client.annotations = AnnotationNews(client.mailbox_id, hears_of_folders=False)
+    client.watch = watch
+    client.follow_selected()
+    return watch
+
+
+def look(client: Client) -> Iterable[Push]:
+    """What is new, while no command is under way."""
+    watch = client.watch
+    if watch is None:
+        return []
+    try:
+        if _tells_of_selected(client, watch):
+            news = client.news(may_expunge=_may_expunge(client, watch))
+        else:
+            news = client.other_news()
+    except FolderGone:
+        client.leave_folder()
+        client.is_leaving = True
+        return [FOLDER_DELETED]
+    return [news] if news else []
+
+
+def _tells_of_selected(client: Client, watch: Watch) -> bool:
+    selected, view = watch.interest.selected, client.view
+    if selected is None or view is None or not selected.events:
+        return False
+    if Event.FLAG_CHANGE in selected.events:
+        return True
+    # Flags alone are no event that the client wants; it hears of them with its next command.
+    picture = index.picture(client.folder_id)
+    return picture.uidnext != view.told.uidnext or picture.uids != view.uids
+
+
+def _may_expunge(client: Client, watch: Watch) -> bool:
+    """RFC 5465 §6.1: at once, or when a command allows it, as IDLE does."""
+    is_immediate = watch.interest.selected and watch.interest.selected.scope is Scope.SELECTED
+    return bool(is_immediate) or client.stop_watching is not None
+
+
+def _arrivals(client: Client, plan: Plan, start: int, stop: int) -> bytes:
+    """FETCH responses of the messages with a UID from `start` on, below `stop`. Overflow."""
+    view = client.selected
+    spans = view.select(SequenceSet(((start, stop - 1),)), is_uid=True) or []
+    count = sum(last - first for first, last in spans)
+    if count > MAX_ARRIVALS:
+        raise Overflow
+    if plan.sections and count:
+        uids = [uid for first, last in spans for uid in view.uids[first:last]]
+        sizes = [row.size or 0 for row in fetch_rows(client.folder_id, uids, columns=Columns.SIZE)]
+        if sum(sizes) * len(plan.sections) > MAX_OCTETS:
+            raise Overflow
+    lines = b""
+    try:
+        for push in fetched(client, plan, spans):
+            if isinstance(push, Bye) or len(lines) + len(push) > MAX_OCTETS * 2:
+                raise Overflow
+            lines += push
+    except BlobMissing:
+        raise Overflow from None
+    return lines

@@ -1,0 +1,58 @@
+"""Catalogs: as the database is, shared by who asks, and read only where something changed."""
+
+import pytest
+
+from accounts.mailstore import catalog as store
+from accounts.mailstore import folders
+from accounts.mailstore.catalog import catalog
+from tests.accounts.mail import append_many, inbox, make_mailbox
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def test_it_says_what_the_database_says() -> None:
+    mailbox_id = make_mailbox()
+    known = catalog(mailbox_id)
+    for change in (
+        lambda: folders.create_folder(mailbox_id, "a/b"),
+        lambda: folders.rename_folder(mailbox_id, "a", "z"),
+        lambda: folders.delete_folder(mailbox_id, "z"),
+        lambda: folders.delete_folder(mailbox_id, "z/b"),
+        lambda: append_many(mailbox_id, inbox(mailbox_id), 2),
+        lambda: folders.subscribe(mailbox_id, "later"),
+        lambda: folders.unsubscribe(mailbox_id, "Sent"),
+    ):
+        before = known
+        change()
+        known = catalog(mailbox_id, known)
+        assert known is not before
+        found = sorted(known.folders.values(), key=lambda folder: folder.name)
+        assert found == folders.list_folders(mailbox_id)
+        assert known.subscribed == set(folders.list_subscriptions(mailbox_id))
+
+
+def test_it_is_shared_and_lets_go() -> None:
+    mailbox_id = make_mailbox()
+    one, other = catalog(mailbox_id), catalog(mailbox_id)
+    assert one is other
+    append_many(mailbox_id, inbox(mailbox_id), 1)
+    newer = catalog(mailbox_id, one)
+    assert newer is not one
+    assert catalog(mailbox_id, other) is newer
+    # What did not change is not read again.
+    same = [key for key, folder in newer.folders.items() if folder is one.folders[key]]
+    assert len(same) == len(newer.folders) - 1
+    del one, other, newer
+    assert mailbox_id not in store._catalogs
+
+
+def test_what_changes_nothing_is_no_news() -> None:
+    mailbox_id = make_mailbox()
+    known = catalog(mailbox_id)
+    folders.subscribe(mailbox_id, "Sent")
+    folders.unsubscribe(mailbox_id, "never was")
+    assert catalog(mailbox_id, known) is known
+
+
+def test_a_mailbox_that_is_gone_has_no_folders() -> None:
+    assert catalog(999_999).folders == {}
