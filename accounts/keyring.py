@@ -78,7 +78,8 @@ _KEYRING = (
     f" FROM {Mailbox._meta.db_table} m JOIN {Domain._meta.db_table} d ON d.id = m.domain_id"
     f" JOIN {Tenant._meta.db_table} t ON t.id = d.tenant_id"
     f" LEFT JOIN {Credential._meta.db_table} c ON c.mailbox_id = m.id"
-    " WHERE m.removed_at IS NULL AND "
+    # A shared mailbox has no owner who could log in.
+    " WHERE m.removed_at IS NULL AND NOT m.is_shared AND "
 )
 
 

@@ -1,7 +1,8 @@
 """Mail from our own users: who may send as whom, then one commit for local and remote alike.
 
 A user sends as the own address, with any detail behind the separator, and as any alias that leads
-to the own mailbox: in MAIL FROM and in the From field (RFC 6409 §6.1).
+to the own mailbox: in MAIL FROM and in the From field (RFC 6409 §6.1). The same holds for mailboxes
+that have given the user the right to send as them.
 """
 
 from concurrent.futures import Future
@@ -11,6 +12,7 @@ from accounts.blobs import Spool
 from accounts.directory import Route
 from accounts.directory.names import fold_domain, fold_local, split_address
 from accounts.directory.resolving import leads_to
+from accounts.directory.sharing import sends_as
 from accounts.login import Identity
 from delivery import acceptance, queue
 from delivery.envelope import Envelope
@@ -44,7 +46,8 @@ def may_send_as(identity: Identity, address: AddressLike) -> bool:
     """Whether the user may use this address; a few queries where it is not the own one."""
     if is_own(identity, address):
         return True
-    return leads_to(fold_local(address.local), fold_domain(address.domain), identity.mailbox_id)
+    mailboxes = (identity.mailbox_id, *sends_as(identity.mailbox_id))
+    return leads_to(fold_local(address.local), fold_domain(address.domain), mailboxes)
 
 
 def accept(identity: Identity, envelope: Envelope[Route], spool: Spool) -> Future[Reply]:

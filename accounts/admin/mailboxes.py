@@ -28,6 +28,13 @@ from accounts.admin.pages import (
     unlimited_or_size,
 )
 from accounts.admin.recoverable import RecoverableInline
+from accounts.admin.sharing import (
+    SHARING_FIELDS,
+    GivenRightInline,
+    SenderInline,
+    SharingForm,
+    share_later,
+)
 from accounts.directory import DirectoryError
 from accounts.directory.mailboxes import MAX_COUNT, check_password_form
 from accounts.models import AccessToken, AliasTarget, Folder, Mailbox
@@ -35,7 +42,7 @@ from accounts.models import AccessToken, AliasTarget, Folder, Mailbox
 NEARLY_FULL = 0.8
 
 
-class MailboxForm(forms.ModelForm):  # type: ignore[type-arg]
+class MailboxForm(SharingForm):
     quota_bytes = SizeField(
         label=_("Quota"), required=False, help_text=_("500M, 5G; 0 means unlimited.")
     )
@@ -66,7 +73,7 @@ class MailboxForm(forms.ModelForm):  # type: ignore[type-arg]
     class Meta:
         model = Mailbox
         fields = [
-            *("domain", "local_part", "name", "app_passwords_only"),
+            *("domain", "local_part", "name", "is_shared", "app_passwords_only"),
             *("quota_bytes", "quota_messages", "quota_folders"),
         ]
 
@@ -79,7 +86,7 @@ class MailboxForm(forms.ModelForm):  # type: ignore[type-arg]
     def clean_password(self) -> str:
         password: str = self.cleaned_data["password"]
         try:
-            if password or not self.instance.pk:
+            if password or not (self.instance.pk or self.cleaned_data.get("is_shared")):
                 check_password_form(password)
         except DirectoryError as error:
             raise as_form_error(error) from None
@@ -95,7 +102,8 @@ class MailboxForm(forms.ModelForm):  # type: ignore[type-arg]
         try:
             made = directory.create_mailbox(
                 f"{fields['local_part']}@{fields['domain'].name}",
-                fields["password"],
+                fields["password"] or None,
+                is_shared=fields["is_shared"],
                 quota_bytes=fields["quota_bytes"],
                 name=fields["name"],
             )
@@ -166,17 +174,22 @@ class MailboxAdmin(Page):
     search_help_text = _("Address, or part of it, or the owner's name")
     autocomplete_fields = ["domain"]
     inlines = [
-        *(_FolderInline, RecoverableInline, _AliasTargetInline),
-        *(AppPasswordInline, _TokenInline),
+        _FolderInline,
+        RecoverableInline,
+        GivenRightInline,
+        SenderInline,
+        _AliasTargetInline,
+        AppPasswordInline,
+        _TokenInline,
     ]
     actions = ["suspend", "resume", "restore", "purge"]
     readonly_fields = ["used", "used_messages", "full_since", "state_in_words"]
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
         limits = ("quota_bytes", "quota_messages", "quota_folders")
-        written = [("local_part", "domain"), "name", limits, "password"]
+        written = [("local_part", "domain"), "name", limits, "is_shared", "password"]
         if obj:
-            written.append("app_passwords_only")
+            written += ["app_passwords_only", SHARING_FIELDS]
         return (
             [*written, ("used", "used_messages"), ("full_since", "state_in_words")]
             if obj
@@ -273,6 +286,9 @@ class MailboxAdmin(Page):
         if not set(form.changed_data).isdisjoint(quotas):
             octets, most, folders = (form.cleaned_data[name] for name in quotas)
             directory.set_quota(obj, octets, messages=most, folders=folders)
+        if "is_shared" in form.changed_data:
+            directory.set_shared(obj, is_shared=obj.is_shared)
+        share_later(request, obj, form)
         if password := form.cleaned_data["password"]:
             directory.set_password(obj, password)
         if "app_passwords_only" in form.changed_data:

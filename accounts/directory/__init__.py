@@ -34,6 +34,7 @@ from accounts.directory.mailboxes import (
 )
 from accounts.directory.names import DirectoryError, fold_domain, fold_local, split_address
 from accounts.directory.routes import MailboxRef, Route
+from accounts.directory.sharing import check_sharing, delegates, set_shared, share_mailbox
 from accounts.directory.tenants import (
     create_tenant,
     join,
@@ -50,10 +51,12 @@ __all__ = [
     "MailboxRef",
     "Route",
     "cached",
+    "check_sharing",
     "create_alias",
     "create_domain",
     "create_mailbox",
     "create_tenant",
+    "delegates",
     "enable_alias",
     "find_alias",
     "find_domain",
@@ -78,7 +81,9 @@ __all__ = [
     "restore_mailbox",
     "set_password",
     "set_quota",
+    "set_shared",
     "set_targets",
+    "share_mailbox",
     "shut_sessions",
     "split_address",
     "suspend_domain",

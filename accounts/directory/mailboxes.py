@@ -43,20 +43,29 @@ def create_mailbox(
     password_hash: str = "",
     quota_bytes: int = 0,
     name: str = "",
+    is_shared: bool = False,
 ) -> Mailbox:
     """A mailbox with its folders, its User and, where one is given, its password.
 
+    A shared one has neither password nor User: others use it with rights they are given.
     `password_hash` is an imported `{SCHEME}hash`, renewed at the first login. DirectoryError says
     why it cannot be made.
     """
     secret = _secret(password, password_hash)
     if quota_bytes < 0:
         raise DirectoryError(_("A quota is a number of octets, or 0 for none."))
+    if secret and is_shared:
+        raise DirectoryError(_("A shared mailbox has no password: nobody logs in to it."))
     with transaction.atomic():
         domain, local_part = _free_address(address)
-        user = _user(f"{local_part}@{domain.name}", name)
+        user = None if is_shared else _user(f"{local_part}@{domain.name}", name)
         mailbox = Mailbox.objects.create(
-            domain=domain, local_part=local_part, name=name, user=user, quota_bytes=quota_bytes
+            domain=domain,
+            local_part=local_part,
+            name=name,
+            user=user,
+            quota_bytes=quota_bytes,
+            is_shared=is_shared,
         )
         if secret:
             Credential.objects.create(mailbox=mailbox, hash=secret)
@@ -149,6 +158,8 @@ def rename_mailbox(mailbox: Mailbox, address: str) -> None:
 def set_password(mailbox: Mailbox, password: str) -> None:
     """Replace the password; every session that logged in with the old one has to log in again."""
     check_password_form(password)
+    if mailbox.is_shared:
+        raise DirectoryError(_("A shared mailbox has no password: nobody logs in to it."))
     Credential.objects.update_or_create(
         mailbox=mailbox,
         kind=Credential.Kind.PASSWORD,
@@ -209,7 +220,7 @@ def restore_mailbox(mailbox: Mailbox) -> None:
         raise DirectoryError(_("The mailbox “%(mailbox)s” was not removed.") % {"mailbox": mailbox})
     mailbox.removed_at = None
     mailbox.save(update_fields=["removed_at"])
-    User.objects.filter(mailbox=mailbox).update(is_active=True)
+    User.objects.filter(mailbox=mailbox).update(is_active=not mailbox.is_shared)
     version.touch()
 
 

@@ -128,8 +128,8 @@ def resolve_rows(local_part: str, domain_name: str) -> Resolved:
     return _route(found, domain, is_refusable=local_part not in ALWAYS_ACCEPTED)
 
 
-def leads_to(local_part: str, domain_name: str, mailbox_id: int) -> bool:
-    """Whether an address, given as keys, is one of the mailbox's: its own in any spelling, or an
+def leads_to(local_part: str, domain_name: str, mailbox_ids: Iterable[int]) -> bool:
+    """Whether an address, given as keys, is one of these mailboxes': its own in any spelling, or an
     alias that leads there. Unlike a route it does not ask whether the mailbox has room."""
     domains = _load_domains({domain_name})
     domain = domains.get(domain_name)
@@ -137,7 +137,7 @@ def leads_to(local_part: str, domain_name: str, mailbox_id: int) -> bool:
         return False
     found = _Found()
     _follow(found, [(local_part, domain_name)], domains)
-    return mailbox_id in found.mailboxes
+    return not found.mailboxes.keys().isdisjoint(mailbox_ids)
 
 
 def _route(found: _Found, domain: _Domain, *, is_refusable: bool) -> Resolved:

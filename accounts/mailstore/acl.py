@@ -4,11 +4,11 @@ Rules of the file: entries are written under the owner's lock, as everything of 
 names a mailbox by its key, so a renamed mailbox keeps its rights and nobody else gets them.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from django.db.models import F, Q, QuerySet
+from django.db.models import Count, F, Q, QuerySet
 
 from accounts import commit
 from accounts.mailstore import rights
@@ -16,7 +16,7 @@ from accounts.mailstore.folder_info import FolderInfo
 from accounts.mailstore.locked import locked_folder
 from accounts.mailstore.refusals import NoSuchIdentifier, NotPermitted, TooManyEntries
 from accounts.mailstore.rights import Right
-from accounts.models import Blob, Change, FolderRight, Mailbox
+from accounts.models import Blob, Change, Folder, FolderRight, Mailbox
 from accounts.rows import Rows
 
 ANYONE = "anyone"
@@ -106,14 +106,36 @@ def set_rights(actor: int, folder: FolderInfo, who: Identifier, change: str, giv
     _run(folder.mailbox_id, partial(_set, actor, folder, who, change, given))
 
 
-def set_root_rights(owner: int, who: Identifier, given: Right) -> None:
-    """Say what a mailbox's new top-level folders will give somebody. NoSuchIdentifier."""
+def set_rights_everywhere(owner: int, who: Identifier, given: Right) -> None:
+    """Replace somebody's entry in every folder of a mailbox and at its root; the owner's doing.
 
-    def write(rows: Rows) -> None:
+    NoSuchIdentifier, TooManyEntries.
+    """
+    folder_ids = frozenset(
+        Folder.objects.filter(mailbox_id=owner, is_selectable=True).values_list("pk", flat=True)
+    )
+
+    def write(rows: Rows, blob: Blob | None) -> None:
         rows.direct()
-        _write(owner, None, who, given)
+        _write_everywhere(owner, folder_ids, who, given)
+        for folder_id in folder_ids:
+            rows.changed(rows.folder(folder_id), Change.Kind.FOLDER)
 
-    _run(owner, write)
+    commit.run(commit.Unit(frozenset((owner,)), write, folder_ids=folder_ids))
+
+
+def _write_everywhere(owner: int, folder_ids: Iterable[int], who: Identifier, given: Right) -> None:
+    everything = FolderRight.objects.filter(mailbox_id=owner)
+    everything.filter(_is(who)).delete()
+    if not given:
+        return
+    tenant_id = _tenant_for(owner, who)
+    sizes = everything.order_by().values("folder_id").annotate(size=Count("pk"))
+    if sizes.filter(size__gte=MAX_ENTRIES).exists():
+        raise TooManyEntries(f"A list has at most {MAX_ENTRIES} entries.")
+    FolderRight.objects.bulk_create(
+        _entry(owner, folder_id, tenant_id, who, given) for folder_id in (None, *folder_ids)
+    )
 
 
 def _set(
@@ -139,17 +161,28 @@ def _write(owner: int, folder_id: int | None, who: Identifier, given: Right) -> 
     if not given:
         entry.delete()
         return
-    tenant_id = Mailbox.objects.values_list("domain__tenant_id", flat=True).get(pk=owner)
-    if who.mailbox_id is not None:
-        # Asked again under the lock: an entry never leads to another tenant.
-        theirs = Mailbox.objects.filter(pk=who.mailbox_id, domain__tenant_id=tenant_id)
-        if not theirs.exists():
-            raise NoSuchIdentifier("There is no such mailbox.")
+    tenant_id = _tenant_for(owner, who)
     if entry.update(letters=rights.spell(given)):
         return
     if listed.count() >= MAX_ENTRIES:
         raise TooManyEntries(f"A list has at most {MAX_ENTRIES} entries.")
-    FolderRight.objects.create(
+    _entry(owner, folder_id, tenant_id, who, given).save()
+
+
+def _tenant_for(owner: int, who: Identifier) -> int:
+    """The tenant of an entry; asked under the lock, so that none ever leads to another."""
+    tenant_id = Mailbox.objects.values_list("domain__tenant_id", flat=True).get(pk=owner)
+    if who.mailbox_id is not None:
+        theirs = Mailbox.objects.filter(pk=who.mailbox_id, domain__tenant_id=tenant_id)
+        if not theirs.exists():
+            raise NoSuchIdentifier("There is no such mailbox.")
+    return tenant_id
+
+
+def _entry(
+    owner: int, folder_id: int | None, tenant_id: int, who: Identifier, given: Right
+) -> FolderRight:
+    return FolderRight(
         mailbox_id=owner,
         folder_id=folder_id,
         tenant_id=tenant_id,

@@ -14,6 +14,7 @@ from accounts.models.mailbox import Credential, Mailbox, MaildropLock
 from accounts.models.message import Entry, Message, Vanished
 from accounts.models.recoverable import Recoverable, RecoverableEntry
 from accounts.models.search_text import SearchText
+from accounts.models.sender_right import SenderRight
 from accounts.models.tenant import Tenant
 from accounts.models.thread import ThreadCursor, ThreadedMessage, ThreadName
 from accounts.models.user import Membership, User
@@ -43,6 +44,7 @@ __all__ = [
     "RecoverableEntry",
     "SearchText",
     "Segment",
+    "SenderRight",
     "Subscription",
     "Tenant",
     "ThreadCursor",

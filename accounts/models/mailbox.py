@@ -52,6 +52,11 @@ class Mailbox(models.Model):
         default=False,
         help_text=_("IMAP, POP3 and submission take app passwords and tokens, not the password."),
     )
+    is_shared = models.BooleanField(
+        _("shared mailbox"),
+        default=False,
+        help_text=_("Nobody logs in to it: those it is shared with use it from their own mailbox."),
+    )
     credential_version = models.PositiveIntegerField(default=1, editable=False)
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
 

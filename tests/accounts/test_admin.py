@@ -10,6 +10,7 @@ from django.test import Client
 from django.urls import reverse
 
 from accounts import app_passwords, directory, login
+from accounts.directory.sharing import Delegate
 from accounts.mailstore import append
 from accounts.models import (
     Alias,
@@ -144,7 +145,8 @@ def test_the_login_page_takes_an_admins_password(client: Client) -> None:
 
 def post_mailbox(client: Client, where: str, **fields: Any) -> Any:
     form = {"name": "", "quota_bytes": "0", "password": "", **fields}
-    for prefix in ("folders", "recoverable", "alias_targets", "credentials", "access_tokens"):
+    prefixes = ("folders", "recoverable", "alias_targets", "credentials", "access_tokens")
+    for prefix in (*prefixes, "given_rights", "senders"):
         form = {f"{prefix}-TOTAL_FORMS": "0", f"{prefix}-INITIAL_FORMS": "0", **form}
     return client.post(where, form)
 
@@ -215,6 +217,34 @@ def test_a_mailbox_is_told_to_take_app_passwords_only(client: Client, people: Pe
     assert not opens(PASSWORD, "imap")
     assert post_mailbox(client, where).status_code == 302
     assert opens(PASSWORD, "imap")
+
+
+def test_a_shared_mailbox_and_its_delegates(client: Client, people: People) -> None:
+    add = url(Mailbox, "add")
+    form = {"domain": people.domain.pk, "local_part": "info", "is_shared": "on"}
+    assert b"no password" in post_mailbox(client, add, **form, password="x").content
+    assert post_mailbox(client, add, **form).status_code == 302
+    info = directory.find_mailbox("info@a.test")
+    assert info.is_shared
+    where = url(Mailbox, "change", info.pk)
+    delegate = {"is_shared": "on", "delegate": "alice@a.test"}
+    answer = post_mailbox(client, where, **delegate, delegate_rights="read", delegate_sends="yes")
+    assert answer.status_code == 302
+    assert directory.delegates(info) == [Delegate("alice@a.test", "lrs", True)]
+    assert b"alice@a.test" in client.get(where).content
+    post_mailbox(client, where, **delegate, delegate_sends="no")
+    assert directory.delegates(info) == [Delegate("alice@a.test", "lrs", False)]
+    for wrong, said in (
+        ({"delegate": "x@far.test", "delegate_rights": "read"}, b"no mailbox"),
+        ({"delegate": "alice@a.test"}, b"what is to change"),
+        ({"delegate_rights": "read"}, b"with whom"),
+        ({"delegate": "anyone", "delegate_sends": "yes"}, b"Only a mailbox"),
+    ):
+        answer = post_mailbox(client, where, is_shared="on", **wrong)
+        assert answer.status_code == 200
+        assert said in answer.content
+    assert post_mailbox(client, where, password="new one").status_code == 302
+    assert not directory.find_mailbox("info@a.test").is_shared
 
 
 def test_a_mailbox_is_made_with_its_password(client: Client, people: People) -> None:

@@ -362,6 +362,25 @@ def test_folders_are_made_and_renamed_where_that_was_given(house: House) -> None
     assert "Shared/alice@a.test/INBOX/x" not in folders.list_subscriptions(house.bob)
 
 
+def test_no_write_overtakes_the_end_of_its_right(house: House) -> None:
+    for _ in range(5):
+        house.share("bob@a.test", "lri")
+        early = [
+            append_message(house.alice, house.folder, HELLO, actor=house.bob) for _ in range(20)
+        ]
+        house.share("bob@a.test", "lr")
+        late = [
+            append_message(house.alice, house.folder, HELLO, actor=house.bob) for _ in range(20)
+        ]
+        assert all(isinstance(future.exception(30), NotPermitted) for future in late)
+        # Those before it got in or were refused, each as it was told.
+        told = [future.exception(30) for future in early]
+        assert all(error is None or isinstance(error, NotPermitted) for error in told)
+    stored = Entry.objects.filter(folder=house.folder).count()
+    assert stored == folders.get_folder(house.folder).exists
+    assert counters_agree(house.alice)
+
+
 def test_a_list_is_bounded_and_the_owner_stays_in_it(house: House) -> None:
     domain = Domain.objects.get(name="a.test")
     made = Mailbox.objects.bulk_create(

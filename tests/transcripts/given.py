@@ -65,6 +65,10 @@ def _make(text: str, scene: Scene, stack: ExitStack) -> None:
             _domain(name)
         case ["domain", name, "stands", "for", other]:
             _domain(name, stands_for=other)
+        case ["mailbox", address, "shared"]:
+            _mailbox(address, None, [])
+        case [address, "may", "send", "as", other]:
+            _may_send_as(address, other)
         case ["mailbox", address, "password", password, *more]:
             _mailbox(address, password, more)
             scene.mailbox = scene.mailbox or address
@@ -110,14 +114,14 @@ def _domain(name: str, stands_for: str = "") -> None:
     create_domain(tenant, name, alias_of=find_domain(stands_for) if stands_for else None)
 
 
-def _mailbox(address: str, password: str, more: list[str]) -> None:
+def _mailbox(address: str, password: str | None, more: list[str]) -> None:
     from accounts.directory.mailboxes import create_mailbox
     from accounts.models import Domain, Mailbox
 
     domain = address.rpartition("@")[2]
     if not Domain.objects.filter(name=domain).exists():
         _domain(domain)
-    mailbox = create_mailbox(address, password)
+    mailbox = create_mailbox(address, password, is_shared=password is None)
     match more:
         case []:
             pass
@@ -183,6 +187,13 @@ def _folder(address: str, name: str) -> int:
         if folder.name == name:
             return folder.id
     return folders.create_folder(mailbox_id, name).id
+
+
+def _may_send_as(address: str, other: str) -> None:
+    from accounts.directory.mailboxes import find_mailbox
+    from accounts.directory.sharing import share_mailbox
+
+    share_mailbox(find_mailbox(other), address, send=True)
 
 
 def _give(address: str, folder: str, identifier: str, letters: str) -> None:

@@ -11,6 +11,7 @@ from accounts.directory import DirectoryError
 from accounts.management.login_verbs import add_login_verbs
 from accounts.management.mailbox_file import import_file
 from accounts.management.recovery_verbs import add_recovery_verbs
+from accounts.management.sharing_verb import add_sharing_verb
 from accounts.management.verbs import (
     Add,
     NounCommand,
@@ -31,6 +32,9 @@ class Command(NounCommand):
         add_password_options(verb)
         verb.add_argument("--quota", default="0", metavar="SIZE", help="5G, 500M; 0: unlimited")
         verb.add_argument("--name", default="", help="the owner's name")
+        verb.add_argument(
+            "--shared", action="store_true", help="nobody logs in to it; see the verb share"
+        )
         _add_domain_options(verb)
 
         verb = add("import", self.import_, "Make a mailbox of every line of a CSV file.")
@@ -58,6 +62,7 @@ class Command(NounCommand):
         verb.add_argument("--folders", type=int, metavar="N", help="0: as many as anybody")
 
         add_login_verbs(self, add)
+        add_sharing_verb(self, add)
 
         verb = add("suspend", self.suspend, "Refuse its mail and logins; nothing is deleted.")
         verb.add_argument("address", metavar="ADDRESS")
@@ -72,11 +77,15 @@ class Command(NounCommand):
 
     def add(self, options: Options) -> None:
         quota = _quota(options["quota"])
-        password = read_password(options)
+        password = options["password"] if options["shared"] else read_password(options)
         with transaction.atomic():
             _make_domain(options, options["address"])
             mailbox = directory.create_mailbox(
-                options["address"], password, quota_bytes=quota, name=options["name"]
+                options["address"],
+                password,
+                quota_bytes=quota,
+                name=options["name"],
+                is_shared=options["shared"],
             )
         self.say(f"{mailbox} is ready.")
 
@@ -167,7 +176,8 @@ def _ordered(mailboxes: QuerySet[Mailbox]) -> QuerySet[Mailbox]:
 
 
 def _row(mailbox: Mailbox) -> dict[str, object]:
-    state = "suspended" if mailbox.is_suspended else "active"
+    usual = "shared" if mailbox.is_shared else "active"
+    state = "suspended" if mailbox.is_suspended else usual
     return {
         "address": mailbox.address,
         "name": mailbox.name,
