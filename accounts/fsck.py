@@ -18,7 +18,7 @@ from django.db.models.functions import Length
 from accounts import blobs
 from accounts.blobs import BlobMissing, Place
 from accounts.blobs.garbage import is_dead
-from accounts.mailstore import overview
+from accounts.mailstore import overview, search_blocks, search_index, search_tailer
 from accounts.mailstore.flags import Flag
 from accounts.mailstore.leftovers import is_unplaced
 from accounts.models import (
@@ -29,6 +29,7 @@ from accounts.models import (
     Message,
     Recoverable,
     RecoverableEntry,
+    SearchBlock,
     Segment,
 )
 from protocols.wire.message import PREPARED_VERSION, prepare
@@ -61,7 +62,7 @@ class Finding:
 
 
 def check(progress: Progress, *, is_repairing: bool = False) -> Iterator[Finding]:
-    """Look at everything; counters are put right with `is_repairing`."""
+    """Look at everything; counters and the search index are put right with `is_repairing`."""
     return chain(
         _check_segments(progress),
         _check_blobs(progress),
@@ -69,6 +70,7 @@ def check(progress: Progress, *, is_repairing: bool = False) -> Iterator[Finding
         _check_folders(progress, is_repairing=is_repairing),
         _check_mailboxes(progress, is_repairing=is_repairing),
         _check_recoverable(progress, is_repairing=is_repairing),
+        _check_search(progress, is_repairing=is_repairing),
         _check_leftovers(progress),
     )
 
@@ -281,6 +283,23 @@ def _check_recoverable(progress: Progress, *, is_repairing: bool) -> Iterator[Fi
     strangers = RecoverableEntry.objects.exclude(message__mailbox_id=F("batch__mailbox_id"))
     for key in strangers.values_list("pk", flat=True).iterator(CHUNK):
         yield Finding("entry", f"Recoverable entry {key} holds a message of another mailbox.")
+
+
+def _check_search(progress: Progress, *, is_repairing: bool) -> Iterator[Finding]:
+    """The index of a mailbox may rule nothing out that a text has; repaired, it is made anew."""
+    progress("search index")
+    wrong: dict[int, int] = {}
+    blocks = SearchBlock.objects.filter(version=search_index.VERSION).order_by("mailbox_id", "last")
+    for number, block in enumerate(blocks.iterator(CHUNK), 1):
+        if missed := search_blocks.missed(block):
+            wrong[block.mailbox_id] = wrong.get(block.mailbox_id, 0) + missed
+        if number % 100 == 0:
+            progress(f"{number} blocks of the search index proved")
+    for mailbox_id, missed in wrong.items():
+        if is_repairing:
+            search_tailer.start_again(mailbox_id)
+        text = f"The search index of mailbox {mailbox_id} misses {missed} messages."
+        yield Finding("search", text, is_repaired=is_repairing)
 
 
 def _check_leftovers(progress: Progress) -> Iterator[Finding]:

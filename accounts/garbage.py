@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from django.utils import timezone
 
 from accounts import blobs
+from accounts.mailstore import search_blocks
 from accounts.mailstore.forgetting import forget_old
 from accounts.mailstore.leftovers import remove_unplaced_messages
 
@@ -23,5 +24,6 @@ def collect() -> Collection:
     """Free what is not needed any more. Safe at any time, and when two run at once."""
     forget_old(timezone.now())
     messages = remove_unplaced_messages()
+    search_blocks.forget_gone()
     done = blobs.collect_garbage()
     return Collection(messages, done.blobs, done.unlinked, done.octets)

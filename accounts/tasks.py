@@ -4,7 +4,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from accounts import directory, garbage, limits
-from accounts.mailstore import forgetting
+from accounts.mailstore import forgetting, search_tailer
 
 
 @shared_task(name="accounts.collect_garbage")
@@ -20,3 +20,8 @@ def purge_mailboxes() -> None:
 @shared_task(name="accounts.forget_deleted_mail")
 def forget_deleted_mail() -> None:
     forgetting.forget_old(timezone.now())
+
+
+@shared_task(name="accounts.index_mail")
+def index_mail() -> None:
+    search_tailer.catch_up()

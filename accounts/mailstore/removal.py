@@ -8,6 +8,7 @@ from typing import Any
 from django.db import transaction
 from django.db.models import QuerySet
 
+from accounts.mailstore import search_blocks
 from accounts.models import Entry, Folder, Message, Recoverable, RecoverableEntry, Vanished
 
 CHUNK = 2000
@@ -27,6 +28,7 @@ def purge_mail(mailbox_id: int) -> None:
             Folder.objects.filter(id=folder_id).delete()
     _delete(RecoverableEntry.objects.filter(batch__mailbox_id=mailbox_id))
     _delete(Recoverable.objects.filter(mailbox_id=mailbox_id))
+    search_blocks.drop(mailbox_id)
     messages = Message.objects.filter(mailbox_id=mailbox_id)
     while ids := list(messages.values_list("id", flat=True)[:CHUNK]):
         with transaction.atomic():

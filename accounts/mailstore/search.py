@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from accounts.mailstore import fetch, search_fields, search_kept, search_recent
+from accounts.mailstore import fetch, search_fields, search_index, search_kept, search_recent
 from accounts.mailstore.columns import large_ones, read_columns
 from accounts.mailstore.fetch import Columns, FetchRow
 from accounts.mailstore.object_ids import email_id, thread_id
@@ -26,6 +26,8 @@ SLICE = 1_000
 # Programs that read texts or octets yield more often.
 OCTETS_SLICE = 250
 _OCTETS_AT_ONCE = 4 << 20
+# The index is asked for so many strings of a program; for more, texts in memory are quicker.
+_NEEDLES_ASKED = 20
 # Longer texts are read one at a time.
 _TEXT_OCTETS = 16 << 10
 # No zone is farther from UTC (seconds).
@@ -128,6 +130,7 @@ class _Narrowing:
         self._scope = scope
         self._picture = scope.picture
         self._ranges = ranges
+        self._possible: dict[str, frozenset[int] | None] = {}
 
     def matching(self, key: SearchKey, places: Places) -> Places:
         """Those of `places` that match, in order."""
@@ -290,6 +293,7 @@ class _Narrowing:
 
     def _with_texts(self, places: Places, needle: Needle, *, with_header: bool) -> Places:
         """By the texts that are kept; from octets, and then kept, where there are none yet."""
+        places = self._possibly(places, needle)
         uids = [self._picture.uids[place] for place in places]
         known = search_recent.texts(self._picture, uids, with_header=with_header)
         found = {uid for uid in uids if uid in known and needle.is_in_octets(known[uid])}
@@ -308,6 +312,18 @@ class _Narrowing:
             search_recent.hold(self._picture, read, with_header=with_header)
             search_kept.keep_soon(made)
         return [place for place, uid in zip(places, uids, strict=True) if uid in found]
+
+    def _possibly(self, places: Places, needle: Needle) -> Places:
+        """Those of `places` that the index cannot rule out."""
+        if needle.text not in self._possible:
+            if len(self._possible) == _NEEDLES_ASKED:
+                return places
+            self._possible[needle.text] = search_index.possible_uids(self._picture, needle.octets)
+        possible = self._possible[needle.text]
+        if possible is None:
+            return places
+        uids = self._picture.uids
+        return [place for place in places if uids[place] in possible]
 
     def _with_octets(self, places: Places, test: Callable[[bytes, bytes], bool]) -> Places:
         uids = [self._picture.uids[place] for place in places]

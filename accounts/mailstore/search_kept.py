@@ -5,7 +5,7 @@ What is not kept (yet, or because it is large) is read from octets, so no search
 Losing what is kept costs time only.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ import zstandard
 from django.db import connection
 
 from accounts import commit
+from accounts.key_lists import listed
 from accounts.mailstore.search_text import TEXT_LIMIT, fold
 from accounts.mailstore.uids import uids_sql
 from accounts.models import Blob, Entry, Message, SearchText
@@ -20,7 +21,7 @@ from accounts.rows import Rows
 from protocols.wire.message import decoded_header, decoded_text
 
 # To be raised with every change of decoding or folding.
-VERSION = 1
+VERSION = 2
 # Octets of folded text. The words of larger messages are read from octets each time, so that those
 # of a whole slice may be in memory together.
 LARGEST_KEPT = 64 << 10
@@ -95,17 +96,42 @@ _KEEP = (
 
 def keep_soon(made: Sequence[tuple[int, Texts]]) -> None:
     """Keep the texts of messages, given with their keys, by the next commit."""
+    values = packed(made)
+
+    def write(rows: Rows, blob: Blob | None) -> None:
+        rows.direct()
+        keep(values)
+
+    if values:
+        commit.submit(commit.Unit(frozenset(), write, rows=len(values)))
+
+
+def packed(made: Iterable[tuple[int, Texts]]) -> list[tuple[Any, ...]]:
+    """What `keep` writes of texts, given with their messages' keys; large ones are left out."""
     pack = zstandard.ZstdCompressor().compress
-    values: list[tuple[Any, ...]] = [
+    return [
         (key, VERSION, pack(texts.header), pack(texts.body), key)
         for key, texts in made
         if len(texts.header) + len(texts.body) <= LARGEST_KEPT
     ]
 
-    def write(rows: Rows, blob: Blob | None) -> None:
-        rows.direct()
-        with connection.cursor() as cursor:
-            cursor.executemany(_KEEP, values)
 
-    if values:
-        commit.submit(commit.Unit(frozenset(), write, rows=len(values)))
+def keep(values: Sequence[tuple[Any, ...]]) -> None:
+    """Write packed texts from inside a direct Unit."""
+    with connection.cursor() as cursor:
+        cursor.executemany(_KEEP, values)
+
+
+def kept_keys(keys: Sequence[int]) -> set[int]:
+    """Those of the messages whose texts are kept."""
+    return set(
+        SearchText.objects.filter(version=VERSION, pk__in=listed(keys)).values_list("pk", flat=True)
+    )
+
+
+def read_kept(keys: Sequence[int]) -> Iterator[tuple[int, bytes]]:
+    """(key, header and body) of those messages whose texts are kept."""
+    rows = SearchText.objects.filter(version=VERSION, pk__in=listed(keys))
+    unpack = zstandard.ZstdDecompressor().decompress
+    for key, header, body in rows.values_list("pk", "header", "body"):
+        yield key, Texts(unpack(header), unpack(body)).octets

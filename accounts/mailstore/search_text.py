@@ -40,18 +40,23 @@ def fold(text: str) -> str:
 class Needle:
     """A string that is looked for."""
 
-    __slots__ = ("_octets", "_text", "_word")
+    __slots__ = ("_text", "_word", "octets")
 
     def __init__(self, text: str) -> None:
         self._text = fold(text)
         # Lines may be folded at white space, so raw octets are only asked for one word of it.
         words = self._text.split() if self._text.isascii() else []
         self._word = max(words, key=len, default="").encode()
-        self._octets = self._text.encode("utf-8", "surrogatepass")
+        self.octets = self._text.encode("utf-8", "surrogatepass")
 
     def is_in(self, text: str) -> bool:
         """Whether decoded text contains it."""
         return self._text in fold(text)
+
+    @property
+    def text(self) -> str:
+        """The string, folded."""
+        return self._text
 
     @property
     def is_one_piece(self) -> bool:
@@ -64,7 +69,7 @@ class Needle:
 
     def is_in_octets(self, folded: bytes) -> bool:
         """Whether folded text as UTF-8 contains it."""
-        return self._octets in folded
+        return self.octets in folded
 
     def is_in_field(self, name: bytes, headers: bytes) -> bool:
         """Whether a field of that (lower-case) name contains it; an empty string is in any."""

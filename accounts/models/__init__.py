@@ -13,6 +13,7 @@ from accounts.models.folder_right import FolderRight
 from accounts.models.mailbox import Credential, Mailbox, MaildropLock
 from accounts.models.message import Entry, Message, Vanished
 from accounts.models.recoverable import Recoverable, RecoverableEntry
+from accounts.models.search_index import SearchBits, SearchBlock, SearchCursor
 from accounts.models.search_text import SearchText
 from accounts.models.sender_right import SenderRight
 from accounts.models.tenant import Tenant
@@ -42,6 +43,9 @@ __all__ = [
     "Message",
     "Recoverable",
     "RecoverableEntry",
+    "SearchBits",
+    "SearchBlock",
+    "SearchCursor",
     "SearchText",
     "Segment",
     "SenderRight",

@@ -12,7 +12,11 @@ class Message(models.Model):
     """
 
     mailbox = models.ForeignKey(
-        "accounts.Mailbox", models.CASCADE, related_name="messages", verbose_name=_("mailbox")
+        "accounts.Mailbox",
+        models.CASCADE,
+        related_name="messages",
+        db_index=False,
+        verbose_name=_("mailbox"),
     )
     blob = models.ForeignKey(
         "accounts.Blob", models.PROTECT, related_name="messages", verbose_name=_("blob")
@@ -36,6 +40,8 @@ class Message(models.Model):
     class Meta:
         verbose_name = _("message")
         verbose_name_plural = _("messages")
+        # In the order they came: who tails a mailbox asks for those above a key.
+        indexes = [models.Index(fields=["mailbox", "id"], name="message_mailbox")]
 
     def __str__(self) -> str:
         return f"message {self.pk}"

@@ -19,6 +19,7 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON
     accounts_vanished, accounts_change, accounts_folder, accounts_foldersnapshot,
     accounts_searchtext, accounts_threadedmessage, accounts_threadname, accounts_threadcursor,
     accounts_recoverable, accounts_recoverableentry,
+    accounts_searchcursor, accounts_searchblock, accounts_searchbits,
     accounts_subscription
     TO mailhost_mx, mailhost_access, mailhost_worker, mailhost_web;
 

@@ -8,6 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser
 
 from accounts import fsck, garbage
+from accounts.mailstore import search_tailer
 
 
 class Command(BaseCommand):
@@ -18,11 +19,13 @@ class Command(BaseCommand):
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--repair", action="store_true", help="put wrong counters right")
+        parser.add_argument(
+            "--repair", action="store_true", help="put wrong counters and search indexes right"
+        )
         parser.add_argument(
             "--prepare",
             action="store_true",
-            help="renew what an older version prepared for FETCH at delivery",
+            help="renew what an older version prepared for FETCH and SEARCH",
         )
         parser.add_argument(
             "--collect", action="store_true", help="free the space of what nothing needs any more"
@@ -39,6 +42,7 @@ class Command(BaseCommand):
             report["collected"] = asdict(garbage.collect())
         if options["prepare"]:
             report["prepared"] = fsck.prepare_again(progress)
+            report["texts read"] = search_tailer.catch_up(float("inf"), rest=0)
         findings = []
         for finding in fsck.check(progress, is_repairing=options["repair"]):
             findings.append(finding)

@@ -20,8 +20,8 @@ _ENCODED_FACTOR = 3
 def decoded_text(octets: Buffer, limit: int) -> Iterator[str]:
     """The readable texts of the body, at most about `limit` characters in all, in order.
 
-    These are the text parts (HTML as its words), the names of attachments, and the headers of
-    attached messages.
+    These are the text parts (HTML as its words), the names and descriptions of parts, and the
+    headers of attached messages.
     """
     left = limit
     for part in walk(parse(octets)):
@@ -35,7 +35,10 @@ def decoded_text(octets: Buffer, limit: int) -> Iterator[str]:
 
 def decoded_header(octets: Buffer, limit: int = HEADER_LIMIT) -> Iterator[str]:
     """The header's fields as `Name: value`, decoded, from at most `limit` octets of it."""
-    block = take(octets, 0, min(split_header(octets), limit))
+    return _decoded_fields(take(octets, 0, min(split_header(octets), limit)))
+
+
+def _decoded_fields(block: bytes) -> Iterator[str]:
     for field in iter_fields(block):
         name, _colon, _value = block[field.start : field.end].partition(b":")
         yield f"{name.strip().decode('latin-1')}: {decode_header(field.value)}"
@@ -51,19 +54,27 @@ def part_text(octets: Buffer, part: Part, limit: int) -> str:
 
 def part_name(part: Part) -> str:
     """The file name a part was given, decoded; "" for none (RFC 2183 §2.3)."""
+    return next(iter(_part_names(part)), "")
+
+
+def _part_names(part: Part) -> list[str]:
+    """The names in Content-Disposition and Content-Type, decoded; one where they are the same."""
     names: dict[str, str] = {}
     value = part.fields.get(b"content-disposition")
     if value and (parsed := parse_disposition(unfold(value))):
         names = decode_params(parsed[1])
-    return names.get("filename") or decode_params(part.content.params).get("name", "")
+    found = (names.get("filename", ""), decode_params(part.content.params).get("name", ""))
+    return [name for name in dict.fromkeys(found) if name]
 
 
 def _texts(octets: Buffer, part: Part, limit: int) -> Iterator[str]:
     if part.is_message and part.path:
         block = take(octets, part.header_start, min(part.body_start, part.header_start + limit))
-        yield "\n".join(decode_header(field.value) for field in iter_fields(block))
+        yield "\n".join(_decoded_fields(block))
+    yield from _part_names(part)
+    if not part.is_message:
+        yield decode_header(part.fields.get(b"content-description", b""))
     if part.is_multipart or part.message is not None:
         return
-    yield part_name(part)
     if part.content.type.lower() == b"text":
         yield part_text(octets, part, limit)

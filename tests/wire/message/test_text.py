@@ -38,6 +38,35 @@ def test_decoded_header():
     assert "Subject: Grüßeodd" in fields  # RFC 2047 §6.2: no space between encoded words
 
 
+NAMED = (
+    b"Content-Disposition: attachment; filename=plan.pdf\r\n",
+    b'Content-Disposition: attachment; filename="my plan.pdf"\r\n',
+    b"Content-Disposition: attachment; filename*=utf-8''my%20pl%61n.pdf\r\n",
+    b"Content-Disposition: attachment; filename*0*=utf-8''my%20;\r\n filename*1=plan.pdf\r\n",
+    b'Content-Disposition: attachment; filename="=?utf-8?b?bXkgcGxhbi5wZGY=?="\r\n',
+    b'Content-Type: application/pdf; name="=?utf-8?q?my_plan.pdf?="\r\n',
+    b"Content-Type: application/pdf; name=plan.pdf\r\n"
+    b"Content-Disposition: attachment; filename=other\r\n",
+    b"Content-Type: message/rfc822; name=plan.pdf\r\n",
+    b"Content-Description: the =?utf-8?q?plan=2Epdf?=\r\n",
+)
+
+
+@pytest.mark.parametrize("fields", NAMED)
+def test_names_of_attachments_however_they_are_written(fields):
+    part = fields + b"Content-Transfer-Encoding: 7bit\r\n\r\nSubject: inner\r\n\r\nx"
+    if b"message/" not in fields and b"Content-Type" not in fields:
+        part = b"Content-Type: application/pdf\r\n" + part
+    octets = b"Subject: x\r\n" + hostile_mail.multipart(b"b", [hostile_mail.text_part(b"y"), part])
+    assert "plan.pdf" in text_of(octets)
+
+
+def test_headers_of_attached_messages_are_read_with_their_names():
+    part = b"Content-Type: message/rfc822\r\n\r\nSubject: =?utf-8?q?inner=20one?=\r\n\r\nx"
+    octets = b"Subject: x\r\n" + hostile_mail.multipart(b"b", [part])
+    assert "Subject: inner one" in text_of(octets)
+
+
 def test_part_name():
     octets = hostile_mail.rfc2231()
     assert [part_name(part) for part in walk(parse(octets))] == ["€ rates"]

@@ -1,0 +1,159 @@
+"""Keep the texts of new messages and index them, behind the mail: a tailer of the change log.
+
+It has a cursor a mailbox: the MODSEQ up to which it has read, and the key of the last message whose
+text it kept. Nobody waits for it, and a search needs nothing of it to be right.
+
+Invariants (what a kill -9 at any line leaves behind):
+
+1. Texts and the cursor behind them are written by one commit: a message is never passed over.
+2. The cursor's MODSEQ is read before the messages, so what comes meanwhile is looked for again.
+3. Two that run at once do work twice and nothing wrong.
+"""
+
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.db import connection
+from django.db.models import F, Q, QuerySet
+
+from accounts import commit
+from accounts.mailstore import message_octets, search_blocks, search_kept
+from accounts.mailstore.search_index import VERSION
+from accounts.models import Blob, Mailbox, SearchCursor
+from accounts.rows import Rows
+
+# Seconds: a little less than what lies between two calls of beat.
+TURN = 8.0
+# Half of one processor at most, while mail comes in.
+REST = 1.0
+# Messages of one mailbox between two looks at the clock, and in one commit.
+BATCH = 100
+# Mailboxes in one commit, where little is new in each.
+_MAILBOXES = 50
+
+_turn = threading.Lock()
+# The mailbox that was worked on last: the next run goes on behind it.
+_after = 0
+
+
+def catch_up(seconds: float = TURN, *, rest: float = REST) -> int:
+    """Work through the mailboxes that changed, for about so long; how many messages were read.
+
+    It pauses for `rest` times as long as it works, so that others have the processor.
+    """
+    if not _turn.acquire(blocking=False):
+        return 0
+    try:
+        deadline = time.monotonic() + seconds
+        total = 0
+        begun = time.monotonic()
+        for read in _commits():
+            total += read
+            now = time.monotonic()
+            if now > deadline:
+                break
+            time.sleep(min(rest * (now - begun), deadline - now))
+            begun = time.monotonic()
+        return total
+    finally:
+        _turn.release()
+
+
+def behind() -> QuerySet[Mailbox]:
+    """Mailboxes that have changed since the tailer looked at them."""
+    is_new = Q(search_cursor=None) | ~Q(search_cursor__version=VERSION)
+    return Mailbox.objects.filter(is_new | Q(highest_modseq__gt=F("search_cursor__modseq")))
+
+
+def start_again(mailbox_id: int) -> None:
+    """Drop a mailbox's index and have it made anew; its texts stay."""
+    SearchCursor.objects.filter(mailbox_id=mailbox_id).delete()
+    search_blocks.drop(mailbox_id)
+
+
+def _commits() -> Iterator[int]:
+    """Work until no mailbox is behind; the number of messages read by each commit."""
+    global _after
+    while some := _next_behind():
+        step = _Step()
+        for mailbox_id in some:
+            _after = mailbox_id
+            _look_at(mailbox_id, step)
+            if step.read >= BATCH:
+                yield _write(step)
+                step = _Step()
+        yield _write(step)
+
+
+def _next_behind() -> list[int]:
+    keys = behind().order_by("pk").values_list("pk", flat=True)
+    return list(keys.filter(pk__gt=_after)[:_MAILBOXES]) or list(keys[:_MAILBOXES])
+
+
+@dataclass(slots=True)
+class _Step:
+    """What is written of some mailboxes together."""
+
+    texts: list[tuple[Any, ...]] = field(default_factory=list)
+    cursors: list[tuple[Any, ...]] = field(default_factory=list)
+    # (mailbox, key of the last message) where messages were new.
+    moved: list[tuple[int, int]] = field(default_factory=list)
+    read: int = 0
+
+
+def _look_at(mailbox_id: int, step: _Step) -> None:
+    """Read what is new in a mailbox, BATCH messages at most."""
+    highest = Mailbox.objects.filter(pk=mailbox_id).values_list("highest_modseq", flat=True).first()
+    if highest is None:
+        return
+    last, modseq = _cursor(mailbox_id)
+    rows = message_octets.rows_above(mailbox_id, last, BATCH)
+    if rows:
+        known = search_kept.kept_keys([row[0] for row in rows])
+        unread = message_octets.read([row for row in rows if row[0] not in known])
+        step.texts += search_kept.packed(
+            (key, search_kept.texts_of(octets)) for key, octets in unread if octets is not None
+        )
+        last = rows[-1][0]
+        step.moved.append((mailbox_id, last))
+        step.read += len(rows)
+    if len(rows) < BATCH:
+        modseq = highest
+    step.cursors.append((mailbox_id, VERSION, last, modseq, mailbox_id))
+
+
+def _cursor(mailbox_id: int) -> tuple[int, int]:
+    """The key of the last message whose text is kept, and the MODSEQ that was read up to."""
+    found = SearchCursor.objects.filter(pk=mailbox_id, version=VERSION)
+    row = found.values_list("message_id", "modseq").first()
+    if row is None:
+        search_blocks.drop(mailbox_id, is_outdated=True)
+    return row or (0, 0)
+
+
+# A mailbox that was purged meanwhile is passed over.
+_MOVE = (
+    f"INSERT INTO {SearchCursor._meta.db_table} (mailbox_id, version, message_id, modseq)"  # noqa: S608
+    f" SELECT %s, %s, %s, %s WHERE EXISTS (SELECT 1 FROM {Mailbox._meta.db_table} WHERE id = %s)"
+    " ON CONFLICT (mailbox_id) DO UPDATE SET version = excluded.version,"
+    " message_id = excluded.message_id, modseq = excluded.modseq"
+)
+
+
+def _write(step: _Step) -> int:
+    """Commit a step, then make the blocks that are full now."""
+
+    def write(rows: Rows, blob: Blob | None) -> None:
+        rows.direct()
+        search_kept.keep(step.texts)
+        with connection.cursor() as cursor:
+            cursor.executemany(_MOVE, step.cursors)
+
+    if step.cursors:
+        commit.run(commit.Unit(frozenset(), write, rows=len(step.texts) + len(step.cursors)))
+    for mailbox_id, last in step.moved:
+        search_blocks.index_full_blocks(mailbox_id, last)
+    return step.read
