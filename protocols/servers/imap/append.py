@@ -22,6 +22,7 @@ from protocols.servers.session import After
 from protocols.wire.imap import commands, responses
 from protocols.wire.imap.responses import Continuation, Reply, Tagged
 from protocols.wire.imap.sequence_set import SequenceSet
+from protocols.wire.message import encode_nul
 
 # Octets. To read a message of this size through takes about what handing it to the pool and back
 # costs; storing it asks nobody and only queues the commit.
@@ -40,7 +41,8 @@ def is_quick(
             return True
         case commands.AppendChunk(data=data):
             return appending.spool.size + len(data) <= IN_MEMORY
-    return client.view is None and appending.spool.size <= QUICK_SIZE
+    is_small = appending.spool.size <= QUICK_SIZE and not appending.has_nul
+    return client.view is None and is_small
 
 
 def _known_folder(client: Client, command: commands.Append) -> Target | None:
@@ -97,7 +99,6 @@ def take(client: Client, chunk: commands.AppendChunk) -> None:
     appending = client.appending
     if appending is None or appending.has_failed:
         return
-    # CHAR8 is any octet but NUL (RFC 3501 §9).
     appending.has_nul |= b"\0" in chunk.data
     try:
         appending.spool.write(chunk.data)
@@ -119,10 +120,9 @@ def finish(client: Client, command: commands.AppendEnd) -> Tagged | Future[Any] 
     tag = command.tag
     if appending.has_failed:
         return no(tag, "The mail store cannot write just now.", code=b"UNAVAILABLE")
-    if appending.has_nul:
-        appending.spool.discard()
-        return no(tag, "A message must not hold NUL octets.", code=b"CANNOT")
     asked = appending.command
+    if appending.has_nul and (refusal := _encode_nul(appending, tag)):
+        return refusal
     target = appending.target
     answer = partial(_answer, client, tag, target)
     try:
@@ -147,6 +147,31 @@ def finish(client: Client, command: commands.AppendEnd) -> Tagged | Future[Any] 
         return outcome
     _settled(future, appending.spool, outcome, lambda result: result)
     return After(outcome, answer)
+
+
+def _encode_nul(appending: Appending, tag: bytes) -> Tagged | None:
+    """Encode what holds NUL, so that all stored mail can be told as text; or say why not."""
+    came = appending.spool
+    if not appending.command.is_binary:
+        # CHAR8 is any octet but NUL (RFC 3501 §9).
+        came.discard()
+        return no(tag, "A message must not hold NUL octets.", code=b"CANNOT")
+    try:
+        pieces = encode_nul(came.octets())
+        if pieces is None:
+            return no(tag, "NUL stands where nothing can be encoded.", code=b"UNKNOWN-CTE")
+        appending.spool = Spool()
+        for piece in pieces:
+            appending.spool.write(piece)
+        if appending.spool.size > settings.MAILHOST.max_message_size:
+            appending.spool.discard()
+            return no(tag, "The message is too big.", code=b"TOOBIG")
+    except OutOfSpace as error:
+        appending.spool.discard()
+        return refused(tag, error)
+    finally:
+        came.discard()
+    return None
 
 
 def _settled(

@@ -5,6 +5,8 @@ handed out. Messages that another session expunged meanwhile are left out (RFC 2
 """
 
 from collections.abc import Generator, Iterator, Sequence
+from enum import IntFlag
+from typing import TypeVar
 
 import structlog
 
@@ -15,7 +17,7 @@ from accounts.mailstore.columns import Found, large_ones, read_columns
 from accounts.mailstore.fetch import FetchRow
 from accounts.mailstore.flags import Flag
 from accounts.mailstore.locked import mailbox_of
-from protocols.servers.imap import rendering
+from protocols.servers.imap import binary, rendering
 from protocols.servers.imap.answers import bad, no, ok, pauses
 from protocols.servers.imap.client import Client
 from protocols.servers.imap.enabled import note_condstore
@@ -23,9 +25,9 @@ from protocols.servers.imap.fetch_lines import Plan, beginning, lines, nstring
 from protocols.servers.imap.folder_view import Chunk, FolderView, Span, paged
 from protocols.servers.imap.kept_lines import KeptLines
 from protocols.servers.imap.resync import vanished_line
-from protocols.servers.imap.sections import section_octets, section_range
+from protocols.servers.imap.sections import Structure, section_octets, section_range
 from protocols.wire.imap import commands
-from protocols.wire.imap.fetch_items import Attribute
+from protocols.wire.imap.fetch_items import Attribute, BodySection, FetchItem
 from protocols.wire.imap.responses import Bye, Push, Reply
 
 log = structlog.get_logger(__name__)
@@ -38,7 +40,16 @@ PIECE_OCTETS = 1 << 18
 # Longer texts of a message are read one at a time.
 TEXT_OCTETS = 16 << 10
 
+_T = TypeVar("_T")
+
 _kept = KeptLines()
+
+
+class LeftOut(IntFlag):
+    """Why some messages are not in an answer."""
+
+    GONE = 1
+    UNDECODABLE = 2
 
 
 def fetch(client: Client, command: commands.Fetch) -> Iterator[Push | Reply]:
@@ -63,29 +74,33 @@ def fetch(client: Client, command: commands.Fetch) -> Iterator[Push | Reply]:
     if command.page is not None:
         spans = paged(spans, command.page)
     plan = Plan(command.items, sets_seen=view.marks_seen)
-    is_complete = yield from fetched(client, plan, spans)
-    if is_complete or command.is_uid:
+    left_out = yield from fetched(client, plan, spans)
+    if LeftOut.UNDECODABLE in left_out:
+        # RFC 3516 §4.3.
+        yield no(command.tag, "Some parts are in an unknown encoding.", code=b"UNKNOWN-CTE")
+    elif not left_out or command.is_uid:
         yield ok(command.tag, "Done.")
     else:
         yield no(command.tag, "Some of the messages are gone.", code=b"EXPUNGEISSUED")
 
 
-def fetched(client: Client, plan: Plan, spans: Sequence[Span]) -> Generator[Push, None, bool]:
-    """The FETCH responses of the messages in `spans`; the value tells whether all were there."""
+def fetched(client: Client, plan: Plan, spans: Sequence[Span]) -> Generator[Push, None, LeftOut]:
+    """The FETCH responses of the messages in `spans`; the value tells why some are missing."""
     view = client.selected
-    is_complete = True
+    left_out = LeftOut(0)
     for chunk in view.chunks(spans, CHUNK):
-        is_complete &= not chunk.has_ghosts
+        if chunk.has_ghosts:
+            left_out |= LeftOut.GONE
         if not chunk:
             continue
         known = _kept_lines(view, plan, chunk)
         if known is not None:
             yield known
         elif plan.columns or plan.sets_seen:
-            is_complete &= yield from _fetch_rows(client, plan, chunk)
+            left_out |= yield from _fetch_rows(client, plan, chunk)
         else:
             yield _remembered_lines(view, plan, chunk)
-    return is_complete
+    return left_out
 
 
 def _remembered_lines(view: FolderView, plan: Plan, chunk: Chunk) -> bytes:
@@ -119,8 +134,8 @@ def _kept_lines(view: FolderView, plan: Plan, chunk: Chunk) -> bytes | None:
     return _kept.get(view, plan.items, chunk.places[0])
 
 
-def _fetch_rows(client: Client, plan: Plan, chunk: Chunk) -> Generator[Push, None, bool]:
-    """The lines of a chunk; the value tells whether every message was there."""
+def _fetch_rows(client: Client, plan: Plan, chunk: Chunk) -> Generator[Push, None, LeftOut]:
+    """The lines of a chunk; the value tells why messages are missing in it."""
     view = client.selected
     uids = list(rendering.pick(view.told.uids, chunk.places))
     if plan.sections or plan.sets_seen:
@@ -146,12 +161,13 @@ def _fetch_rows(client: Client, plan: Plan, chunk: Chunk) -> Generator[Push, Non
         if None not in found.get("preview", ()):
             _kept.put(view, plan.items, places[0], told)
         yield told
-        return True
+        return LeftOut(0)
+    left_out = LeftOut(0) if is_complete else LeftOut.GONE
     if found:
-        return (yield from _column_lines(client, plan, numbers, places, found)) and is_complete
+        return left_out | (yield from _column_lines(client, plan, numbers, places, found))
     for start, stop in _groups(rows, len(plan.sections)):
-        yield from _fetch_group(client, plan, numbers[start:stop], rows[start:stop])
-    return is_complete
+        left_out |= yield from _fetch_group(client, plan, numbers[start:stop], rows[start:stop])
+    return left_out
 
 
 def _read(client: Client, plan: Plan, uids: Sequence[int], *, at_most: int = 0) -> Found:
@@ -163,10 +179,10 @@ def _read(client: Client, plan: Plan, uids: Sequence[int], *, at_most: int = 0) 
 
 def _column_lines(
     client: Client, plan: Plan, numbers: Sequence[int], places: Sequence[int], found: Found
-) -> Generator[Push, None, bool]:
+) -> Generator[Push, None, LeftOut]:
     """The lines of a chunk; messages with large texts are read and told one at a time."""
     view = client.selected
-    is_complete = True
+    left_out = LeftOut(0)
     start = 0
     for at in large_ones(found):
         if at > start:
@@ -176,14 +192,14 @@ def _column_lines(
         if alone["uid"]:
             yield lines(view, plan.items, numbers[at : at + 1], places[at : at + 1], alone)
         else:
-            is_complete = False
+            left_out = LeftOut.GONE
         start = at + 1
     if not start:
         yield lines(view, plan.items, numbers, places, found)
     elif start < len(numbers):
         some = _rows_of(found, start, len(numbers))
         yield lines(view, plan.items, numbers[start:], places[start:], some)
-    return is_complete
+    return left_out
 
 
 def _rows_of(found: Found, start: int, stop: int) -> Found:
@@ -205,10 +221,16 @@ def _groups(rows: Sequence[FetchRow], sections: int) -> Iterator[tuple[int, int]
 
 def _fetch_group(
     client: Client, plan: Plan, numbers: Sequence[int], rows: Sequence[FetchRow]
-) -> Iterator[Push]:
+) -> Generator[Push, None, LeftOut]:
     view = client.selected
     is_large = len(rows) == 1 and (rows[0].size or 0) * len(plan.sections) > SLICE_OCTETS
     octets = store.octets_many(rows) if plan.sections and not is_large else []
+    structures = _structures(client, plan, rows, octets)
+    kept = [at for at, each in enumerate(structures) if binary.can_decode(plan.binaries, each)]
+    left_out = LeftOut.UNDECODABLE if len(kept) < len(structures) else LeftOut(0)
+    if left_out:
+        numbers, rows = _pick(numbers, kept), _pick(rows, kept)
+        octets, structures = _pick(octets, kept), _pick(structures, kept)
     if plan.sets_seen:
         has_changed = yield from _set_seen(client, rows)
         items = plan.items_with(flags=has_changed, modseq=client.tells_modseq)
@@ -218,21 +240,42 @@ def _fetch_group(
     if -1 in places:
         # Expunged this instant: the octets are there, but the flags are not.
         kept = [at for at, place in enumerate(places) if place >= 0]
-        numbers, rows = [numbers[at] for at in kept], [rows[at] for at in kept]
-        octets = [octets[at] for at in kept] if octets else []
-        places = [places[at] for at in kept]
-    if is_large and rows:
+        numbers, rows, places = _pick(numbers, kept), _pick(rows, kept), _pick(places, kept)
+        octets, structures = _pick(octets, kept), _pick(structures, kept)
+    if not rows:
+        return left_out
+    if is_large:
         yield beginning(view, items, plan.sections, numbers[0], places[0], _columns(rows))
         yield from _large_sections(client, plan, rows[0], is_first=len(items) == len(plan.sections))
-        return
-    bodies = {
-        section: [
-            section_octets(section, each, row.uid, client.structures)
-            for row, each in zip(rows, octets, strict=True)
-        ]
-        for section in plan.sections
-    }
+        return left_out
+    bodies: dict[FetchItem, Sequence[bytes | None]] = {}
+    for section in plan.sections:
+        if isinstance(section, BodySection):
+            bodies[section] = [
+                section_octets(section, each, row.uid, client.structures)
+                for row, each in zip(rows, octets, strict=True)
+            ]
+        else:
+            parsed = zip(octets, structures, strict=True)
+            bodies[section] = [binary.value(section, *each) for each in parsed]
     yield lines(view, items, numbers, places, _columns(rows), bodies)
+    return left_out
+
+
+def _structures(
+    client: Client, plan: Plan, rows: Sequence[FetchRow], octets: Sequence[bytes]
+) -> list[Structure]:
+    """The structures of messages whose parts are to be decoded; none where nothing is."""
+    if not plan.binaries:
+        return []
+    if not octets:
+        return [client.structures.of_row(row) for row in rows]
+    pairs = zip(rows, octets, strict=True)
+    return [client.structures.of_octets(row.uid, each) for row, each in pairs]
+
+
+def _pick(values: Sequence[_T], places: Sequence[int]) -> list[_T]:
+    return [values[at] for at in places] if values else []
 
 
 def _columns(rows: Sequence[FetchRow]) -> Found:
@@ -260,9 +303,13 @@ def _large_sections(client: Client, plan: Plan, row: FetchRow, *, is_first: bool
     """The sections of a large message, in pieces, and the end of its FETCH response."""
     try:
         for section in plan.sections:
-            found = section_range(section, row, client.structures)
             label = section.label if is_first else b" " + section.label
             is_first = False
+            if not isinstance(section, BodySection):
+                yield label + b" "
+                yield from binary.streamed(section, row, client.structures.of_row(row))
+                continue
+            found = section_range(section, row, client.structures)
             if not isinstance(found, tuple):
                 yield label + b" " + nstring(found)
                 continue

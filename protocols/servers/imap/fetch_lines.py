@@ -13,11 +13,18 @@ from protocols.servers.imap.dates import internal_dates
 from protocols.servers.imap.folder_view import FolderView
 from protocols.servers.imap.sections import is_in_list_view, is_overview, list_view_fields
 from protocols.wire.imap import strings
-from protocols.wire.imap.fetch_items import Attribute, BodySection, FetchItem, Preview
+from protocols.wire.imap.fetch_items import (
+    Attribute,
+    Binary,
+    BinarySize,
+    BodySection,
+    FetchItem,
+    Preview,
+)
 from protocols.wire.message import in_ascii, in_utf8
 
-Bodies = Mapping[BodySection, Sequence[bytes | None]]
-"""For each section the octets of every row; None: there is no such part."""
+Bodies = Mapping[FetchItem, Sequence[bytes | None]]
+"""For each section the octets of every row (None: there is no such part), for BINARY its value."""
 
 Columnwise = list[Sequence[object]]
 
@@ -43,14 +50,27 @@ _SOURCES = {
 class Plan:
     """What a FETCH needs: columns of the store, octets (`sections`), and whether it sets \\Seen."""
 
-    __slots__ = ("columns", "is_overview", "items", "makes_previews", "sections", "sets_seen")
+    __slots__ = (
+        "binaries",
+        "columns",
+        "is_overview",
+        "items",
+        "makes_previews",
+        "sections",
+        "sets_seen",
+    )
 
     def __init__(self, items: Sequence[FetchItem], *, sets_seen: bool) -> None:
         self.items = tuple(items)
         bodies = [item for item in items if isinstance(item, BodySection)]
         is_crowded = sum(map(is_in_list_view, bodies)) > MAX_LISTED
-        self.sections = tuple(i for i in bodies if is_crowded or not is_in_list_view(i))
-        self.sets_seen = sets_seen and any(not item.is_peek for item in bodies)
+        binaries = tuple(item for item in items if isinstance(item, Binary | BinarySize))
+        read = tuple(item for item in bodies if is_crowded or not is_in_list_view(item))
+        self.sections: tuple[BodySection | Binary | BinarySize, ...] = (*read, *binaries)
+        self.binaries = binaries
+        self.sets_seen = sets_seen and any(
+            not item.is_peek for item in items if isinstance(item, BodySection | Binary)
+        )
         self.columns = Columns(0)
         for item in items:
             if isinstance(item, Attribute):
@@ -58,7 +78,7 @@ class Plan:
             elif isinstance(item, Preview):
                 self.columns |= Columns.PREVIEW
         self.makes_previews = Preview(is_lazy=False) in self.items
-        if len(self.sections) < len(bodies):
+        if len(read) < len(bodies):
             self.columns |= Columns.HEADERS
         if self.sections:
             self.columns |= Columns.OCTETS | Columns.SIZE
@@ -130,6 +150,9 @@ def _template(
         elif isinstance(item, Preview):
             pieces.append(b"PREVIEW %b")
             columns.append([_preview(words) for words in found["preview"]])
+        elif isinstance(item, Binary | BinarySize):
+            pieces.append(item.label + b" %b")
+            columns.append(bodies[item])
         elif "overview" in found:
             pieces.append(item.label.replace(b"%", b"%%") + b" %b")
             columns.append(found["overview"])

@@ -8,6 +8,7 @@ import re
 from collections import OrderedDict
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import NamedTuple
 
 from accounts import blobs
 from accounts.mailstore import fetch
@@ -18,11 +19,13 @@ from protocols.wire.message import (
     OVERVIEW_FIELDS,
     Kind,
     Part,
+    find_part,
     header_fields,
     locate,
     parse,
     split_header,
 )
+from protocols.wire.message.transfer import Decoded
 
 Range = tuple[int, int]
 
@@ -72,14 +75,23 @@ def _cut(section: BodySection, octets: bytes) -> bytes:
     return octets[section.offset : section.offset + section.count]
 
 
+class Content(NamedTuple):
+    """The content of a part: its range in the whole message, and how it is encoded."""
+
+    start: int
+    end: int
+    encoding: bytes
+
+
 class Structure:
     """The parts of one message; `shift` octets of trace headers stand before what was parsed."""
 
-    __slots__ = ("_root", "_shift")
+    __slots__ = ("_decoded", "_root", "_shift")
 
     def __init__(self, root: Part, shift: int = 0) -> None:
         self._root = root
         self._shift = shift
+        self._decoded: dict[tuple[int, ...], Decoded] = {}
 
     def find(self, section: BodySection) -> Range | None:
         """The section's range in the whole message, None where there is no such part."""
@@ -89,6 +101,34 @@ class Structure:
         start, end = found
         is_from_top = not section.path and section.kind is not SectionKind.TEXT
         return (0 if is_from_top else start + self._shift), end + self._shift
+
+    def content(self, path: tuple[int, ...]) -> Content | None:
+        """What BINARY of a path decodes, None where there is no such part.
+
+        Of what holds other parts only these may be encoded (RFC 2045 §6.4): it stays as it is.
+        """
+        if not path:
+            return Content(0, self._root.body_end + self._shift, b"binary")
+        part = find_part(self._root, path)
+        if part is None:
+            return None
+        is_composite = part.is_multipart or part.message is not None
+        encoding = b"binary" if is_composite else part.encoding
+        return Content(part.body_start + self._shift, part.body_end + self._shift, encoding)
+
+    def decoded(self, row: FetchRow, path: tuple[int, ...]) -> Decoded | None:
+        """A part's content without its encoding, which must be a known one; None: no such part."""
+        content = self.content(path)
+        if content is None:
+            return None
+        if path not in self._decoded:
+            start, end, encoding = content
+
+            def read(at: int, length: int) -> bytes:
+                return fetch.octets(row, start + at, length)
+
+            self._decoded[path] = Decoded(read, end - start, encoding)
+        return self._decoded[path]
 
 
 class Structures:

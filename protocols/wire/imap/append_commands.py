@@ -1,6 +1,6 @@
 """Commands that bring a message: APPEND and REPLACE, and the pieces of it (RFC 3501 §6.3.11)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from .responses import Tagged
 
@@ -12,7 +12,8 @@ class Append:
     Answer with `Continuation()` to be given `AppendChunk`s and `AppendEnd` or `AppendAborted`, or
     refuse with a `Tagged` (TRYCREATE, TOOBIG): a synchronising literal is then never sent, and any
     other is dropped as it arrives. `flags` are bits of `flags.Flag`; `internal_date` is in seconds
-    since 1970 with `zone_minutes` east of UTC, None for now.
+    since 1970 with `zone_minutes` east of UTC, None for now. `is_binary`: the literal is one that
+    may hold NUL (RFC 3516 §4.4).
     """
 
     tag: bytes
@@ -22,6 +23,7 @@ class Append:
     internal_date: int | None
     zone_minutes: int
     size: int
+    is_binary: bool = field(default=False, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)

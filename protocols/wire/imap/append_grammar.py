@@ -13,7 +13,7 @@ _APPEND_START = re.compile(
     rb"[^\x00-\x20\x7f-\xff(){%*\"\\+]++ (?:APPEND|((?:UID )?+REPLACE) (\*|[1-9][0-9]{0,9}+)) ",
     re.IGNORECASE,
 )
-_LITERAL_AT_END = re.compile(rb"\{([0-9]{1,10}+)\+?\}\Z")
+_LITERAL_AT_END = re.compile(rb"(~?)\{([0-9]{1,10}+)\+?\}\Z")
 
 
 def parse_append(text: bytes, dialect: Dialect = REV1) -> c.Append | c.Invalid | None:
@@ -43,6 +43,7 @@ def parse_append(text: bytes, dialect: Dialect = REV1) -> c.Append | c.Invalid |
             append.size,
             number,
             is_uid=len(start[1]) > len(b"REPLACE"),
+            is_binary=append.is_binary,
         )
     except LiteralAhead:
         return None
@@ -64,7 +65,7 @@ def _append_head(tag: bytes, cursor: Cursor) -> c.Append:
     literal = _LITERAL_AT_END.match(cursor.text, cursor.place)
     if literal is None:
         raise Fault("Literal expected.")
-    return c.Append(tag, name, *flags, *moment, size=int(literal[1]))
+    return c.Append(tag, name, *flags, *moment, size=int(literal[2]), is_binary=bool(literal[1]))
 
 
 def _append(tag: bytes, cursor: Cursor) -> c.Command:

@@ -9,6 +9,8 @@ from .fetch_items import (
     FAST,
     FULL,
     Attribute,
+    Binary,
+    BinarySize,
     BodySection,
     FetchItem,
     Preview,
@@ -22,6 +24,7 @@ MAX_ITEMS = 500
 MAX_PATH = 100
 
 _SECTION = re.compile(rb"\[((?:[1-9][0-9]{0,9}+(?:\.|(?=\])))*+)([A-Za-z.]*+)")
+_BINARY_SECTION = re.compile(rb"\[((?:[1-9][0-9]{0,9}+(?:\.(?!\])|(?=\])))*+)\]")
 _PARTIAL = re.compile(rb"<([0-9]{1,19}+)\.([1-9][0-9]{0,18}+)>")
 _NAME = re.compile(rb"[A-Za-z0-9.]++")
 
@@ -85,6 +88,8 @@ def _item(cursor: Cursor) -> FetchItem:
     cursor.place += len(name)
     if name in (b"BODY", b"BODY.PEEK") and cursor.is_at(b"["):
         return _section(cursor, is_peek=name == b"BODY.PEEK")
+    if name in (b"BINARY", b"BINARY.PEEK", b"BINARY.SIZE"):
+        return _binary(cursor, name)
     if name == b"PREVIEW":
         return _preview(cursor)
     item = _ITEMS.get(name)
@@ -99,8 +104,8 @@ def _section(cursor: Cursor, *, is_peek: bool) -> BodySection:
     # `1.2` stands alone, `1.2.TEXT` has its point, and MIME only parts have.
     if match is None or kind is None or match[1].endswith(b".") != bool(match[1] and match[2]):
         raise Fault("No such section.")
-    path = tuple(int(number) for number in match[1].rstrip(b".").split(b".") if number)
-    if len(path) > MAX_PATH or (kind is SectionKind.MIME and not path):
+    path = _path(match[1].rstrip(b"."))
+    if kind is SectionKind.MIME and not path:
         raise Fault("No such section.")
     cursor.place = match.end()
     label = b"BODY[" + match[1] + kind.value
@@ -112,6 +117,26 @@ def _section(cursor: Cursor, *, is_peek: bool) -> BodySection:
     cursor.expect(b"]", "Closing bracket")
     offset, count, origin = _partial(cursor)
     return BodySection(path, kind, fields, is_peek, offset, count, label + b"]" + origin)
+
+
+def _binary(cursor: Cursor, name: bytes) -> Binary | BinarySize:
+    match = _BINARY_SECTION.match(cursor.text, cursor.place)
+    if match is None:
+        raise Fault("No such section.")
+    cursor.place = match.end()
+    path = _path(match[1])
+    if name == b"BINARY.SIZE":
+        return BinarySize(path, name + match[0])
+    offset, count, origin = _partial(cursor)
+    label = b"BINARY" + match[0] + origin
+    return Binary(path, name == b"BINARY.PEEK", offset, count, label)
+
+
+def _path(numbers: bytes) -> tuple[int, ...]:
+    path = tuple(int(number) for number in numbers.split(b".") if number)
+    if len(path) > MAX_PATH:
+        raise Fault("No such section.")
+    return path
 
 
 def _preview(cursor: Cursor) -> Preview:

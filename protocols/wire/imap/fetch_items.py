@@ -62,7 +62,29 @@ class Preview:
     is_lazy: bool
 
 
-FetchItem: TypeAlias = Attribute | BodySection | Preview
+@dataclass(frozen=True, slots=True)
+class Binary:
+    """`BINARY[…]<…>` (RFC 3516 §4.2): a part without its transfer encoding.
+
+    As in `BodySection`; the partial range counts decoded octets.
+    """
+
+    path: tuple[int, ...]
+    is_peek: bool
+    offset: int
+    count: int
+    label: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class BinarySize:
+    """`BINARY.SIZE[…]`: how many octets `BINARY[…]` would be."""
+
+    path: tuple[int, ...]
+    label: bytes
+
+
+FetchItem: TypeAlias = Attribute | BodySection | Preview | Binary | BinarySize
 
 FAST = (Attribute.FLAGS, Attribute.INTERNALDATE, Attribute.SIZE)
 ALL = (*FAST, Attribute.ENVELOPE)

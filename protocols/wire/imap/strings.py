@@ -20,6 +20,11 @@ def literal(octets: bytes) -> bytes:
     return b"{%d}\r\n%b" % (len(octets), octets)
 
 
+def literal8(octets: bytes) -> bytes:
+    """A literal that may hold NUL (RFC 3516 §4.3)."""
+    return b"~" + literal(octets)
+
+
 def string(octets: bytes) -> bytes:
     """A quoted string if it can be one, else a literal."""
     return quoted(octets) if _QUOTABLE.fullmatch(octets) else literal(octets)

@@ -21,6 +21,7 @@ from protocols.wire.message.header import (
 )
 from protocols.wire.message.imap_string import nstring
 from protocols.wire.message.message_ids import ancestors, message_ids
+from protocols.wire.message.nul import encode_nul
 from protocols.wire.message.octets import Buffer
 from protocols.wire.message.prepare import (
     LIST_VIEW_FIELDS,
@@ -57,6 +58,7 @@ __all__ = [
     "decode_transfer",
     "decoded_header",
     "decoded_text",
+    "encode_nul",
     "find_part",
     "header_fields",
     "in_ascii",

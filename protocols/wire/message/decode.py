@@ -14,7 +14,7 @@ from protocols.wire.message.header import unfold
 
 # RFC 2231 §5 allows a language after the charset. Spaces in Q text are wrong and common.
 _ENCODED_WORD = re.compile(rb"=\?([^?*\s]{1,60}+)(?:\*[^?\s]{0,40}+)?\?([bBqQ])\?([^?]*+)\?=")
-_NOT_BASE64 = bytes(
+NOT_BASE64 = bytes(
     set(range(256)) - set(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/")
 )
 _HEX_PAIR = re.compile(rb"%([0-9A-Fa-f]{2})")
@@ -85,7 +85,7 @@ def decode_transfer(body: bytes, encoding: bytes) -> bytes:
 
 def decode_base64(text: bytes) -> bytes:
     """What can be read of base64: strange octets and missing padding are passed over."""
-    text = text.translate(None, _NOT_BASE64)
+    text = text.translate(None, NOT_BASE64)
     if len(text) % 4 == 1:
         text = text[:-1]
     return binascii.a2b_base64(text + b"=" * (-len(text) % 4))

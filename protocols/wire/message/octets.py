@@ -33,13 +33,18 @@ def occurrences(octets: Buffer, needle: bytes, start: int, end: int) -> Iterator
             at = window.find(needle, at + 1)
 
 
+def count_octet(octets: Buffer, octet: bytes, start: int, end: int) -> int:
+    """How often an octet stands in a range."""
+    if isinstance(octets, bytes | bytearray):
+        return octets.count(octet, start, end)
+    return sum(
+        take(octets, at, min(at + WINDOW, end)).count(octet) for at in range(start, end, WINDOW)
+    )
+
+
 def count_lines(octets: Buffer, start: int, end: int) -> int:
     """The number of line feeds in a range: what IMAP calls the size of a body in text lines."""
-    if isinstance(octets, bytes | bytearray):
-        return octets.count(b"\n", start, end)
-    return sum(
-        take(octets, at, min(at + WINDOW, end)).count(b"\n") for at in range(start, end, WINDOW)
-    )
+    return count_octet(octets, b"\n", start, end)
 
 
 def is_ascii(octets: Buffer) -> bool:

@@ -373,6 +373,8 @@ def test_with_utf8_accept_there_is_no_charset() -> None:
 APPENDS = [
     (b"a APPEND inbox {310}", Append(b"a", "INBOX", 0, (), None, 0, 310)),
     (b'a append "x y" {0+}', Append(b"a", "x y", 0, (), None, 0, 0)),
+    (b"a APPEND x ~{5}", Append(b"a", "x", 0, (), None, 0, 5, is_binary=True)),
+    (b"a APPEND x (\\Seen) ~{5+}", Append(b"a", "x", 1, (), None, 0, 5, is_binary=True)),
     (b"a APPEND x () {1}", Append(b"a", "x", 0, (), None, 0, 1)),
     (
         b'a APPEND {1}\r\nx (\\Seen $Old \\Recent) " 7-feb-1994 21:52:25 -0830" {9+}',
@@ -398,7 +400,7 @@ def test_other_literals_are_no_message(line: bytes) -> None:
 @pytest.mark.parametrize(
     "line",
     [
-        b"a APPEND x ~{5}",
+        b"a APPEND x ~ {5}",
         b"a APPEND x CATENATE {5}",
         b"a APPEND x (\\Odd) {5}",
         b"a APPEND x (\\Seen){5}",

@@ -142,7 +142,7 @@ def test_append_with_something_behind_its_message() -> None:
 
 def test_bad_append_drops_its_message() -> None:
     events, said, _ = _talk(
-        [b"a APPEND x ~{8+}\r\nb NOOP\r\n\r\nc APPEND x (\\Odd) {8}\r\nd NOOP\r\n"]
+        [b"a APPEND x (\\Odd) {8+}\r\nb NOOP\r\n\r\nc APPEND x (\\Odd) {8}\r\nd NOOP\r\n"]
     )
     assert [type(event) for event in events] == [Invalid, Invalid, Noop]
     assert said.endswith(b"d OK Done.\r\n")
