@@ -50,9 +50,9 @@ def usage(mailbox_id: int) -> Usage:
     return Usage(*row)
 
 
-def would_fit(mailbox_id: int, octets: int) -> bool:
-    """True when a message of that many octets may be stored, as things are. MailboxGone."""
-    return usage(mailbox_id).has_room(octets, 1)
+def would_fit(mailbox_id: int, octets: int, messages: int = 1) -> bool:
+    """True when messages of so many octets together may be stored, as things are. MailboxGone."""
+    return usage(mailbox_id).has_room(octets, messages)
 
 
 def require_room(mailbox: MailboxState, octets: int, messages: int) -> None:

@@ -33,6 +33,10 @@ class NoSuchIdentifier(StoreRefusal):
     """No mailbox of the tenant is called so."""
 
 
+class TookTooLong(StoreRefusal):
+    """What was stored for a request is gone again: nobody finished it for an hour."""
+
+
 class FolderError(StoreRefusal):
     """Something about a folder's name or existence."""
 

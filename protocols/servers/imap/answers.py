@@ -15,6 +15,7 @@ _CODES: tuple[tuple[type[Exception], bytes], ...] = (
     # RFC 5464 §4.3.
     (refusals.AnnotationTooLong, b"METADATA MAXSIZE %d" % MAX_VALUE),
     (refusals.TooManyAnnotations, b"METADATA TOOMANY"),
+    (refusals.TookTooLong, b"UNAVAILABLE"),
     (refusals.NoSuchMessage, b"EXPUNGEISSUED"),
     (refusals.FolderExists, b"ALREADYEXISTS"),
     (refusals.NoSuchFolder, b"NONEXISTENT"),

@@ -1,9 +1,10 @@
 """APPEND: a message from the client, spooled as it comes (RFC 3501 §6.3.11, RFC 4315)."""
 
+import concurrent.futures
 from collections.abc import Callable
 from concurrent.futures import Future
 from functools import partial
-from typing import Any
+from typing import Any, TypeAlias
 
 from django.conf import settings
 
@@ -11,6 +12,7 @@ from accounts.blobs import OutOfSpace, Spool
 from accounts.blobs.spool import IN_MEMORY
 from accounts.commit import CommitUnavailable
 from accounts.mailstore import append, folders, quota
+from accounts.mailstore import append_together as together
 from accounts.mailstore.append import Appended
 from accounts.mailstore.flags import MAX_KEYWORDS
 from accounts.mailstore.refusals import NoSuchFolder, StoreRefusal
@@ -27,6 +29,13 @@ from protocols.wire.message import encode_nul
 # Octets. To read a message of this size through takes about what handing it to the pool and back
 # costs; storing it asks nobody and only queues the commit.
 QUICK_SIZE = 64 * 1024
+# Messages in one APPEND, and octets of memory that they take until its end.
+MAX_TOGETHER = 1000
+MAX_HELD = 16 << 20
+# Octets of theirs that may wait for the committer.
+MAX_UNSETTLED = 4 << 20
+
+Outcome: TypeAlias = Appended | list[Appended] | Exception
 
 
 def is_quick(
@@ -42,7 +51,7 @@ def is_quick(
         case commands.AppendChunk(data=data):
             return appending.spool.size + len(data) <= IN_MEMORY
     is_small = appending.spool.size <= QUICK_SIZE and not appending.has_nul
-    return client.view is None and is_small
+    return client.view is None and is_small and not appending.earlier
 
 
 def _known_folder(client: Client, command: commands.Append) -> Target | None:
@@ -71,14 +80,79 @@ def begin(client: Client, command: commands.Append) -> Reply:
         if not (replaced_uid or quota.would_fit(folder.mailbox_id, command.size)):
             return no(command.tag, "The mailbox is full.", code=b"OVERQUOTA")
         target = Target(command.name, folder.id, folder.mailbox_id)
-    if command.size > settings.MAILHOST.max_message_size:
-        return no(command.tag, "The message is too big.", code=b"TOOBIG")
-    if not command.size:
-        return no(command.tag, "The message is empty.", code=b"CANNOT")
-    if len(command.keywords) > MAX_KEYWORDS:
-        return no(command.tag, "Too many keywords.", code=b"LIMIT")
-    client.appending = Appending(command, target, Spool(), replaced_uid)
+    message = commands.NewMessage(
+        command.flags, command.keywords, command.internal_date, command.zone_minutes
+    )
+    if refusal := _refusal(command.tag, message, command.size):
+        return refusal
+    client.appending = Appending(target, message, command.is_binary, replaced_uid=replaced_uid)
     return Continuation(b"Ready for the message.")
+
+
+def _refusal(tag: bytes, message: commands.NewMessage, size: int) -> Tagged | None:
+    """Why a message of that size may not come at all."""
+    if size > settings.MAILHOST.max_message_size:
+        return no(tag, "The message is too big.", code=b"TOOBIG")
+    if not size:
+        return no(tag, "The message is empty.", code=b"CANNOT")
+    if len(message.keywords) > MAX_KEYWORDS:
+        return no(tag, "Too many keywords.", code=b"LIMIT")
+    return None
+
+
+def go_on(client: Client, command: commands.AppendMore) -> Reply:
+    """Say whether another message may come behind this one (RFC 3502); a refusal ends them all."""
+    appending = client.appending
+    assert appending is not None
+    refusal = _next_refusal(appending, command) or _complete(appending, command.tag)
+    if refusal is not None:
+        client.drop_append()
+        return refusal
+    appending.message, appending.is_binary = command.step, command.is_binary
+    appending.spool, appending.has_nul = Spool(), False
+    return Continuation(b"Ready for the next message.")
+
+
+def _next_refusal(appending: Appending, command: commands.AppendMore) -> Tagged | None:
+    earlier = appending.earlier
+    if appending.replaced_uid:
+        return bad(command.tag, "One message replaces another.")
+    if len(earlier) + 2 > MAX_TOGETHER or appending.held > MAX_HELD:
+        return no(command.tag, "Too many messages at once.", code=b"LIMIT")
+    octets = appending.octets + appending.spool.size + command.size
+    if not quota.would_fit(appending.target.owner_id, octets, len(earlier) + 2):
+        return no(command.tag, "The mailbox is full.", code=b"OVERQUOTA")
+    return _refusal(command.tag, command.step, command.size)
+
+
+def _complete(appending: Appending, tag: bytes) -> Tagged | None:
+    """A message has come whole: store its octets, or say why not."""
+    if refusal := _flaw(appending, tag):
+        return refusal
+    message = appending.message
+    stored = together.store(
+        appending.spool,
+        flags=message.flags,
+        keywords=message.keywords,
+        internal_date=message.internal_date,
+        zone_minutes=message.zone_minutes,
+    )
+    appending.earlier.append(stored)
+    appending.octets += stored.size
+    appending.unsettled += stored.size
+    appending.held += stored.held
+    if appending.unsettled > MAX_UNSETTLED:
+        # Commits keep their order: with the last one all are done.
+        concurrent.futures.wait((stored.blob,))
+        appending.unsettled = 0
+    return None
+
+
+def _flaw(appending: Appending, tag: bytes) -> Tagged | None:
+    """What is wrong with a message that has come whole; NUL in it is encoded."""
+    if appending.has_failed:
+        return no(tag, "The mail store cannot write just now.", code=b"UNAVAILABLE")
+    return _encode_nul(appending, tag) if appending.has_nul else None
 
 
 def _replaced(view: FolderView, command: commands.Replace) -> int | Tagged:
@@ -118,28 +192,14 @@ def finish(client: Client, command: commands.AppendEnd) -> Tagged | Future[Any] 
     appending, client.appending = client.appending, None
     assert appending is not None
     tag = command.tag
-    if appending.has_failed:
-        return no(tag, "The mail store cannot write just now.", code=b"UNAVAILABLE")
-    asked = appending.command
-    if appending.has_nul and (refusal := _encode_nul(appending, tag)):
-        return refusal
-    target = appending.target
-    answer = partial(_answer, client, tag, target)
     try:
-        future = append.append_message(
-            target.owner_id,
-            target.folder_id,
-            appending.spool,
-            flags=asked.flags,
-            keywords=asked.keywords,
-            internal_date=asked.internal_date,
-            zone_minutes=asked.zone_minutes,
-            replaced=(client.folder_id, appending.replaced_uid) if appending.replaced_uid else None,
-            actor=client.mailbox_id,
-        )
+        if refusal := (_complete if appending.earlier else _flaw)(appending, tag):
+            return refusal
+        future = _stored(client, appending)
     except Exception:
         appending.spool.discard()
         raise
+    answer = partial(_answer, client, tag, appending.target)
     outcome: Future[Any] = Future()
     if client.view is None:
         # Without a folder there is no news to look up: the committer's thread makes the answer.
@@ -149,10 +209,29 @@ def finish(client: Client, command: commands.AppendEnd) -> Tagged | Future[Any] 
     return After(outcome, answer)
 
 
+def _stored(client: Client, appending: Appending) -> Future[Appended] | Future[list[Appended]]:
+    target, message = appending.target, appending.message
+    if appending.earlier:
+        return together.append_stored(
+            target.owner_id, target.folder_id, appending.earlier, actor=client.mailbox_id
+        )
+    return append.append_message(
+        target.owner_id,
+        target.folder_id,
+        appending.spool,
+        flags=message.flags,
+        keywords=message.keywords,
+        internal_date=message.internal_date,
+        zone_minutes=message.zone_minutes,
+        replaced=(client.folder_id, appending.replaced_uid) if appending.replaced_uid else None,
+        actor=client.mailbox_id,
+    )
+
+
 def _encode_nul(appending: Appending, tag: bytes) -> Tagged | None:
     """Encode what holds NUL, so that all stored mail can be told as text; or say why not."""
     came = appending.spool
-    if not appending.command.is_binary:
+    if not appending.is_binary:
         # CHAR8 is any octet but NUL (RFC 3501 §9).
         came.discard()
         return no(tag, "A message must not hold NUL octets.", code=b"CANNOT")
@@ -175,14 +254,14 @@ def _encode_nul(appending: Appending, tag: bytes) -> Tagged | None:
 
 
 def _settled(
-    future: Future[Appended],
+    future: Future[Appended] | Future[list[Appended]],
     spool: Spool,
     outcome: Future[Any],
-    finish: Callable[[Appended | Exception], object],
+    finish: Callable[[Outcome], object],
 ) -> None:
     """Resolve `outcome` with what came of it; a refusal is no failure, for it has an answer."""
 
-    def settle(done: Future[Appended]) -> None:
+    def settle(done: Future[Any]) -> None:
         spool.discard()
         error = done.exception()
         if error is None:
@@ -195,15 +274,17 @@ def _settled(
     future.add_done_callback(settle)
 
 
-def _answer(client: Client, tag: bytes, target: Target, outcome: Appended | Exception) -> Tagged:
-    # Anything else may mean that the name stands for another folder now, or none.
-    client.append_target = target if isinstance(outcome, Appended) else None
+def _answer(client: Client, tag: bytes, target: Target, outcome: Outcome) -> Tagged:
     if isinstance(outcome, Exception):
+        # It may mean that the name stands for another folder now, or none.
+        client.append_target = None
         refusal = refused(tag, outcome, try_create=True)
         assert refusal is not None
         return refusal
-    code = responses.append_uid(outcome.uidvalidity, (outcome.uid,))
-    if outcome.has_replaced:
+    client.append_target = target
+    appended = outcome if isinstance(outcome, list) else [outcome]
+    code = responses.append_uid(appended[0].uidvalidity, [each.uid for each in appended])
+    if appended[0].has_replaced:
         # RFC 8508 §3.3: where it went is said before what it replaced is gone.
         lines = responses.untagged("OK", "Replacement ready.", code)
         lines += client.news(may_expunge=True)

@@ -1,7 +1,7 @@
 """One client of the server: its state, as data that the groups of commands act on."""
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, IntFlag
 from typing import NamedTuple
 
@@ -9,6 +9,7 @@ from accounts.blobs import Spool
 from accounts.directory.switchboard import Rule
 from accounts.login import Identity
 from accounts.mailstore import changes, index, rights
+from accounts.mailstore.append_together import Stored
 from accounts.mailstore.catalog import catalog
 from accounts.mailstore.rights import Right
 from accounts.rows import FolderGone
@@ -20,7 +21,7 @@ from protocols.servers.imap.sections import Structures
 from protocols.servers.imap.watch import Manner, Overflow, Watch
 from protocols.servers.session import Shell
 from protocols.wire.imap import responses
-from protocols.wire.imap.commands import Append
+from protocols.wire.imap.commands import NewMessage
 from protocols.wire.imap.dialect import REV1, Dialect
 
 
@@ -54,15 +55,21 @@ class Target(NamedTuple):
 
 @dataclass(slots=True)
 class Appending:
-    """An APPEND whose message is coming in."""
+    """An APPEND whose message is coming in, perhaps behind others (RFC 3502)."""
 
-    command: Append
     target: Target
-    spool: Spool
+    message: NewMessage
+    is_binary: bool
+    spool: Spool = field(default_factory=Spool)
     # The UID of the selected folder that goes when the message comes (RFC 8508), 0 for none.
     replaced_uid: int = 0
     has_failed: bool = False
     has_nul: bool = False
+    earlier: list[Stored] = field(default_factory=list)
+    # Of the earlier ones: octets, those that may wait for the committer, and those in memory.
+    octets: int = 0
+    unsettled: int = 0
+    held: int = 0
 
 
 class Client:

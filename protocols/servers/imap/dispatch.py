@@ -73,6 +73,7 @@ DUTIES: dict[type[c.Event], Duty] = {
     c.Status: Duty(LOGGED_IN, folders.status),
     c.Append: Duty(LOGGED_IN, append.begin),
     c.AppendChunk: Duty(ANY, append.take),
+    c.AppendMore: Duty(ANY, append.go_on),
     c.AppendEnd: Duty(ANY, append.finish),
     c.AppendAborted: Duty(ANY, append.abort, is_quick=True),
     c.Idle: Duty(LOGGED_IN, idle.start),

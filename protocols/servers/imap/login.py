@@ -38,6 +38,7 @@ AFTER_LOGIN = (
     "LIST-STATUS",
     "METADATA",
     "MOVE",
+    "MULTIAPPEND",
     "NAMESPACE",
     "NOTIFY",
     "OBJECTID",

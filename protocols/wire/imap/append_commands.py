@@ -35,6 +35,29 @@ class Replace(Append):
 
 
 @dataclass(frozen=True, slots=True)
+class NewMessage:
+    """Another message of an APPEND begins (RFC 3502); fields as in `Append`."""
+
+    flags: int
+    keywords: tuple[str, ...]
+    internal_date: int | None
+    zone_minutes: int
+
+
+@dataclass(frozen=True, slots=True)
+class AppendMore:
+    """The APPEND under way goes on behind a literal: `step`, then a literal of `size` octets.
+
+    Answered as `Append`; a refusal ends the APPEND.
+    """
+
+    tag: bytes
+    step: NewMessage
+    size: int
+    is_binary: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class AppendChunk:
     """Some of the literal of the APPEND under way. Needs no answer."""
 

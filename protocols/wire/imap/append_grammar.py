@@ -1,4 +1,4 @@
-"""Reading APPEND and REPLACE up to their message (RFC 3501 §6.3.11, RFC 8508)."""
+"""Reading APPEND and REPLACE around their messages (RFC 3501 §6.3.11, RFC 3502, RFC 8508)."""
 
 import re
 from collections.abc import Callable
@@ -51,9 +51,36 @@ def parse_append(text: bytes, dialect: Dialect = REV1) -> c.Append | c.Invalid |
         return invalid(tag, fault)
 
 
+def parse_more(tag: bytes, text: bytes) -> c.AppendMore | c.Invalid:
+    """What follows a message, up to where the literal of the next is announced (RFC 3502)."""
+    cursor = Cursor(text)
+    try:
+        cursor.space()
+        step = _particulars(cursor)
+        return c.AppendMore(tag, step, *_literal(cursor))
+    except Fault as fault:
+        return invalid(tag, fault)
+
+
 def _append_head(tag: bytes, cursor: Cursor) -> c.Append:
     name = cursor.folder()
     cursor.space()
+    step = _particulars(cursor)
+    size, is_binary = _literal(cursor)
+    return c.Append(
+        tag,
+        name,
+        step.flags,
+        step.keywords,
+        step.internal_date,
+        step.zone_minutes,
+        size,
+        is_binary=is_binary,
+    )
+
+
+def _particulars(cursor: Cursor) -> c.NewMessage:
+    """The flags and the date of a message, and the space behind each."""
     flags: tuple[int, tuple[str, ...]] = 0, ()
     if cursor.is_at(b"("):
         flags = cursor.flags(allow_recent=True)
@@ -62,10 +89,15 @@ def _append_head(tag: bytes, cursor: Cursor) -> c.Append:
     if cursor.is_at(b'"'):
         moment = cursor.date_time()
         cursor.space()
+    return c.NewMessage(*flags, *moment)
+
+
+def _literal(cursor: Cursor) -> tuple[int, bool]:
+    """The size of the literal announced at the text's end, and whether it may hold NUL."""
     literal = _LITERAL_AT_END.match(cursor.text, cursor.place)
     if literal is None:
         raise Fault("Literal expected.")
-    return c.Append(tag, name, *flags, *moment, size=int(literal[2]), is_binary=bool(literal[1]))
+    return int(literal[2]), bool(literal[1])
 
 
 def _append(tag: bytes, cursor: Cursor) -> c.Command:

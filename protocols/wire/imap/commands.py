@@ -9,7 +9,15 @@ Folder names are decoded from modified UTF-7, and INBOX in any case is "INBOX".
 from typing import TypeAlias
 
 from .acl import DeleteAcl, GetAcl, ListRights, MyRights, SetAcl
-from .append_commands import Append, AppendAborted, AppendChunk, AppendEnd, Replace
+from .append_commands import (
+    Append,
+    AppendAborted,
+    AppendChunk,
+    AppendEnd,
+    AppendMore,
+    NewMessage,
+    Replace,
+)
 from .folder_commands import (
     Create,
     Delete,
@@ -60,6 +68,7 @@ __all__ = [
     "AppendAborted",
     "AppendChunk",
     "AppendEnd",
+    "AppendMore",
     "Authenticate",
     "Capability",
     "Check",
@@ -89,6 +98,7 @@ __all__ = [
     "Move",
     "MyRights",
     "Namespace",
+    "NewMessage",
     "Noop",
     "Notify",
     "Rename",
@@ -158,4 +168,6 @@ Command: TypeAlias = (
     | MyRights
     | Notify
 )
-Event: TypeAlias = Command | SaslResponse | AppendChunk | AppendEnd | AppendAborted | Done
+Event: TypeAlias = (
+    Command | SaslResponse | AppendChunk | AppendMore | AppendEnd | AppendAborted | Done
+)

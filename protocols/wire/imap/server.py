@@ -13,12 +13,13 @@ from enum import Enum, auto
 
 from protocols.wire.conversation import ConversationError
 
-from .append_grammar import parse_append
+from .append_grammar import parse_append, parse_more
 from .commands import (
     Append,
     AppendAborted,
     AppendChunk,
     AppendEnd,
+    AppendMore,
     Authenticate,
     Compress,
     Done,
@@ -157,7 +158,7 @@ class ServerConversation:
         if reply.dialect is not None:
             self._dialect = reply.dialect
         match asked:
-            case Append(size=size) if self._literal_is_coming:
+            case Append(size=size) | AppendMore(size=size) if self._literal_is_coming:
                 self._incoming.drop_literal(size)
             case StartTls() if reply.status == "OK":
                 self._mode = _Mode.TLS
@@ -216,7 +217,7 @@ class ServerConversation:
 
     def _go_on(self, asked: Event, reply: Continuation) -> None:
         match asked:
-            case Append(size=size):
+            case Append(size=size) | AppendMore(size=size):
                 if not self._literal_is_coming:
                     self._out.add(b"+ %b\r\n" % (reply.data or b"Ready for the message."))
                 self._left = size
@@ -305,17 +306,26 @@ class ServerConversation:
         return AppendChunk(chunk) if chunk else None
 
     def _read_append_end(self) -> Event | None:
+        tag = self._tag
         try:
             line = self._incoming.take_line(MAX_LINE)
-            if line is None:
-                return None
-            self._mode = _Mode.COMMAND
-            self._incoming.drop_announced(line)
-            if not line.strip(b" "):
-                return AppendEnd(self._tag)
         except TooLong:
             self._mode = _Mode.COMMAND
-        return AppendAborted(self._tag, invalid(self._tag, Fault("Too many arguments.")).reply)
+            return AppendAborted(tag, invalid(tag, Fault("Too many arguments.")).reply)
+        if line is None:
+            return None
+        self._mode = _Mode.COMMAND
+        if not line.strip(b" "):
+            return AppendEnd(tag)
+        literal = announced(line)
+        more = parse_more(tag, line) if literal else invalid(tag, Fault("Too many arguments."))
+        if literal and isinstance(more, AppendMore) and literal[0] <= MAX_ANNOUNCED:
+            self._literal_is_coming = literal[1]
+            return more
+        self._incoming.drop_announced(line)
+        if isinstance(more, AppendMore):
+            more = invalid(tag, Fault("Literal too big.", "BAD", _TOO_BIG))
+        return AppendAborted(tag, more.reply)
 
     def _read_sasl(self) -> Event | None:
         try:

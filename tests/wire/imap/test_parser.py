@@ -2,9 +2,10 @@
 
 import pytest
 
-from protocols.wire.imap.append_grammar import parse_append
+from protocols.wire.imap.append_grammar import parse_append, parse_more
 from protocols.wire.imap.commands import (
     Append,
+    AppendMore,
     Authenticate,
     Capability,
     Check,
@@ -25,6 +26,7 @@ from protocols.wire.imap.commands import (
     Logout,
     Move,
     Namespace,
+    NewMessage,
     Noop,
     Rename,
     Search,
@@ -421,3 +423,26 @@ def test_append_that_cannot_be(line: bytes) -> None:
 def test_credentials_are_not_shown() -> None:
     shown = repr(parse(b"a LOGIN alice sesame")) + repr(parse(b"a AUTHENTICATE PLAIN c2VzYW1l"))
     assert "sesame" not in shown
+
+
+MORE = [
+    (b" {310}", AppendMore(b"a", NewMessage(0, (), None, 0), 310)),
+    (b" ~{5+}", AppendMore(b"a", NewMessage(0, (), None, 0), 5, is_binary=True)),
+    (
+        b' (\\Seen $Old) "01-Jan-1970 01:00:00 +0100" {9+}',
+        AppendMore(b"a", NewMessage(1, ("$Old",), 0, 60), 9),
+    ),
+]
+
+
+@pytest.mark.parametrize(("line", "value"), MORE)
+def test_another_message_of_an_append(line: bytes, value: AppendMore) -> None:
+    assert parse_more(b"a", line) == value
+
+
+@pytest.mark.parametrize(
+    "line",
+    [b"{5}", b"  {5}", b" INBOX {5}", b" (\\Odd) {5}", b" (\\Seen{5}", b" ()", b" {5} {5}", b" x"],
+)
+def test_what_is_no_other_message(line: bytes) -> None:
+    assert isinstance(parse_more(b"a", line), Invalid)

@@ -12,6 +12,7 @@ from protocols.wire.imap.commands import (
     AppendAborted,
     AppendChunk,
     AppendEnd,
+    AppendMore,
     Authenticate,
     Capability,
     Done,
@@ -19,6 +20,7 @@ from protocols.wire.imap.commands import (
     Idle,
     Invalid,
     Login,
+    NewMessage,
     Noop,
     SaslResponse,
     Search,
@@ -41,7 +43,7 @@ def _ok(event: Event) -> Reply:
     match event:
         case Invalid() | AppendAborted():
             return event.reply
-        case Append() | Idle():
+        case Append() | AppendMore() | Idle():
             return Continuation()
         case Authenticate():
             return Continuation(b"?")
@@ -125,6 +127,55 @@ def test_append_of_a_literal_that_comes_anyway() -> None:
     assert said == b"a OK Done.\r\nb OK Done.\r\nc OK Done.\r\n"
 
 
+SECOND = NewMessage(1, (), None, 0)
+
+
+def test_append_of_several_messages() -> None:
+    events, said, _ = _talk(
+        [b"a APPEND x {3+}\r\nabc (\\Seen) {2}\r\n", b"de (\\Seen) {1+}\r\nf\r\nb NOOP\r\n"]
+    )
+    assert events == [
+        Append(b"a", "x", 0, (), None, 0, 3),
+        AppendChunk(b"abc"),
+        AppendMore(b"a", SECOND, 2),
+        AppendChunk(b"de"),
+        AppendMore(b"a", SECOND, 1),
+        AppendChunk(b"f"),
+        AppendEnd(b"a"),
+        Noop(b"b"),
+    ]
+    assert said == b"+ Ready for the message.\r\na OK Done.\r\nb OK Done.\r\n"
+
+
+def test_a_refused_further_message_is_not_read_nor_those_behind_it() -> None:
+    def answer(event: Event) -> Reply:
+        return _no(event) if isinstance(event, AppendMore) else _ok(event)
+
+    events, said, _ = _talk(
+        [
+            b"a APPEND x {1+}\r\na {2+}\r\nbb {3+}\r\nccc\r\nb NOOP\r\n",
+            b"c APPEND x {1+}\r\na {2}\r\nd NOOP\r\n",
+            b"e APPEND x {1+}\r\na {2+}\r\nbb {3}\r\nf NOOP\r\n",
+        ],
+        answer,
+    )
+    assert [type(event) for event in events if not isinstance(event, AppendChunk)] == [
+        *(Append, AppendMore, Noop) * 3
+    ]
+    assert said.count(b"NO [TRYCREATE]") == 3
+    assert said.count(b"OK Done") == 3
+
+
+@pytest.mark.parametrize("size", [b"4294967296", b"9999999999", b"99999999999999"])
+def test_a_further_literal_of_an_absurd_size(size: bytes) -> None:
+    _, said, conversation = _talk([b"a APPEND x {1+}\r\na {%b}\r\nb NOOP\r\n" % size])
+    assert said.startswith(b"a BAD ")
+    assert said.endswith(b"b OK Done.\r\n")
+    _, said, conversation = _talk([b"a APPEND x {1+}\r\na {%b+}\r\nb NOOP\r\n" % size])
+    assert b"* BYE [TOOBIG]" in said
+    assert conversation.is_over
+
+
 def test_a_refused_append_is_not_read() -> None:
     events, said, _ = _talk(
         [b"a APPEND x {4}\r\nb NOOP\r\nc APPEND x {8+}\r\nd NOOP\r\n\r\ne NOOP\r\n"], _no
@@ -135,9 +186,9 @@ def test_a_refused_append_is_not_read() -> None:
 
 
 def test_append_with_something_behind_its_message() -> None:
-    events, said, _ = _talk([b"a APPEND x {1+}\r\nq {8+}\r\nb NOOP\r\n\r\nc NOOP\r\n"])
+    events, said, _ = _talk([b"a APPEND x {1+}\r\nq x {8+}\r\nb NOOP\r\n\r\nc NOOP\r\n"])
     assert [type(event) for event in events] == [Append, AppendChunk, AppendAborted, Noop]
-    assert said == b"a BAD Too many arguments.\r\nc OK Done.\r\n"
+    assert said == b"a BAD Literal expected.\r\nc OK Done.\r\n"
 
 
 def test_bad_append_drops_its_message() -> None:
