@@ -13,7 +13,10 @@ from tests.partners.presence import need, program
 class Dovecot:
     """IMAP at `address`:2143 and POP3 at :2110, plain text, users given as address → password."""
 
-    def __init__(self, directory: Path, address: str, users: Mapping[str, str]) -> None:
+    def __init__(
+        self, directory: Path, address: str, users: Mapping[str, str], more: str = ""
+    ) -> None:
+        """`more` is added to its configuration."""
         need("dovecot", root=True)
         self.address = address
         directory.mkdir(parents=True, exist_ok=True)
@@ -78,7 +81,7 @@ service pop3-login {{
 service anvil {{
   chroot =
 }}
-"""
+{more}"""
         )
         dovecot = program("dovecot")
         assert dovecot

@@ -5,8 +5,8 @@ It is one of three by its number: of plain IMAP4rev1, of CONDSTORE, of QRESYNC.
 
 from collections.abc import Iterable, Sequence
 
+from tests.journeys.imap_reader import ImapReader, Response, numbers_in
 from tests.proof.folder_model import FolderModel, Known, vanished_in
-from tests.proof.imap_reader import ImapReader, Response, numbers_in
 from tests.proof.truth import Deviation, Place, Truth
 
 

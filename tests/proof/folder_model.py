@@ -7,7 +7,7 @@ alone and grow at the end alone, UIDs ascend and are never given twice, mod-sequ
 from bisect import bisect_left
 from dataclasses import dataclass, field
 
-from tests.proof.imap_reader import Response, numbers_in
+from tests.journeys.imap_reader import Response, numbers_in
 from tests.proof.truth import Deviation, Flags, Truth
 
 # RFC 3501 §7.4.1: no EXPUNGE while one of these is answered.

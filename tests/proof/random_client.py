@@ -9,9 +9,9 @@ import random
 import time
 from collections.abc import Iterable
 
+from tests.journeys.imap_reader import Response
 from tests.proof.believing_client import BelievingClient
 from tests.proof.folder_model import Known
-from tests.proof.imap_reader import Response
 from tests.proof.truth import Deviation, Flags, Place, Truth
 
 FOLDERS = ("INBOX", "Archive")

@@ -9,9 +9,9 @@ import time
 import traceback
 from collections.abc import Callable
 
+from tests.journeys.imap_reader import ImapReader
 from tests.partners.instance import PASSWORD, Instance
 from tests.proof.folder_model import flags_of
-from tests.proof.imap_reader import ImapReader
 from tests.proof.random_client import FOLDERS, RandomClient
 from tests.proof.truth import Deviation, Flags, Truth
 

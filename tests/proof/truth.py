@@ -8,7 +8,7 @@ import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from tests.proof.imap_reader import numbers_in
+from tests.journeys.imap_reader import numbers_in
 
 Flags = frozenset[bytes]
 Place = tuple[str, int]

@@ -6,11 +6,20 @@ at its moment has to read them in their order.
 
 import re
 import socket
+import zlib
 from dataclasses import dataclass
 from typing import Any
 
-_LITERAL = re.compile(rb"\{(\d+)\}\r\n\Z")
+_LITERAL = re.compile(rb"~?\{(\d+)\}\r\n\Z")
+_INNER_LITERAL = re.compile(rb"~?\{(\d+)\}\r\n")
 _ATOM_END = b' ()"\r\n'
+
+
+_STATUS = frozenset((b"OK", b"NO", b"BAD", b"BYE", b"PREAUTH"))
+
+
+class Text(bytes):
+    """A quoted string or a literal; what is no string is plain `bytes`."""
 
 
 class HungUp(OSError):
@@ -57,10 +66,14 @@ class ImapReader:
     def __init__(self, address: str, port: int) -> None:
         self._socket = socket.create_connection((address, port), timeout=60)
         self._buffer = b""
+        self._deflate: Any = None
+        self._inflate: Any = None
         self.transcript: list[bytes] = []
 
     def send(self, octets: bytes) -> None:
         self._note(b"C: " + octets.rstrip(b"\r\n"))
+        if self._deflate is not None:
+            octets = self._deflate.compress(octets) + self._deflate.flush(zlib.Z_SYNC_FLUSH)
         self._socket.sendall(octets)
 
     def read(self, seconds: float = 60) -> Response | None:
@@ -76,7 +89,15 @@ class ImapReader:
             whole += rest
         self._note(b"S: " + whole[:300].rstrip(b"\r\n"))
         tag, _, rest = whole.partition(b" ")
-        return Response(whole, tag, parse(rest))
+        first = rest.split(b" ", 1)[0].strip()
+        # What follows is for people.
+        is_status = tag == b"+" or first.upper() in _STATUS
+        return Response(whole, tag, [first] if is_status else parse(rest))
+
+    def compress(self) -> None:
+        """From here on both sides deflate (RFC 4978)."""
+        self._deflate = zlib.compressobj(wbits=-15)
+        self._inflate = zlib.decompressobj(wbits=-15)
 
     def close(self) -> None:
         self._socket.close()
@@ -106,11 +127,11 @@ class ImapReader:
         data = self._socket.recv(1 << 16)
         if not data:
             raise HungUp("the server hung up")
-        self._buffer += data
+        self._buffer += data if self._inflate is None else self._inflate.decompress(data)
 
 
 def parse(text: bytes) -> list[Any]:
-    """Words, strings and lists of a response. Human text is words like any other."""
+    """Words, strings and lists of a response."""
     found, at = _parse_list(text, 0)
     assert at >= len(text.rstrip(b"\r\n")), text
     return found
@@ -130,24 +151,25 @@ def _parse_list(text: bytes, at: int) -> tuple[list[Any], int]:
         elif char == b'"':
             string, at = _parse_quoted(text, at + 1)
             found.append(string)
-        elif char == b"{" and (literal := re.compile(rb"\{(\d+)\}\r\n").match(text, at)):
+        elif char in b"~{" and (literal := _INNER_LITERAL.match(text, at)):
             end = literal.end() + int(literal[1])
-            found.append(text[literal.end() : end])
+            found.append(Text(text[literal.end() : end]))
             at = end
         else:
             end = _atom_end(text, at)
             found.append(text[at:end])
-            at = end
+            # What cannot be an atom's is taken as a word of its own.
+            at = max(end, at + 1)
     return found, at
 
 
-def _parse_quoted(text: bytes, at: int) -> tuple[bytes, int]:
+def _parse_quoted(text: bytes, at: int) -> tuple[Text, int]:
     string = b""
     while text[at : at + 1] not in (b'"', b""):
         at += text[at : at + 1] == b"\\"
         string += text[at : at + 1]
         at += 1
-    return string, at + 1
+    return Text(string), at + 1
 
 
 def _atom_end(text: bytes, at: int) -> int:
