@@ -174,13 +174,15 @@ def test_a_new_folder_inherits(house: House) -> None:
             ("-anyone", "s"),
             ("bob@a.test", "lrk"),
         ]
-    acl.set_root_rights(house.alice, acl.identified(house.alice, "bob@a.test"), Right.LOOKUP)
-    assert [entry.name for entry in acl.root_entries(house.alice)] == ["bob@a.test"]
-    top = folders.create_folder(house.alice, "Top")
-    assert rights.held(house.bob, house.alice, top.id) == Right.LOOKUP
     # A rename changes no list.
     folders.rename_folder(house.alice, "Reports/2026/May", "May")
     assert rights.spell(rights.held(house.bob, house.alice, made.id)) == "lrk"
+    bob = acl.identified(house.alice, "bob@a.test")
+    acl.set_rights_everywhere(house.alice, bob, Right.LOOKUP)
+    assert [entry.name for entry in acl.root_entries(house.alice)] == ["bob@a.test"]
+    top = folders.create_folder(house.alice, "Top")
+    for folder in (house.folder, made.id, top.id):
+        assert rights.held(house.bob, house.alice, folder) == Right.LOOKUP
 
 
 def test_others_see_folders_below_the_owners_address(house: House) -> None:

@@ -295,7 +295,7 @@ def named_line(client: Client, name: str, *, said: str) -> bytes:
     """
     only = commands.List(b"", "", (name,), frozenset(), frozenset(), False, True)
     lines = b""
-    for row in listed(only, folders.list_folders(client.mailbox_id), ()):
+    for row in listed(only, folders.list_all_seen(client.mailbox_id), ()):
         lines += _line(row, is_utf8=client.tells_utf8)
     if lines and said != name:
         old = responses.folder_name(said, is_utf8=client.tells_utf8)

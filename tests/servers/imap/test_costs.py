@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from accounts.login import Identity
+from accounts.mailstore import acl, folders, rights
 from accounts.models import Mailbox
 from tests.accounts.mail import append_many, inbox, make_mailbox
 from tests.transcripts.direct import DirectVenue, DirectWire
@@ -27,6 +28,42 @@ def wire() -> Iterator[DirectWire]:
         _answer(wire, line[:1])
     yield wire
     venue.end()
+
+
+@pytest.fixture
+def shared(wire: DirectWire) -> DirectWire:
+    """The same session, with a folder of another selected."""
+    mine = Mailbox.objects.get()
+    owner = Mailbox.objects.create(domain=mine.domain, local_part="bob")
+    folders.provision(owner.pk)
+    folder = folders.find_folder(owner.pk, "INBOX")
+    append_many(owner.pk, folder.id, 3)
+    acl.set_rights(owner.pk, folder, acl.Identifier(mine.pk), "", rights.ALL)
+    name = f"Shared/{owner.address}/INBOX"
+    for line in (f"d SELECT {name}", "e CLOSE", f"f SELECT {name}"):
+        wire.send(f"{line}\r\n".encode())
+        _answer(wire, line[:1].encode())
+    return wire
+
+
+@pytest.mark.parametrize(
+    ("command", "queries"),
+    [
+        # Each as in a folder of one's own, and one for the rights.
+        (b"NOOP", 2),
+        (b"FETCH 1:* (UID FLAGS)", 2),
+        (b"FETCH 1:* (ENVELOPE)", 3),
+        (b"SEARCH UNSEEN", 2),
+        (b'LIST "" *', 3),
+    ],
+)
+def test_a_folder_of_another_costs_one_query_more(
+    shared: DirectWire, command: bytes, queries: int, django_assert_num_queries
+) -> None:
+    shared.send(b"t " + command + b"\r\n")
+    with django_assert_num_queries(queries):
+        said = _answer(shared, b"t")
+    assert b"t OK" in said
 
 
 def _answer(wire: DirectWire, tag: bytes) -> bytes:
