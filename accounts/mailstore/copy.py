@@ -8,6 +8,7 @@ each message is in exactly one of the two folders at any moment (RFC 6851 §3.3)
 
 import time
 from collections.abc import Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 
 from django.db import connection
@@ -41,8 +42,15 @@ def copy_uids(folder_id: int, uids: Sequence[int], target_folder_id: int, *, act
 
     NoSuchFolder, NotPermitted, OverQuota, TooManyKeywords.
     """
+    return start_copy(folder_id, uids, target_folder_id, actor=actor).result()
+
+
+def start_copy(
+    folder_id: int, uids: Sequence[int], target_folder_id: int, *, actor: int
+) -> Future[Copied]:
+    """Begin what `copy_uids` does; the Future gives or raises what that does."""
     wanted = sorted(set(uids))
-    return commit.run(_unit(_Copy(actor, folder_id, wanted, target_folder_id, is_move=False)))
+    return commit.submit(_unit(_Copy(actor, folder_id, wanted, target_folder_id, is_move=False)))
 
 
 def move_uids(folder_id: int, uids: Sequence[int], target_folder_id: int, *, actor: int) -> Copied:

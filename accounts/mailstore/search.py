@@ -55,13 +55,18 @@ class Scope:
 
 def search(scope: Scope, program: SearchKey) -> Iterator[list[int]]:
     """The UIDs that match, ascending: a list a slice, perhaps empty."""
-    size = OCTETS_SLICE if _cost(program) >= _OCTETS else SLICE
+    size = slice_size(program)
     count = len(scope.picture)
     ranges = _Ranges(scope)
     narrowing = _Narrowing(scope, ranges)
     for start in range(0, count, size):
         places = narrowing.matching(program, list(range(start, min(start + size, count))))
         yield [scope.picture.uids[place] for place in places]
+
+
+def slice_size(program: SearchKey) -> int:
+    """How many messages are looked at for each list that `search` gives."""
+    return OCTETS_SLICE if _cost(program) >= _OCTETS else SLICE
 
 
 _MEMORY, _COLUMNS, _HEADERS, _OCTETS = range(4)

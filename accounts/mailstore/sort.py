@@ -43,15 +43,15 @@ class Sorting:
         for each in criteria:
             self._columns |= _COLUMNS.get(each.key, Columns.HEADERS)
 
-    def read(self, uids: Sequence[int]) -> Iterator[None]:
-        """Read the keys of messages, pausing after each slice."""
+    def read(self, uids: Sequence[int]) -> Iterator[int]:
+        """Read the keys of messages, pausing after each slice: how many are read."""
         for start in range(0, len(uids), SLICE):
             some = uids[start : start + SLICE]
             large = self._take(some, at_most=_TEXT_OCTETS)
             for uid in large:
                 self._take([uid], at_most=0)
-                yield
-            yield
+                yield start
+            yield start + len(some)
 
     def ordered(self, uids: Sequence[int]) -> list[int]:
         """These (ascending) UIDs in order; one that was expunged meanwhile is left out."""

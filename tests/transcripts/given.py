@@ -6,6 +6,7 @@ from base64 import b64decode
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from unittest.mock import patch
 
@@ -14,7 +15,7 @@ from django.test import override_settings
 
 from accounts.limits import parse_size
 from accounts.mailstore.flags import Flag
-from mailhost.config import Config
+from mailhost.config import Config, parse_span
 from tests.transcripts.grammar import BadTranscript, Transcript
 
 MESSAGES = Path(__file__).parent / "messages"
@@ -76,6 +77,9 @@ def _make(text: str, scene: Scene, stack: ExitStack) -> None:
             _app_password(address, password, protocols)
         case ["token", token, "of", address, "for", *protocols]:
             _token(address, token, protocols)
+        case ["clock", "jumps", span]:
+            moments = count(step=parse_span(span).total_seconds())
+            stack.enter_context(patch("protocols.servers.imap.progress.now", lambda: next(moments)))
         case ["scram", "nonce", nonce, "salt", salt]:
             stack.enter_context(patch("protocols.servers.authentication.make_nonce", lambda: nonce))
             made = b64decode(salt)

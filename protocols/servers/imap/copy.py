@@ -8,6 +8,7 @@ from accounts.mailstore.refusals import StoreRefusal
 from accounts.mailstore.rights import Right
 from protocols.servers.imap.answers import bad, no, ok, refused
 from protocols.servers.imap.client import Client
+from protocols.servers.imap.progress import Progress
 from protocols.wire.imap import commands, responses
 from protocols.wire.imap.responses import Push, Reply
 
@@ -39,23 +40,26 @@ def copy_or_move(client: Client, command: commands.Copy | commands.Move) -> Iter
         if is_move:
             yield from _move(client, command.tag, there, target.id)
         else:
-            yield _copy(client, command.tag, there, target.id)
+            yield from _copy(client, command.tag, there, target.id)
     except StoreRefusal as error:
         refusal = refused(command.tag, error, try_create=True)
         assert refusal is not None
         yield refusal
 
 
-def _copy(client: Client, tag: bytes, uids: list[int], target_id: int) -> Reply:
+def _copy(client: Client, tag: bytes, uids: list[int], target_id: int) -> Iterator[Push | Reply]:
     code = b""
     if uids:
-        copied = copy.copy_uids(client.folder_id, uids, target_id, actor=client.mailbox_id)
-        code = _code(copied)
-    return ok(tag, "Done.", code=code, untagged=client.news(may_expunge=True))
+        future = copy.start_copy(client.folder_id, uids, target_id, actor=client.mailbox_id)
+        # One transaction: how far it is cannot be told.
+        code = _code((yield from Progress(tag).waiting(future)))
+    yield ok(tag, "Done.", code=code, untagged=client.news(may_expunge=True))
 
 
 def _move(client: Client, tag: bytes, uids: list[int], target_id: int) -> Iterator[Push | Reply]:
+    progress = Progress(tag)
     for start in range(0, len(uids), MOVE_CHUNK):
+        yield progress.line(start, len(uids))
         chunk = uids[start : start + MOVE_CHUNK]
         moved = copy.move_uids(client.folder_id, chunk, target_id, actor=client.mailbox_id)
         if code := _code(moved):

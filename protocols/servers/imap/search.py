@@ -10,6 +10,7 @@ from protocols.servers.imap.answers import ok, pauses
 from protocols.servers.imap.client import Client
 from protocols.servers.imap.enabled import note_condstore
 from protocols.servers.imap.folder_view import FolderView
+from protocols.servers.imap.progress import Progress
 from protocols.wire.imap import commands, responses
 from protocols.wire.imap.options import Page
 from protocols.wire.imap.responses import Push, Reply
@@ -19,7 +20,8 @@ from protocols.wire.imap.search import SearchKey, asks_modseq, asks_thread
 def search(client: Client, command: commands.Search) -> Iterator[Push | Reply]:
     """Find messages; the answer names them by number, or by UID for UID SEARCH."""
     view = client.selected
-    found = yield from matching(client, command.program, is_uid=command.is_uid)
+    progress = Progress(command.tag)
+    found = yield from matching(client, command.program, progress, is_uid=command.is_uid)
     with_modseq = asks_modseq(command.program)
     options = command.return_options
     if options is None and client.is_rev2:
@@ -52,7 +54,7 @@ def search(client: Client, command: commands.Search) -> Iterator[Push | Reply]:
 
 
 def matching(
-    client: Client, program: SearchKey, *, is_uid: bool
+    client: Client, program: SearchKey, progress: Progress, *, is_uid: bool
 ) -> Generator[Push, None, list[int]]:
     """Say what is new; the value are the UIDs that match a program, ascending.
 
@@ -66,10 +68,11 @@ def matching(
         yield from pauses(thread_ids.catch_up(mailbox_of(client.folder_id)))
     scope = store.Scope(view.told, view.uids, view.recent_runs(), int(time.time()), view.saved)
     found: list[int] = []
-    for uids in store.search(scope, program):
+    count, size = len(view.told), store.slice_size(program)
+    for done, uids in enumerate(store.search(scope, program), 1):
         found += uids
-        # Nothing to say yet, but others may have their turn.
-        yield b""
+        # Mostly nothing to say yet, but others may have their turn.
+        yield progress.line(min(done * size, count), count)
     return found
 
 

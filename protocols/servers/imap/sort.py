@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 
 from accounts.mailstore.sort import Sorting
-from protocols.servers.imap.answers import ok, pauses
+from protocols.servers.imap.answers import ok
 from protocols.servers.imap.client import Client
+from protocols.servers.imap.progress import Progress
 from protocols.servers.imap.search import matching
 from protocols.wire.imap import responses
 from protocols.wire.imap.responses import Push, Reply
@@ -15,9 +16,13 @@ from protocols.wire.imap.sort import Sort
 def sort(client: Client, command: Sort) -> Iterator[Push | Reply]:
     """Find messages and name them in order, by number, or by UID for UID SORT."""
     view = client.selected
-    found = yield from matching(client, command.program, is_uid=command.is_uid)
+    progress = Progress(command.tag)
+    count = len(view.told)
+    found = yield from matching(client, command.program, progress, is_uid=command.is_uid)
     sorting = Sorting(client.folder_id, command.criteria)
-    yield from pauses(sorting.read(found))
+    for done in sorting.read(found):
+        # A second way of the same kind, so that the count only grows.
+        yield progress.line(count + done, count + len(found))
     found = sorting.ordered(found)
     modseq = 0
     if asks_modseq(command.program):

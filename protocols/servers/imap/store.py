@@ -14,6 +14,7 @@ from protocols.servers.imap.client import Client
 from protocols.servers.imap.enabled import note_condstore
 from protocols.servers.imap.fetch_lines import lines
 from protocols.servers.imap.folder_view import Chunk, FlagBits, FolderView
+from protocols.servers.imap.progress import Progress
 from protocols.wire.imap import commands, responses
 from protocols.wire.imap.commands import StoreMode
 from protocols.wire.imap.fetch_items import Attribute
@@ -46,10 +47,14 @@ def store(client: Client, command: commands.Store) -> Iterator[Push | Reply]:
         yield note_condstore(client)
     has_ghosts = False
     failed: list[int] = []
+    progress = Progress(command.tag)
+    done, goal = 0, sum(stop - start for start, stop in spans)
     for chunk in view.chunks(spans, CHUNK):
         has_ghosts |= chunk.has_ghosts
         if chunk:
             failed += yield from _store_chunk(client, command, chunk, heard)
+        done += len(chunk)
+        yield progress.line(done, goal)
     code = _modified(view, failed, is_uid=command.is_uid)
     if has_ghosts and not command.is_uid:
         yield no(command.tag, "Some of the messages are gone.", code=code or b"EXPUNGEISSUED")
@@ -176,7 +181,9 @@ def expunge_deleted(client: Client, command: commands.Expunge) -> Iterator[Push 
         within = view.select(command.uids, is_uid=True) or []
         named = {view.uids[place] for span in within for place in range(*span)}
         uids = [uid for uid in uids if uid in named]
+    progress = Progress(command.tag)
     for start in range(0, len(uids), CHUNK):
+        yield progress.line(start, len(uids))
         expunge.expunge_uids(client.folder_id, uids[start : start + CHUNK], actor=client.mailbox_id)
         yield client.news(may_expunge=True)
     yield ok(command.tag, "Done.", code=client.modseq_code() if uids else b"")

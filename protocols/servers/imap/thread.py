@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 
 from accounts.mailstore.thread import Threading
-from protocols.servers.imap.answers import ok, pauses
+from protocols.servers.imap.answers import ok
 from protocols.servers.imap.client import Client
+from protocols.servers.imap.progress import Progress
 from protocols.servers.imap.search import matching
 from protocols.wire.imap import thread as wire
 from protocols.wire.imap.responses import Push, Reply
@@ -17,9 +18,11 @@ SLICE = 1_000
 def thread(client: Client, command: Thread) -> Iterator[Push | Reply]:
     """Find messages and name them in threads, by number, or by UID for UID THREAD."""
     view = client.selected
-    found = yield from matching(client, command.program, is_uid=command.is_uid)
+    progress = Progress(command.tag)
+    found = yield from matching(client, command.program, progress, is_uid=command.is_uid)
     threading = Threading(client.folder_id, command.algorithm)
-    yield from pauses(threading.work(found))
+    for _ in threading.work(found):
+        yield progress.line(len(found))
     numbers = (
         threading.uids if command.is_uid else [view.number(uid) or 0 for uid in threading.uids]
     )

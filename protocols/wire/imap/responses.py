@@ -85,6 +85,18 @@ def _condition(status: str, text: str, code: bytes) -> bytes:
 _TEXT = bytes(octet if 0x20 <= octet < 0x7F else 0x3F for octet in range(256))
 
 
+def in_progress(tag: bytes, done: int | None = None, goal: int = 0) -> bytes:
+    """A remark that the command `tag` is under way (RFC 9585 §4): `done` of `goal`, 0 if unknown.
+
+    A tag may hold `]`, at which old clients end a response code; then it is left out.
+    """
+    name = b"NIL" if b"]" in tag else b'"%b"' % tag
+    count = b"NIL" if done is None else b"%d" % done
+    aim = b"%d" % goal if done is not None and goal else b"NIL"
+    code = b"INPROGRESS (%b %b %b)" % (name, count, aim)
+    return untagged("OK", "Still at it.", code)
+
+
 def exists(count: int) -> bytes:
     """How many messages the folder has."""
     return b"* %d EXISTS\r\n" % count
