@@ -16,7 +16,7 @@ from accounts.rows import FolderGone
 from protocols.servers.authentication import Authentication
 from protocols.servers.imap import recent, rendering
 from protocols.servers.imap.annotation_news import AnnotationNews, changed_lines
-from protocols.servers.imap.folder_view import NO_BITS, NO_NEWS, FlagBits, FolderView
+from protocols.servers.imap.folder_view import NO_BITS, NO_NEWS, FlagBits, FolderView, Wording
 from protocols.servers.imap.sections import Structures
 from protocols.servers.imap.watch import Manner, Overflow, Watch
 from protocols.servers.session import Shell
@@ -43,6 +43,7 @@ class Enabled(IntFlag):
     METADATA_SERVER = 8
     UTF8 = 16
     IMAP4REV2 = 32
+    UIDONLY = 64
 
 
 class Target(NamedTuple):
@@ -240,13 +241,28 @@ class Client:
 
     @property
     def tells_vanished(self) -> bool:
-        """Whether VANISHED is said instead of EXPUNGE (RFC 7162 §3.2.10)."""
+        """Whether VANISHED is said instead of EXPUNGE (RFC 7162 §3.2.10, RFC 9586 §3.3)."""
+        return bool(self.enabled & (Enabled.QRESYNC | Enabled.UIDONLY))
+
+    @property
+    def resyncs(self) -> bool:
+        """Whether the client keeps its folders by QRESYNC (RFC 7162 §3.2)."""
         return Enabled.QRESYNC in self.enabled
+
+    @property
+    def is_uid_only(self) -> bool:
+        """Whether the client has given message numbers up (RFC 9586)."""
+        return Enabled.UIDONLY in self.enabled
 
     @property
     def tells_utf8(self) -> bool:
         """Whether names and header strings are told in UTF-8 (RFC 9051 §5.1, RFC 9755 §3)."""
         return bool(self.enabled & (Enabled.UTF8 | Enabled.IMAP4REV2))
+
+    @property
+    def wording(self) -> Wording:
+        """In which words the client is told of messages."""
+        return Wording(self.tells_utf8, self.is_uid_only)
 
     @property
     def is_rev2(self) -> bool:
@@ -266,7 +282,7 @@ class Client:
 
     def modseq_code(self) -> bytes:
         """What ends a command that expunged, for a client of QRESYNC (RFC 7162 §3.2.7)."""
-        if self.view is None or not self.tells_vanished:
+        if self.view is None or not self.resyncs:
             return b""
         return responses.highest_modseq(self.view.told.highest_modseq)
 

@@ -15,6 +15,7 @@ _NAMES: dict[str, tuple[Enabled, str]] = {
     "METADATA": (Enabled.METADATA, "METADATA"),
     "METADATA-SERVER": (Enabled.METADATA_SERVER, "METADATA-SERVER"),
     "UTF8=ACCEPT": (Enabled.UTF8, "UTF8=ACCEPT"),
+    "UIDONLY": (Enabled.UIDONLY, "UIDONLY"),
     "IMAP4REV2": (Enabled.IMAP4REV2, "IMAP4rev2"),
 }
 
@@ -35,7 +36,7 @@ def enable(client: Client, command: commands.Enable) -> Tagged:
     if client.view is not None and Enabled.CONDSTORE in client.enabled & ~before:
         lines += highest_modseq_line(client)
     if client.view is not None:
-        client.view.tells_utf8 = client.tells_utf8
+        client.view.wording = client.wording
         if client.is_rev2:
             client.view.forget_recent()
     return Tagged(command.tag, "OK", "Done.", b"", lines, dialect=client.dialect)

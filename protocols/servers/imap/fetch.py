@@ -55,7 +55,7 @@ class LeftOut(IntFlag):
 def fetch(client: Client, command: commands.Fetch) -> Iterator[Push | Reply]:
     """FETCH and UID FETCH."""
     view = client.selected
-    if command.wants_vanished and not client.tells_vanished:
+    if command.wants_vanished and not client.resyncs:
         yield bad(command.tag, "Enable QRESYNC first.")
         return
     if Attribute.MODSEQ in command.items:
@@ -109,7 +109,7 @@ def _remembered_lines(view: FolderView, plan: Plan, chunk: Chunk) -> bytes:
     if not _is_shared(view, chunk):
         return lines(view, plan.items, chunk.numbers, places)
     memo = view.told.memo
-    key = (plan.items, places[0])
+    key = (plan.items, places[0], view.wording)
     known: bytes | None = memo.get(key)
     if known is None:
         known = memo[key] = lines(view, plan.items, chunk.numbers, places)

@@ -140,7 +140,8 @@ def _template(
     end: bytes,
 ) -> tuple[bytes, Columnwise]:
     pieces: list[bytes] = []
-    columns: Columnwise = [numbers]
+    by_uid = view.wording.by_uid
+    columns: Columnwise = [rendering.pick(view.told.uids, places) if by_uid else numbers]
     digits = found.get("digits")
     for item in items:
         if isinstance(item, Attribute):
@@ -161,7 +162,8 @@ def _template(
             if octets is None:
                 octets = list_view_fields(item, found["headers"])
             _add_strings(item.label, octets, pieces, columns)
-    return b"* %d FETCH (" + b" ".join(pieces) + end, columns
+    start = b"* %d UIDFETCH (" if by_uid else b"* %d FETCH ("
+    return start + b" ".join(pieces) + end, columns
 
 
 _FORMATS = {
@@ -208,7 +210,7 @@ def _values(
 
 def _told(view: FolderView, forms: Sequence[bytes]) -> Sequence[bytes]:
     """Prepared forms as this client reads them: with raw UTF-8 in them there are two ways."""
-    told = in_utf8 if view.tells_utf8 else in_ascii
+    told = in_utf8 if view.wording.in_utf8 else in_ascii
     return [form if form.isascii() else told(form) for form in forms]
 
 

@@ -14,6 +14,7 @@ from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from accounts.mailstore.picture import Picture
 from accounts.mailstore.rights import ALL, Right
@@ -60,6 +61,18 @@ class News:
 NO_NEWS = News()
 
 
+class Wording(NamedTuple):
+    """How a client has asked to be told of messages."""
+
+    # Header strings come in UTF-8, not in ASCII (RFC 9755 §3).
+    in_utf8: bool = False
+    # Messages are called by UID, in UIDFETCH (RFC 9586 §3.2).
+    by_uid: bool = False
+
+
+PLAIN = Wording()
+
+
 @dataclass(frozen=True, slots=True)
 class Chunk:
     """Some messages in order: the numbers a client knows them by, their places in the picture."""
@@ -82,9 +95,9 @@ class FolderView:
         "is_read_only",
         "rights",
         "saved",
-        "tells_utf8",
         "told",
         "uids",
+        "wording",
     )
 
     def __init__(
@@ -95,8 +108,7 @@ class FolderView:
         self.told = picture
         self.uids: array[int] = picture.uids
         self.is_read_only = is_read_only
-        # Header strings are told in UTF-8, not in ASCII (RFC 9755 §3).
-        self.tells_utf8 = False
+        self.wording = PLAIN
         # The UIDs that `$` stands for (RFC 5182).
         self.saved: tuple[Range, ...] = ()
         self._ghosts: frozenset[int] = frozenset()

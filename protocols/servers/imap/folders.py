@@ -38,7 +38,7 @@ CHANGING = Right.INSERT | Right.EXPUNGE | Right.SEEN | Right.WRITE | Right.MARK_
 
 def select(client: Client, command: commands.Select) -> Iterator[Push | Reply]:
     """SELECT and EXAMINE (RFC 3501 §6.3.1, §6.3.2). One that fails leaves nothing selected."""
-    if command.resync is not None and not client.tells_vanished:
+    if command.resync is not None and not client.resyncs:
         yield bad(command.tag, "Enable QRESYNC first.")
         return
     if client.view is not None:
@@ -67,7 +67,7 @@ def select(client: Client, command: commands.Select) -> Iterator[Push | Reply]:
         yield from resync(view, command.resync)
     client.folder_id = folder.id
     client.view = view
-    view.tells_utf8 = client.tells_utf8
+    view.wording = client.wording
     client.follow_selected()
     text = "Examined." if command.is_read_only else "Done."
     yield ok(command.tag, text, code=b"READ-ONLY" if is_read_only else b"READ-WRITE")
@@ -98,7 +98,8 @@ def _opening(client: Client, view: FolderView) -> bytes:
     if not client.is_rev2:
         lines.append(responses.recent(view.recent_count))
         unseen = view.first_unseen
-        if unseen is not None:
+        # RFC 9586 §3: it is a message number.
+        if unseen is not None and not client.is_uid_only:
             lines.append(responses.untagged("OK", "First unseen.", b"UNSEEN %d" % unseen))
     lines += [
         responses.untagged("OK", "UIDs valid.", b"UIDVALIDITY %d" % picture.uidvalidity),

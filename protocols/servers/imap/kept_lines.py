@@ -9,14 +9,14 @@ import threading
 from collections import OrderedDict
 from collections.abc import Sequence
 
-from protocols.servers.imap.folder_view import FolderView
+from protocols.servers.imap.folder_view import FolderView, Wording
 from protocols.wire.imap.fetch_items import FetchItem
 
 LIMIT = 32 << 20
 # Chunks of long lines cost more memory than the reading they save is worth.
 LONGEST = 1 << 20
 
-_Key = tuple[object, tuple[FetchItem, ...], int, bool]
+_Key = tuple[object, tuple[FetchItem, ...], int, Wording]
 
 
 class KeptLines:
@@ -56,4 +56,4 @@ def _key(view: FolderView, items: Sequence[FetchItem], place: int) -> _Key:
     # An object of its own, as the MODSEQ alone does not tell two pictures apart: one that was
     # read during a commit may have rows above it.
     version = view.told.memo.setdefault("version", object())
-    return version, tuple(items), place, view.tells_utf8
+    return version, tuple(items), place, view.wording

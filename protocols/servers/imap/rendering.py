@@ -119,4 +119,6 @@ def _changed_line(view: FolderView, item: Changed, *, with_modseq: bool) -> byte
         data += b" FLAGS (%b)" % (_with(text, rb"\Recent") if item.is_recent else text)
     if with_modseq:
         data += b" MODSEQ (%d)" % item.modseq
+    if view.wording.by_uid:
+        return responses.uid_fetch(item.uid, data)
     return responses.fetch(item.number, data)

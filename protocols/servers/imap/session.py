@@ -11,7 +11,7 @@ from typing import Any
 from accounts.commit import DATABASE_AWAY, CommitUnavailable
 from accounts.mailstore.refusals import StoreRefusal
 from accounts.rows import FolderGone
-from protocols.servers.imap import append, login, masking
+from protocols.servers.imap import append, login, masking, uid_only
 from protocols.servers.imap.answers import FOLDER_DELETED, bad, no, refused
 from protocols.servers.imap.client import Client
 from protocols.servers.imap.dispatch import DUTIES
@@ -86,6 +86,8 @@ class ImapSession:
         """Answer an event."""
         if not self._is_allowed(event):
             return bad(event.tag, "Not now.")  # type: ignore[union-attr]
+        if self._client.is_uid_only and (required := uid_only.refusal(event)):
+            return required
         if self._client.masked and (refusal := masking.refusal(self._client, event)):
             return refusal
         try:

@@ -197,7 +197,7 @@ def close(client: Client, command: commands.Close) -> Tagged:
         # RFC 4314 §4: without the right to expunge, CLOSE only closes.
         with suppress(NotPermitted):
             done = expunge.expunge_uids(client.folder_id, None, actor=client.mailbox_id)
-            if done.uids and client.tells_vanished:
+            if done.uids and client.resyncs:
                 code = responses.highest_modseq(done.modseq)
     client.leave_folder()
     return ok(command.tag, "Done.", code=code)

@@ -34,12 +34,14 @@ class Resync:
     """The QRESYNC parameter of SELECT (RFC 7162 §3.2.5): what the client had when it left.
 
     `known_uids` None: all. The pairs of message numbers and UIDs that a client may add only help
-    servers that forget what they expunged; they are read and dropped.
+    servers that forget what they expunged; they are read and dropped (`has_numbers`: there were
+    some).
     """
 
     uidvalidity: int
     modseq: int
     known_uids: SequenceSet | None
+    has_numbers: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -160,17 +160,19 @@ def _resync(cursor: Cursor) -> o.Resync:
     cursor.space()
     modseq = cursor.number(o.MAX_MODSEQ)
     known_uids: SequenceSet | None = None
+    has_numbers = False
     if cursor.take(b" "):
         if not cursor.is_at(b"("):
             known_uids = _fixed_set(cursor)
         if known_uids is None or cursor.take(b" "):
+            has_numbers = True
             cursor.expect(b"(", "Known numbers")
             _fixed_set(cursor)
             cursor.space()
             _fixed_set(cursor)
             cursor.expect(b")", "Closing parenthesis")
     cursor.expect(b")", "Closing parenthesis")
-    return o.Resync(uidvalidity, modseq, known_uids)
+    return o.Resync(uidvalidity, modseq, known_uids, has_numbers)
 
 
 def _fixed_set(cursor: Cursor) -> SequenceSet:

@@ -127,6 +127,11 @@ def fetch(number: int, data: bytes) -> bytes:
     return b"* %d FETCH (%b)\r\n" % (number, data)
 
 
+def uid_fetch(uid: int, data: bytes) -> bytes:
+    """One UIDFETCH response (RFC 9586 §3.2), as `fetch` for who knows no message numbers."""
+    return b"* %d UIDFETCH (%b)\r\n" % (uid, data)
+
+
 def flags(names: bytes) -> bytes:
     """The flags that a folder knows; `names` is a parenthesised list."""
     return b"* FLAGS %b\r\n" % names

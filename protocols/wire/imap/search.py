@@ -193,6 +193,17 @@ def asks_thread(key: "SearchKey") -> bool:
     return _names(key, ThreadIdIs)
 
 
+def asks_numbers(key: "SearchKey") -> bool:
+    """Whether a program names messages by number anywhere; `$` stands for UIDs."""
+    match key:
+        case Not(key=inner):
+            return asks_numbers(inner)
+        case And(keys=keys) | Or(keys=keys):
+            return any(asks_numbers(each) for each in keys)
+        case _:
+            return isinstance(key, NumberIn) and not key.numbers.is_saved
+
+
 def _names(key: "SearchKey", kind: type) -> bool:
     match key:
         case Not(key=inner):

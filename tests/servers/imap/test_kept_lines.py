@@ -9,7 +9,7 @@ from accounts.mailstore import append, flags
 from accounts.mailstore.picture import Picture
 from accounts.models import Mailbox
 from protocols.servers.imap import fetch as fetching
-from protocols.servers.imap.folder_view import FolderView
+from protocols.servers.imap.folder_view import FolderView, Wording
 from protocols.servers.imap.kept_lines import KeptLines
 from protocols.wire.imap.fetch_items import Attribute
 from tests.accounts import as_owner
@@ -36,8 +36,9 @@ def test_lines_are_of_one_state_items_and_place() -> None:
     assert kept.get(view, ITEMS[:1], 0) is None
     for other in (after(picture, flags={1: 8}), after(picture, gone=(2,)), after(picture, came=1)):
         assert kept.get(view_of(other), ITEMS, 0) is None
-    view.tells_utf8 = True
-    assert kept.get(view, ITEMS, 0) is None
+    for wording in (Wording(in_utf8=True), Wording(by_uid=True)):
+        view.wording = wording
+        assert kept.get(view, ITEMS, 0) is None
 
 
 def test_octets_are_bounded() -> None:

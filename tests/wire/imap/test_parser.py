@@ -51,6 +51,7 @@ from protocols.wire.imap.sequence_set import SAVED, SequenceSet
 
 NONE: frozenset[str] = frozenset()
 SEVEN = SequenceSet(((7, 7),))
+NINE = SequenceSet(((1, 5), (9, 9)))
 
 COMMANDS: list[tuple[bytes, Command]] = [
     (b"a CAPABILITY", Capability(b"a")),
@@ -81,11 +82,11 @@ COMMANDS: list[tuple[bytes, Command]] = [
     (b"a SELECT x (QRESYNC (7 12))", Select(b"a", "x", False, False, Resync(7, 12, None))),
     (
         b"a EXAMINE x (QRESYNC (7 9223372036854775807 1:5,9 (1,3 2,4)) CONDSTORE)",
-        Select(b"a", "x", True, True, Resync(7, 2**63 - 1, SequenceSet(((1, 5), (9, 9))))),
+        Select(b"a", "x", True, True, Resync(7, 2**63 - 1, NINE, has_numbers=True)),
     ),
     (
         b"a SELECT x (QRESYNC (7 12 (1 2)))",
-        Select(b"a", "x", False, False, Resync(7, 12, None)),
+        Select(b"a", "x", False, False, Resync(7, 12, None, has_numbers=True)),
     ),
     (b"a SELECT &ZeVnLIqe-", Select(b"a", "日本語", is_read_only=False)),
     (b"a SELECT R&-D", Select(b"a", "R&D", is_read_only=False)),
