@@ -1,8 +1,9 @@
 """Whether a message's words contain a string, as SEARCH means it (RFC 3501 §6.4.4).
 
-Pure. Words are compared decoded, in compatibility form and case-folded, so "CAFÉ" finds "café" in
-any charset and encoding. Decoding is slow, so a message that cannot hold the string in any reading
-is told by its raw octets first.
+Pure. Words are compared decoded, by i;unicode-casemap (RFC 5051, RFC 5255 §4), so "CAFÉ" finds
+"café" in any charset and encoding, and so does "cafe": an accent is a letter of its own there.
+Decoding is slow, so a message that cannot hold the string in any reading is told by its raw octets
+first.
 """
 
 import re
@@ -30,11 +31,21 @@ def _reads_as_it_stands(structure: bytes) -> bool:
 
 
 def fold(text: str) -> str:
-    """The form in which words are compared."""
+    """The form in which words are compared.
+
+    What i;unicode-casemap takes for equal is the same here (RFC 5051 §2: title case, decomposed),
+    and a little more: "ß" is "ss".
+    """
     if text.isascii():
         return text.lower()
-    folded = unicodedata.normalize("NFKC", text).casefold()
-    return unicodedata.normalize("NFKC", folded)
+    folded = unicodedata.normalize("NFKD", text).casefold()
+    # The title case of the dotless i is I.
+    return unicodedata.normalize("NFKD", folded).replace("\N{LATIN SMALL LETTER DOTLESS I}", "i")
+
+
+def collated(text: str) -> str:
+    """The form in which texts are put in order: in title case, as RFC 5051 §2 has it."""
+    return fold(text).upper()
 
 
 class Needle:

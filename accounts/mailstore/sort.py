@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 from accounts.mailstore.columns import large_ones, read_columns
 from accounts.mailstore.fetch import Columns
-from accounts.mailstore.search_text import fold
+from accounts.mailstore.search_text import collated
 from protocols.wire.imap.sort import Criterion, SortKey
 from protocols.wire.message import (
     Address,
@@ -81,7 +81,7 @@ class Sorting:
                         values[uid] = found["internal_date"][at] if sent_at is None else sent_at
                     case _:
                         name, derive = _DERIVED[key]
-                        values[uid] = fold(derive(fields.get(name, b"")))
+                        values[uid] = collated(derive(fields.get(name, b"")))
         return [found["uid"][at] for at in large]
 
 
