@@ -11,18 +11,16 @@ from django.db.models import Count, Q, QuerySet, Sum
 from django.db.models.functions import Length
 
 from accounts import commit
-from accounts.mailstore.refusals import (
-    AnnotationTooLong,
-    NoSuchFolder,
-    NotPermitted,
-    TooManyAnnotations,
-)
+from accounts.mailstore.folder_info import FolderInfo
+from accounts.mailstore.refusals import AnnotationTooLong, NoSuchFolder, TooManyAnnotations
 from accounts.models import Annotation, Blob, Folder, Mailbox
 from accounts.rows import FolderGone, Rows
 
 MAX_VALUE = 32 * 1024
 MAX_OCTETS = 2 << 20
 MAX_ENTRIES = 5000
+
+PRIVATE, SHARED = "/private/", "/shared/"
 
 SERVER = None
 """Stands for the server in the place of a folder's key."""
@@ -71,41 +69,52 @@ def chosen(values: Values, names: Iterable[str], levels: int | None) -> dict[str
 
 
 def read_of_folders(
-    mailbox_id: int, folder_ids: Collection[int], names: Sequence[str]
+    mailbox_id: int, folders: Collection[FolderInfo], names: Sequence[str]
 ) -> dict[int, dict[str, bytes]]:
-    """The values of the same entries of many folders of a mailbox, by folder and name."""
-    rows = _seen_by(mailbox_id, None).filter(name__in=names).exclude(folder=None, value=None)
-    found: dict[int, dict[str, bytes]] = {folder_id: {} for folder_id in folder_ids}
+    """The values of the same entries of many folders, as their reader sees them, by folder."""
+    rows = Annotation.objects.filter(mailbox_id=mailbox_id, name__in=names)
+    if others := [folder.id for folder in folders if folder.mailbox_id != mailbox_id]:
+        shared = [name for name in names if name.startswith(SHARED)]
+        rows |= Annotation.objects.filter(folder_id__in=others, name__in=shared)
+    found: dict[int, dict[str, bytes]] = {folder.id: {} for folder in folders}
     for folder_id, name, value in rows.values_list("folder_id", "name", "value"):
         if value is not None and folder_id in found:
             found[folder_id][name] = bytes(value)
     return found
 
 
-def write(mailbox_id: int, folder_id: int | None, values: Mapping[str, bytes | None]) -> int:
-    """Set entries (None removes one), all or none; the MODSEQ of the change.
+def write(
+    mailbox_id: int,
+    folder_id: int | None,
+    values: Mapping[str, bytes | None],
+    *,
+    owner_id: int | None = None,
+) -> int:
+    """Set entries (None removes one), all or none; the MODSEQ of the change in the mailbox.
 
-    AnnotationTooLong, TooManyAnnotations, NoSuchFolder, NotPermitted.
+    `owner_id` as in `read`: what is shared is kept there, and takes the owner's room.
+    AnnotationTooLong, TooManyAnnotations, NoSuchFolder.
     """
     if any(value is not None and len(value) > MAX_VALUE for value in values.values()):
         raise AnnotationTooLong(f"A value has at most {MAX_VALUE} octets.")
+    owner = mailbox_id if owner_id is None else owner_id
+    keepers = {name: owner if name.startswith(SHARED) else mailbox_id for name in values}
 
     def work(rows: Rows, blob: Blob | None) -> int:
         rows.direct()
         if folder_id is not None:
             try:
-                owner_id = rows.folder(folder_id).mailbox_id
+                rows.folder(folder_id)
             except FolderGone:
                 raise NoSuchFolder("The folder no longer exists.") from None
-            if owner_id != mailbox_id:
-                raise NotPermitted("Only its owner keeps notes with a folder.")
-        modseq = rows.list_changed(mailbox_id)
+        modseqs = {keeper: rows.list_changed(keeper) for keeper in sorted(set(keepers.values()))}
         for name, value in values.items():
-            _put(mailbox_id, folder_id, name, value, modseq)
-        _require_room(mailbox_id)
-        return modseq
+            _put(keepers[name], folder_id, name, value, modseqs[keepers[name]])
+        for keeper in modseqs:
+            _require_room(keeper)
+        return modseqs.get(mailbox_id, 0)
 
-    return commit.run(commit.Unit(frozenset((mailbox_id,)), work))
+    return commit.run(commit.Unit(frozenset((mailbox_id, owner)), work))
 
 
 def _put(
@@ -163,8 +172,8 @@ def _seen_by(mailbox_id: int, owner_id: int | None) -> QuerySet[Annotation]:
     if owner_id is None or owner_id == mailbox_id:
         return Annotation.objects.filter(mailbox_id=mailbox_id)
     return Annotation.objects.filter(
-        Q(mailbox_id=mailbox_id, name__startswith="/private/")
-        | Q(mailbox_id=owner_id, name__startswith="/shared/")
+        Q(mailbox_id=mailbox_id, name__startswith=PRIVATE)
+        | Q(mailbox_id=owner_id, name__startswith=SHARED)
     )
 
 

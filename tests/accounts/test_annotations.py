@@ -4,6 +4,7 @@ import pytest
 
 from accounts.mailstore import annotations, folders
 from accounts.mailstore.annotations import SERVER
+from accounts.mailstore.folder_info import FolderInfo
 from accounts.mailstore.refusals import AnnotationTooLong, NoSuchFolder, TooManyAnnotations
 from accounts.models import Annotation, Mailbox
 from tests.accounts.mail import inbox, make_mailbox
@@ -44,19 +45,32 @@ def test_folders_mailboxes_and_the_server_keep_their_own() -> None:
     assert _read(one, sent) == {"/private/a": b"1"}
     assert _read(one, SERVER) == {"/private/a": b"2"}
     assert _read(other, SERVER) == {"/private/a": b"4"}
-    found = annotations.read_of_folders(one, {inbox(one), sent, inbox(other)}, ["/private/a"])
+    infos = [_inbox(one), folders.find_folder(one, "Sent"), _inbox(other)]
+    found = annotations.read_of_folders(one, infos, ["/private/a"])
     assert found == {inbox(one): {"/private/a": b"0"}, sent: {"/private/a": b"1"}, inbox(other): {}}
+
+
+def _inbox(mailbox_id: int) -> FolderInfo:
+    return folders.find_folder(mailbox_id, "INBOX")
 
 
 def test_a_reader_of_anothers_folder_sees_what_is_shared_and_its_own() -> None:
     owner, reader = make_mailbox(), make_mailbox()
     folder_id = inbox(owner)
     annotations.write(owner, folder_id, {"/private/a": b"owner", "/shared/a": b"all"})
-    Annotation.objects.create(
-        mailbox_id=reader, folder_id=folder_id, name="/private/a", value=b"reader", modseq=1
-    )
+    before = annotations.latest(owner)
+    _write_to(reader, owner, {"/private/a": b"reader"})
+    assert annotations.latest(owner) == before
     found = annotations.read(reader, folder_id, ["/private/a", "/shared/a"], owner_id=owner)
     assert found == {"/private/a": b"reader", "/shared/a": b"all"}
+    _write_to(reader, owner, {"/shared/a": b"changed"})
+    assert _read(owner, folder_id) == {"/private/a": b"owner", "/shared/a": b"changed"}
+    listed = annotations.read_of_folders(reader, [_inbox(owner)], ["/private/a", "/shared/a"])
+    assert listed == {folder_id: {"/private/a": b"reader", "/shared/a": b"changed"}}
+
+
+def _write_to(reader: int, owner: int, values: dict[str, bytes | None]) -> None:
+    annotations.write(reader, inbox(owner), values, owner_id=owner)
 
 
 def test_wildcards_of_the_database_are_plain_letters() -> None:

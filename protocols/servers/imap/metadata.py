@@ -9,14 +9,14 @@ from collections.abc import Collection, Iterable, Sequence
 from django.conf import settings
 
 from accounts.mailstore import annotations, folders
-from accounts.mailstore.folders import FolderInfo
+from accounts.mailstore.folder_info import FolderInfo
+from accounts.mailstore.rights import Right
 from protocols.servers.imap.answers import no, ok
 from protocols.servers.imap.client import Client
 from protocols.wire.imap import metadata as wire
 from protocols.wire.imap.responses import Tagged
 
 _LEVELS: dict[wire.Depth, int | None] = {"0": 0, "1": 1, "INFINITY": None}
-_SHARED = "/shared"
 
 
 def get_metadata(client: Client, command: wire.GetMetadata) -> Tagged:
@@ -60,12 +60,16 @@ def _of_this_host() -> dict[str, bytes]:
 def set_metadata(client: Client, command: wire.SetMetadata) -> Tagged:
     """RFC 5464 §4.3: all entries are set, or none."""
     values = dict(command.values)
-    folder_id = None
+    is_shared = any(name.startswith(annotations.SHARED) for name in values)
+    folder_id = owner_id = None
     if command.name:
-        folder_id = folders.find_folder(client.mailbox_id, command.name).id
-    elif any(name.startswith(_SHARED) for name in values):
+        # RFC 5464 §3.3: who only reads a folder notes down what it likes, for itself.
+        needed = Right.READ | Right.WRITE if is_shared else Right.READ
+        folder = folders.find_folder(client.mailbox_id, command.name, needed)
+        folder_id, owner_id = folder.id, folder.mailbox_id
+    elif is_shared:
         return no(command.tag, "What the server shares is its operator's.", code=b"NOPERM")
-    modseq = annotations.write(client.mailbox_id, folder_id, values)
+    modseq = annotations.write(client.mailbox_id, folder_id, values, owner_id=owner_id)
     if client.annotations is not None:
         client.annotations.note_own(folder_id, values, modseq)
     return ok(command.tag, "Done.", untagged=client.news(may_expunge=True))
@@ -77,9 +81,7 @@ def listed_lines(
     """By folder name: the METADATA response that follows its LIST (RFC 9590 §3)."""
     if not entries:
         return {}
-    values = annotations.read_of_folders(
-        client.mailbox_id, {folder.id for folder in found}, entries
-    )
+    values = annotations.read_of_folders(client.mailbox_id, found, entries)
     return {
         folder.name: _told(
             client, folder.name, [(name, values[folder.id].get(name)) for name in entries]
