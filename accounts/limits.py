@@ -21,6 +21,10 @@ FULL_IS_TEMPORARY_FOR = timedelta(days=3)
 # How long a removed mailbox can be restored.
 RESTORABLE_FOR = timedelta(days=30)
 
+# A mail program that comes back after longer is told which UIDs are not there (RFC 7162 §3.2.5.1)
+# instead of which went.
+CHANGES_KEPT_FOR = timedelta(days=30)
+
 
 class Room(Enum):
     """What a mailbox says to the next message."""

@@ -13,6 +13,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from weakref import WeakValueDictionary
 
+from django.db.models import Exists, Q
+
 from accounts.mailstore.folder_info import FolderInfo, changed_folders, list_folders
 from accounts.mailstore.folders import list_subscriptions
 from accounts.models import Change, Mailbox
@@ -65,8 +67,10 @@ def _read(mailbox_id: int, modseq: int, known: Catalog | None) -> Catalog:
 
 
 def _has_new_names(mailbox_id: int, after_modseq: int) -> bool:
+    """Whether names may have changed; what was pruned may have said so."""
     log = Change.objects.filter(mailbox_id=mailbox_id, modseq__gt=after_modseq)
-    return log.filter(kind=Change.Kind.FOLDER).exists()
+    says_so = Exists(log.filter(kind=Change.Kind.FOLDER)) | Q(pruned_modseq__gt=after_modseq)
+    return Mailbox.objects.filter(says_so, pk=mailbox_id).exists()
 
 
 def forget() -> None:

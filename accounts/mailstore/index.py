@@ -5,7 +5,8 @@ else only the rows above the known MODSEQ; the first load of a large folder star
 
 Invariants: a row read later than the counters is kept all the same (else a lower UID could turn up
 after a higher one and sequence numbers would lie); Vanished rows are read after entries, so an
-entry that went in between is gone from the picture too. A picture that is handed out holds all
+entry that went in between is gone from the picture too, and a history pruned in between is noticed.
+A picture that is handed out holds all
 that happened up to its MODSEQ and nothing later: two of one MODSEQ are the same.
 """
 
@@ -17,6 +18,7 @@ from concurrent.futures import Future
 from django.db import connection
 
 from accounts import commit, effects
+from accounts.mailstore.history import vanished_after
 from accounts.mailstore.picture import (
     Counters,
     Picture,
@@ -28,7 +30,7 @@ from accounts.mailstore.picture import (
     uid_runs,
 )
 from accounts.mailstore.uids import uids_sql
-from accounts.models import Change, Entry, Folder, FolderSnapshot, Vanished
+from accounts.models import Change, Entry, Folder, FolderSnapshot
 from accounts.rows import FolderGone, Rows
 from accounts.uid_sets import uids_in
 
@@ -149,7 +151,7 @@ def _refreshed(folder_id: int, known: Picture | None, counters: Counters) -> Pic
     start = _from_snapshot(folder_id, counters) or empty(folder_id, counters)
     current, counters, rows_read = _caught_up(start, counters)
     if len(current) != counters.exists_count:
-        # A snapshot that does not add up (restored database, pruned history) is not trusted.
+        # A snapshot that does not add up (a restored database) is not trusted.
         counters = _read_counters(folder_id)
         current, counters, more = _caught_up(empty(folder_id, counters), counters)
         rows_read += more
@@ -165,8 +167,13 @@ def _caught_up(current: Picture, counters: Counters) -> tuple[Picture, Counters,
     while not _is_current(current, counters):
         is_first = not current.highest_modseq
         rows = _read_entries(current.folder_id, current.highest_modseq)
-        gone, last_gone = _read_vanished(current.folder_id, current.highest_modseq)
+        vanished = _read_vanished(current.folder_id, current.highest_modseq)
         rows_read += len(rows)
+        if vanished is None:
+            # What is known is older than the history that was kept: all of it is read again.
+            current = empty(current.folder_id, counters)
+            continue
+        gone, last_gone = vanished
         current = advanced(current, counters, rows, gone)
         # What went while a first picture was read has left no trace in it but in the counters.
         if is_first or max(last_gone, *(row[3] for row in rows), 0) > counters.highest_modseq:
@@ -205,12 +212,13 @@ def _read_entries(folder_id: int, after_modseq: int) -> list[Row]:
     return rows
 
 
-def _read_vanished(folder_id: int, after_modseq: int) -> tuple[list[range], int]:
-    """What went, and the last MODSEQ at which something did."""
+def _read_vanished(folder_id: int, after_modseq: int) -> tuple[list[range], int] | None:
+    """What went, and the last MODSEQ at which something did; None when it is not known."""
     if not after_modseq:
         return [], 0
-    steps = Vanished.objects.filter(folder_id=folder_id, modseq__gt=after_modseq)
-    found = list(steps.values_list("modseq", "uids"))
+    found = vanished_after(folder_id, after_modseq)
+    if found is None:
+        return None
     runs = [run for _, text in found for run in uid_runs(text)]
     return runs, max((modseq for modseq, _ in found), default=0)
 

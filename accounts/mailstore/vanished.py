@@ -3,11 +3,12 @@
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 
+from accounts.mailstore.history import vanished_after
 from accounts.mailstore.picture import Picture, uid_runs
-from accounts.models import Vanished
 from protocols.wire.imap.sequence_set import Range, SequenceSet, merge
 
-# Above this many expunges it is cheaper to say which UIDs are not there (RFC 7162 §3.2.5.1).
+# Above this many expunges it is cheaper to say which UIDs are not there (RFC 7162 §3.2.5.1), as it
+# is said to who was away for longer than is known.
 MAX_STEPS = 20_000
 
 
@@ -21,12 +22,11 @@ def vanished_since(picture: Picture, modseq: int, within: SequenceSet | None) ->
     asked = [(1, last)] if within is None else within.resolve(last)
     if last < 1 or not asked:
         return []
-    steps = Vanished.objects.filter(folder_id=picture.folder_id, modseq__gt=modseq)
-    texts = list(steps.order_by().values_list("uids", flat=True)[: MAX_STEPS + 1])
-    if len(texts) > MAX_STEPS:
+    steps = vanished_after(picture.folder_id, modseq, MAX_STEPS + 1)
+    if steps is None or len(steps) > MAX_STEPS:
         gone: Sequence[Range] = ((1, last),)
     else:
-        runs = ((run.start, run.stop - 1) for text in texts for run in uid_runs(text))
+        runs = ((run.start, run.stop - 1) for _, text in steps for run in uid_runs(text))
         gone = merge(runs).ranges
     return list(_without(picture, _common(gone, asked)))
 

@@ -25,6 +25,8 @@ class Folder(models.Model):
     uidvalidity = models.BigIntegerField(default=1, editable=False)
     uidnext = models.BigIntegerField(default=1, editable=False)
     highest_modseq = models.BigIntegerField(default=1, editable=False)
+    # What happened up to here may be forgotten (`accounts.mailstore.history`).
+    pruned_modseq = models.BigIntegerField(default=0, editable=False)
     recent_from_uid = models.BigIntegerField(default=1, editable=False)
     exists_count = models.BigIntegerField(_("messages"), default=0, editable=False)
     unseen_count = models.BigIntegerField(_("unseen"), default=0, editable=False)

@@ -36,6 +36,8 @@ class Mailbox(models.Model):
         _("folders allowed"), default=0, help_text=_("0 means as many as anybody may have.")
     )
     highest_modseq = models.BigIntegerField(default=1, editable=False)
+    # Changes to the list of folders up to here may be forgotten (`accounts.mailstore.history`).
+    pruned_modseq = models.BigIntegerField(default=0, editable=False)
     next_uidvalidity = models.BigIntegerField(default=1, editable=False)
     full_since = models.DateTimeField(_("full since"), null=True, blank=True, editable=False)
     is_suspended = models.BooleanField(_("suspended"), default=False)

@@ -2,9 +2,12 @@
 
 import random
 import time
+from datetime import timedelta
 
 import pytest
+from django.utils import timezone
 
+from accounts.mailstore import history
 from tests.accounts.mail import make_mailbox
 from tests.servers.imap.away import Changes, Returning
 
@@ -23,6 +26,8 @@ def test_a_client_that_was_away(figures: list[str]) -> None:
     returns = 0
     for _ in range(CHANGES):
         changes.make()
+        if chance.random() < 0.001:
+            history.prune(timezone.now() + timedelta(minutes=1))
         if chance.random() < 0.01:
             often.come_back(names_uids=chance.random() < 0.5)
             assert often.folder == changes.truth()
