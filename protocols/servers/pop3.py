@@ -33,7 +33,17 @@ LOCK_PAUSES = (0.05, 0.1, 0.2)
 FAILED_LOGINS = 3
 FAILURE_DELAY = 1.0
 
-CAPABILITIES = ("TOP", "UIDL", "RESP-CODES", "AUTH-RESP-CODE", "PIPELINING", "EXPIRE NEVER")
+CAPABILITIES = (
+    "TOP",
+    "UIDL",
+    "RESP-CODES",
+    "AUTH-RESP-CODE",
+    "PIPELINING",
+    "EXPIRE NEVER",
+    "UTF8 USER",
+    "LANG",
+    "IMPLEMENTATION Mailhost",
+)
 
 _GONE = Err("There is no such message")
 _TAKEN = Err("Another session has the mailbox", "IN-USE")

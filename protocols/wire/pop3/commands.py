@@ -75,6 +75,18 @@ class Capabilities:
 
 
 @dataclass(frozen=True, slots=True)
+class Utf8:
+    """UTF8 (RFC 6856 §2.1). The conversation answers it itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Language:
+    """LANG (RFC 6856 §3): a language range, or None to see them all. Answered as UTF8 is."""
+
+    wanted: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
     """STAT: how many messages, how many octets."""
 
@@ -139,6 +151,8 @@ Command = (
     | Apop
     | StartTls
     | Capabilities
+    | Utf8
+    | Language
     | Status
     | ListSizes
     | ListUids
@@ -183,6 +197,10 @@ def parse(line: bytes) -> Command:
             return StartTls()
         case b"CAPA", []:
             return Capabilities()
+        case b"UTF8", []:
+            return Utf8()
+        case b"LANG", [] | [_]:
+            return Language(words[0].decode("ascii", "replace") if words else None)
         case b"STAT", []:
             return Status()
         case b"LIST", [] | [_]:
@@ -206,7 +224,7 @@ def parse(line: bytes) -> Command:
     raise BadCommand("Unknown command")
 
 
-_KEYWORDS = frozenset(b"USER AUTH STLS CAPA STAT LIST UIDL RETR DELE TOP RSET".split())
+_KEYWORDS = frozenset(b"USER AUTH STLS CAPA UTF8 LANG STAT LIST UIDL RETR DELE TOP RSET".split())
 
 
 def _number(word: bytes) -> int:

@@ -3,7 +3,8 @@
 `ALLOWED` says which command belongs to which state (RFC 1939 §4–6). A refusal that needs no
 knowledge of mail (grammar, wrong state, lines too long) is given here; everything else is an event
 for the session. The OK to Login, Auth or AuthAnswer enters TRANSACTION; a Challenge asks for an
-AuthAnswer; the reply to Quit ends the conversation.
+AuthAnswer; the reply to Quit ends the conversation. UTF8 and LANG (RFC 6856) change only how things
+are said, so they are answered here too.
 """
 
 from collections import deque
@@ -11,7 +12,7 @@ from enum import Enum
 
 from protocols.wire import sasl
 from protocols.wire.conversation import READ_AHEAD, ConversationError
-from protocols.wire.pop3 import commands
+from protocols.wire.pop3 import commands, languages
 from protocols.wire.pop3.commands import BadCommand, Command, Login
 from protocols.wire.pop3.dots import DotStuffer
 from protocols.wire.pop3.replies import Err, Listing, Message, MessageEnd, Ok, Piece, Push, Reply
@@ -24,15 +25,20 @@ LINE_LIMIT = 255
 MISTAKES = 20
 
 
+_TOO_EARLY = "That is said after the login"
+_TOO_LATE = "That is said before the login"
+
+
 class State(Enum):
     AUTHORIZATION = 1
     TRANSACTION = 2
 
 
-_ANYWHERE: frozenset[type] = frozenset({commands.Capabilities, commands.Quit})
+_ANYWHERE: frozenset[type] = frozenset({commands.Capabilities, commands.Language, commands.Quit})
 ALLOWED: dict[State, frozenset[type]] = {
     State.AUTHORIZATION: _ANYWHERE
-    | {commands.User, commands.Pass, commands.Auth, commands.Apop, commands.StartTls},
+    | {commands.User, commands.Pass, commands.Auth, commands.Apop}
+    | {commands.StartTls, commands.Utf8},
     State.TRANSACTION: _ANYWHERE
     | {
         commands.Status,
@@ -55,6 +61,8 @@ class ServerConversation:
         "_dots",
         "_input",
         "_is_challenged",
+        "_is_utf8",
+        "_language",
         "_mistakes",
         "_output",
         "_ready",
@@ -76,6 +84,8 @@ class ServerConversation:
         self._is_challenged = False  # the next line answers a Challenge
         self._dots: DotStuffer | None = None  # while a message is being said in pieces
         self._mistakes = 0
+        self._is_utf8 = False
+        self._language = languages.DEFAULT
 
     @property
     def wants_data(self) -> bool:
@@ -131,6 +141,7 @@ class ServerConversation:
         """RFC 2595 §4: what was said in clear text, or came after STLS, counts for nothing."""
         self._input.clear()
         self._username = None
+        self._language = languages.DEFAULT
         self.wants_tls = False
 
     def _read_line(self) -> bool:
@@ -158,11 +169,21 @@ class ServerConversation:
             raise BadCommand("That is not base64")
         return commands.AuthAnswer(octets)
 
-    def _understand(self, line: bytes) -> Command:
+    def _understand(self, line: bytes) -> Command | None:
         command = commands.parse(line)
         if type(command) not in ALLOWED[self.state]:
-            state = "after" if self.state is State.AUTHORIZATION else "before"
-            raise BadCommand(f"That is said {state} the login")
+            raise BadCommand(_TOO_EARLY if self.state is State.AUTHORIZATION else _TOO_LATE)
+        match command:
+            case commands.Utf8():
+                self._is_utf8 = True
+                self._answer(Ok("UTF-8 from here on"))
+                return None
+            case commands.Language(wanted):
+                self._answer(self._speak(wanted))
+                return None
+            case commands.StartTls() if self._is_utf8:
+                # RFC 6856 §2.1: clients must not, and what came before counts for nothing.
+                raise BadCommand("STLS comes before UTF8")
         if isinstance(command, commands.Pass):
             # RFC 1939 §7: PASS comes right after a USER that was accepted.
             name, self._username = self._username, None
@@ -171,6 +192,21 @@ class ServerConversation:
             return Login(name, command.password)
         self._username = None
         return command
+
+    def _speak(self, wanted: str | None) -> Reply:
+        """LANG: the list of languages, or one of them from this reply on."""
+        if wanted is None:
+            return Listing("Languages", languages.listing())
+        found = languages.find_language(wanted)
+        if found is None:
+            raise BadCommand("That language is not spoken here")
+        self._language = found
+        return Ok(f"{found} {languages.in_language('English from here on', found)}")
+
+    def _answer(self, reply: Reply) -> None:
+        """Answer what needs no session."""
+        self._mistakes = 0
+        self._say(reply)
 
     def _refuse(self, text: str) -> None:
         self._mistakes += 1
@@ -182,20 +218,20 @@ class ServerConversation:
     def _say(self, reply: Reply | Piece) -> None:
         match reply:
             case Ok(text):
-                self._output.append(_status(b"+OK", text))
+                self._output.append(self._status(b"+OK", text))
             case Err() if self._dots is not None:
                 # In the middle of a message nothing else can be said: an honest end is to hang up.
                 self.is_over = True
             case Err(text, code, ends):
-                self._output.append(_status(b"-ERR", f"[{code}] {text}" if code else text))
+                self._output.append(self._status(b"-ERR", text, code))
                 self.is_over = self.is_over or ends
             case Challenge(octets):
                 self._output.append(b"+ %b\r\n" % sasl.encode(octets))
             case Listing(text, lines):
-                self._output += (_status(b"+OK", text), lines, b".\r\n")
+                self._output += (self._status(b"+OK", text), lines, b".\r\n")
             case Message(text, octets):
                 dots = DotStuffer()
-                self._output += (_status(b"+OK", text), dots.stuff(octets), dots.end())
+                self._output += (self._status(b"+OK", text), dots.stuff(octets), dots.end())
             case Piece(octets):
                 self._dots = self._dots or DotStuffer()
                 self._output.append(self._dots.stuff(octets))
@@ -203,7 +239,12 @@ class ServerConversation:
                 dots, self._dots = self._dots or DotStuffer(), None
                 self._output.append(dots.end())
 
-
-def _status(word: bytes, text: str) -> bytes:
-    # RFC 1939 §3: a first line has at most 512 octets; RFC 6856 §2 allows UTF-8 only when asked.
-    return word + (b" " + text.encode("ascii", "replace")[:500] if text else b"") + b"\r\n"
+    def _status(self, word: bytes, text: str, code: str = "") -> bytes:
+        said = languages.in_language(text, self._language)
+        if code:
+            said = f"[{code}] {said}"
+        # RFC 1939 §3: a first line has at most 512 octets. RFC 6856 §3: who chose a language reads
+        # UTF-8; nobody else is sent any.
+        is_ascii = self._language == languages.DEFAULT
+        octets = said.encode("ascii" if is_ascii else "utf-8", "replace")[:500]
+        return word + (b" " + octets if octets else b"") + b"\r\n"
