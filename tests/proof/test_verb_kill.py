@@ -1,0 +1,24 @@
+"""kill -9 in the middle of each verb of the mail store, at random moments, many times."""
+
+import os
+import random
+
+import pytest
+
+from accounts.models import Change
+from tests.accounts.kills import VERBS, Stage
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+KILLS = int(os.environ.get("MAILHOST_PROOF_VERB_KILLS", "40"))
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_kills_in_the_middle(verb: str, figures: list[str]) -> None:
+    chance = random.Random()
+    stage = Stage()
+    for _ in range(KILLS):
+        stage.run_and_kill(verb, chance)
+        stage.check(verb)
+    commits = Change.objects.values("modseq").distinct().count()
+    figures.append(f"{verb}: {KILLS} kills within {commits} commits, every folder consistent")
