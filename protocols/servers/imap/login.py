@@ -22,7 +22,7 @@ MAX_FAILURES = 5
 # Seconds: what a guess costs at least.
 FAILURE_DELAY = 1.0
 
-ALWAYS = ("IMAP4rev1", "LITERAL+", "SASL-IR", "ID", "ENABLE")
+ALWAYS = ("IMAP4rev1", "IMAP4rev2", "LITERAL+", "SASL-IR", "ID", "ENABLE")
 AFTER_LOGIN = (
     "ACL",
     "BINARY",
