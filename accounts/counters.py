@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 from django.db import connection, models
 from django.utils import timezone
 
-from accounts.key_lists import list_sql
+from accounts.key_lists import MAX_PARAMETERS, list_sql
 from accounts.limits import is_full
 from accounts.models import Folder, Mailbox
 
@@ -209,6 +209,9 @@ def _update(model: type[models.Model], states: Iterable[Counters], names: tuple[
     dirty = [(*get(state), state.id) for state in states if get(state) != state.loaded[:width]]
     if not dirty:
         return
+    if connection.vendor == "sqlite" and len(dirty) > 1:
+        _update_in_one_step(model, dirty, names)
+        return
     columns = ", ".join(f"{name} = %s" for name in names)
     statement = f"UPDATE {model._meta.db_table} SET {columns} WHERE id = %s"  # noqa: S608
     with connection.cursor() as cursor:
@@ -216,3 +219,21 @@ def _update(model: type[models.Model], states: Iterable[Counters], names: tuple[
             cursor.execute(statement, dirty[0])
         else:
             cursor.executemany(statement, dirty)
+
+
+def _update_in_one_step(
+    model: type[models.Model], rows: Sequence[tuple[Any, ...]], names: tuple[str, ...]
+) -> None:
+    """Each step of SQLite would hand the interpreter to another thread."""
+    width = len(names) + 1
+    columns = ", ".join(f"{name} = v.column{at}" for at, name in enumerate(names, 1))
+    most = MAX_PARAMETERS // width
+    with connection.cursor() as cursor:
+        for start in range(0, len(rows), most):
+            some = rows[start : start + most]
+            values = ",".join([f"({','.join(['%s'] * width)})"] * len(some))
+            cursor.execute(
+                f"UPDATE {model._meta.db_table} SET {columns}"  # noqa: S608 our own names
+                f" FROM (VALUES {values}) AS v WHERE id = v.column{width}",
+                [value for row in some for value in row],
+            )

@@ -4,15 +4,14 @@ Rows come as model instances, or, on the hot path, as tuples of database values:
 and having Django prepare it costs several times what the database asks for the row itself.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
 from itertools import chain
 from typing import Any
 
 from django.db import connection, models
 
-# PostgreSQL takes 65,535 parameters a statement, SQLite 32,766.
-MAX_PARAMETERS = 30_000
+from accounts.key_lists import MAX_PARAMETERS
 
 
 class PendingRow:
@@ -79,9 +78,32 @@ def insert_rows(model: Model, columns: tuple[str, ...], rows: Sequence[PendingRo
                 value.pk if type(value) is PendingRow else value
                 for value in chain.from_iterable(row.values for row in chunk)
             ]
-            cursor.execute(_statement(model, columns, len(chunk)), parameters)
-            for row, (pk,) in zip(chunk, cursor.fetchall(), strict=True):
-                row.pk = pk
+            statement = _statement(model, columns, len(chunk))
+            keys: Iterable[int]
+            if _has_consecutive_keys(model, columns):
+                cursor.execute(statement, parameters)
+                last = cursor.lastrowid
+                assert last is not None
+                keys = range(last - len(chunk) + 1, last + 1)
+            else:
+                cursor.execute(f"{statement} RETURNING {_key(model).column}", parameters)
+                keys = (key for (key,) in cursor.fetchall())
+            for row, key in zip(chunk, keys, strict=True):
+                row.pk = key
+
+
+def _has_consecutive_keys(model: Model, columns: tuple[str, ...]) -> bool:
+    """Whether a statement's rows are numbered without a gap, so that the last key tells all.
+
+    SQLite's AUTOINCREMENT counts one up for each row, and a transaction that writes is alone. To
+    be told the keys row by row would hand the interpreter to another thread as often.
+    """
+    key = _key(model)
+    return (
+        connection.vendor == "sqlite"
+        and isinstance(key, models.AutoField)
+        and key.column not in columns
+    )
 
 
 def _statement(model: Model, columns: tuple[str, ...], count: int) -> str:
@@ -89,15 +111,15 @@ def _statement(model: Model, columns: tuple[str, ...], count: int) -> str:
     names = ",".join(f'"{name}"' for name in columns)
     return (
         f"INSERT INTO {model._meta.db_table} ({names})"  # noqa: S608 our own names
-        f" VALUES {','.join([one] * count)} RETURNING {_key_column(model)}"
+        f" VALUES {','.join([one] * count)}"
     )
 
 
 @cache
-def _key_column(model: Model) -> str:
+def _key(model: Model) -> "models.Field[Any, Any]":
     key = model._meta.pk
     assert key is not None
-    return str(key.column)
+    return key
 
 
 @cache

@@ -11,6 +11,9 @@ from typing import Any
 from django.db import connection
 from django.db.models.expressions import RawSQL
 
+# PostgreSQL takes 65,535 parameters a statement, SQLite 32,766.
+MAX_PARAMETERS = 30_000
+
 
 def list_sql(keys: Sequence[int]) -> tuple[str, list[Any]]:
     """A subquery that gives the keys, and its parameters."""

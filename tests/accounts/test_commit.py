@@ -172,7 +172,7 @@ def test_the_change_log_names_the_uids() -> None:
         for mailbox_id in (first, first, second, first):
             commit.submit(delivery(mailbox_id, HELLO))
     commit.run(delivery(first, HELLO))
-    log = Change.objects.order_by("mailbox", "modseq").values_list("mailbox_id", "kind", "uids")
+    log = Change.objects.order_by("mailbox_id", "modseq").values_list("mailbox_id", "kind", "uids")
     assert list(log) == [
         (first, "appended", "1:3"),
         (first, "appended", "4"),
