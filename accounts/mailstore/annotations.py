@@ -11,8 +11,10 @@ from django.db.models import Count, Q, QuerySet, Sum
 from django.db.models.functions import Length
 
 from accounts import commit
+from accounts.mailstore import rights
 from accounts.mailstore.folder_info import FolderInfo
 from accounts.mailstore.refusals import AnnotationTooLong, NoSuchFolder, TooManyAnnotations
+from accounts.mailstore.rights import Right
 from accounts.models import Annotation, Blob, Folder, Mailbox
 from accounts.rows import FolderGone, Rows
 
@@ -93,7 +95,7 @@ def write(
     """Set entries (None removes one), all or none; the MODSEQ of the change in the mailbox.
 
     `owner_id` as in `read`: what is shared is kept there, and takes the owner's room.
-    AnnotationTooLong, TooManyAnnotations, NoSuchFolder.
+    AnnotationTooLong, TooManyAnnotations, NoSuchFolder, NotPermitted.
     """
     if any(value is not None and len(value) > MAX_VALUE for value in values.values()):
         raise AnnotationTooLong(f"A value has at most {MAX_VALUE} octets.")
@@ -103,10 +105,7 @@ def write(
     def work(rows: Rows, blob: Blob | None) -> int:
         rows.direct()
         if folder_id is not None:
-            try:
-                rows.folder(folder_id)
-            except FolderGone:
-                raise NoSuchFolder("The folder no longer exists.") from None
+            _require_right(rows, mailbox_id, owner, folder_id, values)
         modseqs = {keeper: rows.list_changed(keeper) for keeper in sorted(set(keepers.values()))}
         for name, value in values.items():
             _put(keepers[name], folder_id, name, value, modseqs[keepers[name]])
@@ -115,6 +114,24 @@ def write(
         return modseqs.get(mailbox_id, 0)
 
     return commit.run(commit.Unit(frozenset((mailbox_id, owner)), work))
+
+
+def _require_right(
+    rows: Rows, mailbox_id: int, owner: int, folder_id: int, names: Iterable[str]
+) -> None:
+    """The folder is the owner's, and may be noted with: for all by who writes, else by a reader.
+
+    RFC 5464 §3.3. NoSuchFolder, NotPermitted.
+    """
+    try:
+        folder = rows.folder(folder_id)
+    except FolderGone:
+        raise NoSuchFolder("The folder no longer exists.") from None
+    if folder.mailbox_id != owner:
+        raise NoSuchFolder("The folder belongs to another mailbox.")
+    is_shared = any(name.startswith(SHARED) for name in names)
+    needed = Right.READ | Right.WRITE if is_shared else Right.READ
+    rights.require(mailbox_id, owner, folder_id, needed)
 
 
 def _put(

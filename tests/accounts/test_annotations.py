@@ -2,10 +2,15 @@
 
 import pytest
 
-from accounts.mailstore import annotations, folders
+from accounts.mailstore import acl, annotations, folders, rights
 from accounts.mailstore.annotations import SERVER
 from accounts.mailstore.folder_info import FolderInfo
-from accounts.mailstore.refusals import AnnotationTooLong, NoSuchFolder, TooManyAnnotations
+from accounts.mailstore.refusals import (
+    AnnotationTooLong,
+    NoSuchFolder,
+    NotPermitted,
+    TooManyAnnotations,
+)
 from accounts.models import Annotation, Mailbox
 from tests.accounts.mail import inbox, make_mailbox
 
@@ -56,17 +61,30 @@ def _inbox(mailbox_id: int) -> FolderInfo:
 
 def test_a_reader_of_anothers_folder_sees_what_is_shared_and_its_own() -> None:
     owner, reader = make_mailbox(), make_mailbox()
+    domain = Mailbox.objects.get(pk=owner).domain
+    Mailbox.objects.filter(pk=reader).update(domain=domain, local_part="bob")
     folder_id = inbox(owner)
     annotations.write(owner, folder_id, {"/private/a": b"owner", "/shared/a": b"all"})
+    with pytest.raises(NoSuchFolder):
+        _write_to(reader, owner, {"/private/a": b"reader"})
+    _give(owner, reader, "lr")
+    with pytest.raises(NotPermitted):
+        _write_to(reader, owner, {"/private/a": b"reader", "/shared/a": b"changed"})
     before = annotations.latest(owner)
     _write_to(reader, owner, {"/private/a": b"reader"})
     assert annotations.latest(owner) == before
     found = annotations.read(reader, folder_id, ["/private/a", "/shared/a"], owner_id=owner)
     assert found == {"/private/a": b"reader", "/shared/a": b"all"}
+    _give(owner, reader, "lrw")
     _write_to(reader, owner, {"/shared/a": b"changed"})
     assert _read(owner, folder_id) == {"/private/a": b"owner", "/shared/a": b"changed"}
     listed = annotations.read_of_folders(reader, [_inbox(owner)], ["/private/a", "/shared/a"])
     assert listed == {folder_id: {"/private/a": b"reader", "/shared/a": b"changed"}}
+
+
+def _give(owner: int, reader: int, letters: str) -> None:
+    given = rights.parse(letters)
+    acl.set_rights(owner, _inbox(owner), acl.Identifier(reader), "", given)
 
 
 def _write_to(reader: int, owner: int, values: dict[str, bytes | None]) -> None:
