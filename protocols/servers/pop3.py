@@ -5,7 +5,8 @@ QUIT alone; a connection that is lost in any other way removes nothing.
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 
 from django.conf import settings
 
@@ -28,6 +29,8 @@ IDLE_TIMEOUT = 600.0
 PIECE = 256 * 1024
 # Longer lists are made in the session pool.
 QUICK_LIST = 500
+# And longer ones still are made and sent in pieces of so many lines.
+LIST_CHUNK = 20_000
 # Seconds between tries at a maildrop that is taken.
 LOCK_PAUSES = (0.05, 0.1, 0.2)
 FAILED_LOGINS = 3
@@ -196,9 +199,9 @@ class Pop3Session:
                 sizes = [drop.sizes[number - 1] for number in self._numbers(drop)]
                 return Ok(f"{len(sizes)} {sum(sizes)}")
             case commands.ListSizes(None):
-                return self._list(drop, [str(size) for size in drop.sizes])
+                return self._list(drop, lambda number: str(drop.sizes[number - 1]))
             case commands.ListUids(None):
-                return self._list(drop, [f"{drop.uidvalidity}.{uid}" for uid in drop.uids])
+                return self._list(drop, lambda number: _unique_id(drop, number))
             case commands.Reset():
                 self._deleted.clear()
                 return Ok(f"{len(drop)} messages")
@@ -224,7 +227,7 @@ class Pop3Session:
             case commands.ListSizes():
                 return Ok(f"{number} {drop.sizes[number - 1]}")
             case commands.ListUids():
-                return Ok(f"{number} {drop.uidvalidity}.{drop.uids[number - 1]}")
+                return Ok(f"{number} {_unique_id(drop, number)}")
             case commands.Delete():
                 self._deleted.add(number)
                 return Ok("It goes at QUIT")
@@ -244,10 +247,13 @@ class Pop3Session:
     def _numbers(self, drop: Maildrop) -> Iterator[int]:
         return (n for n in range(1, len(drop) + 1) if n not in self._deleted)
 
-    def _list(self, drop: Maildrop, words: list[str]) -> Reply:
-        numbers = list(self._numbers(drop))
-        lines = _lines([f"{number} {words[number - 1]}" for number in numbers])
-        return Listing(f"{len(numbers)} messages", lines)
+    def _list(self, drop: Maildrop, word: Callable[[int], str]) -> Answer[Reply]:
+        """A line a message: its number, and a word about it."""
+        lines = (f"{number} {word(number)}" for number in self._numbers(drop))
+        text = f"{len(drop) - len(self._deleted)} messages"
+        if len(drop) <= LIST_CHUNK:
+            return Listing(text, _lines(lines))
+        return _long_list(text, lines)
 
     def _quit(self, drop: Maildrop) -> Reply:
         """The UPDATE state (RFC 1939 §6)."""
@@ -292,5 +298,18 @@ def _pieces(drop: Maildrop, number: int, cutter: TopCutter | None) -> Iterator[R
     yield MessageEnd()
 
 
-def _lines(lines: list[str]) -> bytes:
+def _unique_id(drop: Maildrop, number: int) -> str:
+    """The same for ever (RFC 1939 §7): a UID and its UIDVALIDITY never mean another message."""
+    return f"{drop.uidvalidity}.{drop.uids[number - 1]}"
+
+
+def _long_list(text: str, lines: Iterator[str]) -> Iterator[Reply | Push]:
+    """A list piece by piece, so that hundreds of thousands of lines are never there at once."""
+    yield Ok(text)
+    while some := list(islice(lines, LIST_CHUNK)):
+        yield Piece(_lines(some))
+    yield MessageEnd()
+
+
+def _lines(lines: Iterable[str]) -> bytes:
     return "".join(f"{line}\r\n" for line in lines).encode("ascii")

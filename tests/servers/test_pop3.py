@@ -18,6 +18,7 @@ from accounts.mailstore import folders
 from accounts.mailstore.append import append_message
 from accounts.models import MaildropLock
 from protocols.servers import pop3
+from protocols.wire.pop3.replies import Piece
 from tests.servers.shell_kit import Client, until
 from tests.transcripts.given import Scene
 from tests.transcripts.real import RealVenue
@@ -88,6 +89,31 @@ def test_a_client_that_never_reads_holds_little(venue: RealVenue) -> None:
     client.reset()
     until(lambda: not venue.runtime.connections)
     until(lambda: not is_locked())
+
+
+def test_a_long_list_comes_in_pieces(venue: RealVenue, monkeypatch: pytest.MonkeyPatch) -> None:
+    fill(*(b"Subject: %d\r\n\r\n" % number + b"x" * number for number in range(9)))
+    whole = log_in(venue)
+    expected = whole.list()[1], whole.uidl()[1]
+    whole.quit()
+    monkeypatch.setattr(pop3, "LIST_CHUNK", 2)
+    client = log_in(venue)
+    assert (client.list()[1], client.uidl()[1]) == expected
+    client.dele(3)
+    status, lines, _ = client.list()
+    assert status == b"+OK 8 messages"
+    assert lines == [line for line in expected[0] if not line.startswith(b"3 ")]
+    assert client.stat()[0] == 8
+    client.rset()
+    client.quit()
+
+
+def test_a_list_of_hundreds_of_thousands_is_never_there_at_once() -> None:
+    many = 300_000
+    lines = (f"{number} 1.{number}" for number in range(1, many + 1))
+    pieces = [said for said in pop3._long_list("", lines) if isinstance(said, Piece)]
+    assert max(len(piece) for piece in pieces) < 400_000
+    assert sum(piece.octets.count(b"\r\n") for piece in pieces) == many
 
 
 def test_a_crash_frees_the_maildrop_and_removes_nothing(venue: RealVenue) -> None:
