@@ -61,6 +61,18 @@ class InboxIsFixed(FolderError):
     """INBOX cannot be deleted, created or made the target of a rename."""
 
 
+class UndefinedFilter(StoreRefusal):
+    """There is no stored search of that name (RFC 5466 §3.1)."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__("There is no such filter.")
+        self.name = name
+
+
+class FiltersTooLarge(StoreRefusal):
+    """A search comes to more keys than one may have, with the filters that it names."""
+
+
 class AnnotationTooLong(StoreRefusal):
     """An annotation's value has more octets than one may have."""
 

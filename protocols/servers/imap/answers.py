@@ -11,6 +11,7 @@ from protocols.wire.imap.responses import Bye, Tagged
 _CODES: tuple[tuple[type[Exception], bytes], ...] = (
     (refusals.OverQuota, b"OVERQUOTA"),
     (refusals.TooManyKeywords, b"LIMIT"),
+    (refusals.FiltersTooLarge, b"LIMIT"),
     (refusals.TooManyFolders, b"LIMIT"),
     # RFC 5464 §4.3.
     (refusals.AnnotationTooLong, b"METADATA MAXSIZE %d" % MAX_VALUE),
@@ -53,6 +54,8 @@ def refused(tag: bytes, error: Exception, *, try_create: bool = False) -> Tagged
         return no(tag, "The mail store cannot write just now.", code=b"UNAVAILABLE")
     if not isinstance(error, refusals.StoreRefusal):
         return None
+    if isinstance(error, refusals.UndefinedFilter):
+        return no(tag, str(error), code=b"UNDEFINED-FILTER " + error.name.encode())
     if try_create and isinstance(error, refusals.NoSuchFolder):
         return no(tag, "There is no such folder.", code=b"TRYCREATE")
     code = next((code for kind, code in _CODES if isinstance(error, kind)), b"")

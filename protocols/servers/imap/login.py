@@ -31,6 +31,7 @@ AFTER_LOGIN = (
     "CONDSTORE",
     "CREATE-SPECIAL-USE",
     "ESEARCH",
+    "FILTERS",
     "I18NLEVEL=1",
     "IDLE",
     "INPROGRESS",

@@ -9,6 +9,7 @@ from accounts.mailstore.locked import mailbox_of
 from protocols.servers.imap.answers import ok, pauses
 from protocols.servers.imap.client import Client
 from protocols.servers.imap.enabled import note_condstore
+from protocols.servers.imap.filters import expanded
 from protocols.servers.imap.folder_view import FolderView
 from protocols.servers.imap.progress import Progress
 from protocols.wire.imap import commands, responses
@@ -21,8 +22,9 @@ def search(client: Client, command: commands.Search) -> Iterator[Push | Reply]:
     """Find messages; the answer names them by number, or by UID for UID SEARCH."""
     view = client.selected
     progress = Progress(command.tag)
-    found = yield from matching(client, command.program, progress, is_uid=command.is_uid)
-    with_modseq = asks_modseq(command.program)
+    program = expanded(client, command.program)
+    found = yield from matching(client, program, progress, is_uid=command.is_uid)
+    with_modseq = asks_modseq(program)
     options = command.return_options
     if options is None and client.is_rev2:
         # RFC 9051 §6.4.4: as if it had said RETURN (); ESEARCH is the one answer.

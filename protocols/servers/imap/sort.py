@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from accounts.mailstore.sort import Sorting
 from protocols.servers.imap.answers import ok
 from protocols.servers.imap.client import Client
+from protocols.servers.imap.filters import expanded
 from protocols.servers.imap.progress import Progress
 from protocols.servers.imap.search import matching
 from protocols.wire.imap import responses
@@ -18,14 +19,15 @@ def sort(client: Client, command: Sort) -> Iterator[Push | Reply]:
     view = client.selected
     progress = Progress(command.tag)
     count = len(view.told)
-    found = yield from matching(client, command.program, progress, is_uid=command.is_uid)
+    program = expanded(client, command.program)
+    found = yield from matching(client, program, progress, is_uid=command.is_uid)
     sorting = Sorting(client.folder_id, command.criteria)
     for done in sorting.read(found):
         # A second way of the same kind, so that the count only grows.
         yield progress.line(count + done, count + len(found))
     found = sorting.ordered(found)
     modseq = 0
-    if asks_modseq(command.program):
+    if asks_modseq(program):
         modseqs, position = view.told.modseqs, view.told.position
         modseq = max((modseqs[position(uid)] for uid in found), default=0)
     if not command.is_uid:

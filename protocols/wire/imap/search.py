@@ -4,6 +4,7 @@ The tree is bounded where it is built: at most `MAX_DEPTH` levels and `MAX_KEYS`
 evaluates it may recurse. Text is decoded; octets of unknown charsets never get here.
 """
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from enum import Enum
@@ -183,6 +184,13 @@ class And:
     keys: tuple["SearchKey", ...]
 
 
+@dataclass(frozen=True, slots=True)
+class FilterNamed:
+    """FILTER (RFC 5466 §3.1): a program that is kept under this name, to be put in its place."""
+
+    name: str
+
+
 def asks_modseq(key: "SearchKey") -> bool:
     """Whether a program names mod-sequences anywhere: then the answer does too (§3.1.5)."""
     return _names(key, ModseqFrom)
@@ -214,6 +222,32 @@ def _names(key: "SearchKey", kind: type) -> bool:
             return isinstance(key, kind)
 
 
+def filter_names(key: "SearchKey") -> Iterator[str]:
+    """The names of the filters in a program, as often as it names them."""
+    match key:
+        case Not(key=inner):
+            yield from filter_names(inner)
+        case And(keys=keys) | Or(keys=keys):
+            for each in keys:
+                yield from filter_names(each)
+        case FilterNamed(name):
+            yield name
+
+
+def with_filters(key: "SearchKey", programs: Mapping[str, "SearchKey"]) -> "SearchKey":
+    """The program with each filter's own in the place of its name."""
+    match key:
+        case Not(key=inner):
+            return Not(with_filters(inner, programs))
+        case And(keys=keys):
+            return And(tuple(with_filters(each, programs) for each in keys))
+        case Or(keys=keys):
+            return Or(tuple(with_filters(each, programs) for each in keys))
+        case FilterNamed(name):
+            return programs[name]
+    return key
+
+
 SearchKey: TypeAlias = (
     Everything
     | FlagIs
@@ -232,6 +266,7 @@ SearchKey: TypeAlias = (
     | OlderThan
     | YoungerThan
     | ModseqFrom
+    | FilterNamed
     | NumberIn
     | UidIn
     | Not

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from typing import NamedTuple
 
 from .cursor import Cursor, Fault, decode_text
 from .dialect import Dialect
@@ -15,6 +16,7 @@ from .search import (
     BodyHas,
     EmailIdIs,
     Everything,
+    FilterNamed,
     FlagIs,
     HeaderHas,
     IsRecent,
@@ -34,6 +36,7 @@ from .search import (
     UidIn,
     When,
     YoungerThan,
+    filter_names,
 )
 
 _CHARSETS = {
@@ -70,6 +73,35 @@ def search_program_in(cursor: Cursor) -> SearchKey:
     reading.charset = charset
     cursor.space()
     return reading.keys(0)
+
+
+class Filter(NamedTuple):
+    """A filter's program (RFC 5466 §3.1), and how many keys it has."""
+
+    program: SearchKey
+    keys: int
+
+
+def filter_program(value: bytes) -> Filter | None:
+    """What a filter's value asks for, as it may stand in another program; None: it is no program.
+
+    It may not name filters, so none can lead to itself, and is at most half as deep as a program.
+    """
+    cursor = Cursor(value, dialect=Dialect.UTF8)
+    reading = _Reading(cursor)
+    try:
+        if value[:8].upper() == b"CHARSET ":
+            cursor.place = 8
+            charset = _CHARSETS.get(cursor.astring().upper())
+            if charset is None:
+                return None
+            cursor.space()
+            reading.charset = charset
+        program = reading.keys(MAX_DEPTH // 2)
+        cursor.end()
+    except Fault:
+        return None
+    return None if any(filter_names(program)) else Filter(program, reading.count)
 
 
 class _Reading:
@@ -152,6 +184,13 @@ def _field(name: str) -> Callable[[_Reading], SearchKey]:
     return lambda reading: HeaderHas(name, reading.text())
 
 
+def _filter(reading: _Reading) -> SearchKey:
+    name = reading.cursor.atom()
+    if b"/" in name:
+        raise Fault("A filter's name has no slash.")
+    return FilterNamed(name.decode("ascii").lower())
+
+
 def _keyword(*, is_set: bool) -> Callable[[_Reading], SearchKey]:
     return lambda reading: KeywordIs(reading.cursor.atom().decode("ascii"), is_set)
 
@@ -213,6 +252,7 @@ _WITH_ARGUMENT: dict[bytes, Callable[[_Reading], SearchKey]] = {
     b"BODY": lambda reading: BodyHas(reading.text()),
     b"CC": _field("cc"),
     b"EMAILID": lambda reading: EmailIdIs(_object_id(reading)),
+    b"FILTER": _filter,
     b"FROM": _field("from"),
     b"HEADER": _header,
     b"KEYWORD": _keyword(is_set=True),

@@ -52,6 +52,7 @@ KEYS = st.sampled_from(
         b"TEXT hello",
         b"SENTON 1-Feb-2026",
         b"(NEW)",
+        b"FILTER a",
     ]
 )
 FLAGS = st.sampled_from([b"(\\Seen)", b"()", b"(\\Deleted $a)", b"\\Flagged $b", b"(\\Recent)"])
@@ -71,7 +72,16 @@ EVENTS = st.sampled_from(
         b"(MessageNew)",
     ]
 )
-ENTRIES = st.sampled_from([b"/private/a", b"/shared/A/b", b"/private", b'"/shared/*"', b"comment"])
+ENTRIES = st.sampled_from(
+    [
+        b"/private/filters/values/a",
+        b"/private/a",
+        b"/shared/A/b",
+        b"/private",
+        b'"/shared/*"',
+        b"comment",
+    ]
+)
 VALUES = st.sampled_from([b"NIL", b'"x"', b"~{2+}\r\n\0\0", b"{1+}\r\n)", b"x"])
 RETURNS = st.sampled_from([b"(SAVE)", b"(PARTIAL -1:-2)", b"(MIN SAVE)", b"()", b"(ALL COUNT)"])
 UID = st.sampled_from([b"t", b"t UID"])

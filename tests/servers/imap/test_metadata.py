@@ -57,3 +57,18 @@ def test_one_query_for_the_annotations_of_all_folders(
         said = [wire.read_line() for _ in range(13)]
     assert said[-1] == b"a OK Done.\r\n"
     assert b"* METADATA Trash (/private/a NIL /shared/b NIL)\r\n" in said
+
+
+def test_filters_do_not_multiply(wire: DirectWire) -> None:
+    wire.send(b"s SELECT INBOX\r\n")
+    while not (wire.read_line() or b"s").startswith(b"s "):
+        pass
+    many = b" ".join([b"SEEN"] * 200)
+    wire.send(b'a SETMETADATA "" (/private/filters/values/many "%b")\r\n' % many)
+    assert wire.read_line() == b"a OK Done.\r\n"
+    for times, answer in ((49, b"* SEARCH\r\n"), (51, b"b NO [LIMIT] ")):
+        wire.send(b"b SEARCH" + b" FILTER many" * times + b"\r\n")
+        lines = [wire.read_line() or b""]
+        while not lines[-1].startswith(b"b "):
+            lines.append(wire.read_line() or b"b ")
+        assert lines[0].startswith(answer)

@@ -1,0 +1,48 @@
+"""FILTER in a search: programs that were stored under a name (RFC 5466).
+
+They are annotations, which clients set with SETMETADATA: of the selected folder or, where it has
+none of the name, of the server; what is the reader's own before what is shared.
+"""
+
+from collections import Counter
+from collections.abc import Iterable
+
+from accounts.mailstore import annotations
+from accounts.mailstore.refusals import FiltersTooLarge, UndefinedFilter
+from protocols.servers.imap.client import Client
+from protocols.wire.imap.search import MAX_KEYS, SearchKey, filter_names, with_filters
+from protocols.wire.imap.search_grammar import filter_program
+
+_PLACES = ("/private/filters/values/", "/shared/filters/values/")
+
+
+def expanded(client: Client, program: SearchKey) -> SearchKey:
+    """The program with every filter that it names. UndefinedFilter, FiltersTooLarge."""
+    named = Counter(filter_names(program))
+    if not named:
+        return program
+    values = _values(client, named)
+    programs = {}
+    count = 0
+    for name, times in named.items():
+        # One that cannot be read is as good as none.
+        found = filter_program(values[name]) if name in values else None
+        if found is None:
+            raise UndefinedFilter(name)
+        programs[name] = found.program
+        count += found.keys * times
+        if count > MAX_KEYS:
+            raise FiltersTooLarge("The search is too complex.")
+    return with_filters(program, programs)
+
+
+def _values(client: Client, names: Iterable[str]) -> dict[str, bytes]:
+    entries = {place + name: name for place in reversed(_PLACES) for name in names}
+    owner_id = client.selected.told.mailbox_id
+    server = annotations.read(client.mailbox_id, annotations.SERVER, entries)
+    folder = annotations.read(client.mailbox_id, client.folder_id, entries, owner_id=owner_id)
+    found: dict[str, bytes] = {}
+    # The last one counts.
+    for values in (server, folder):
+        found |= {name: values[entry] for entry, name in entries.items() if entry in values}
+    return found
