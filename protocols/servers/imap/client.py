@@ -278,7 +278,7 @@ class Client:
     def dialect(self) -> Dialect:
         """How the client's commands are to be read."""
         dialect = Dialect.UTF8 if self.tells_utf8 else REV1
-        return dialect | Dialect.NO_CHARSET if Enabled.UTF8 in self.enabled else dialect
+        return dialect | Dialect.UTF8_ACCEPT if Enabled.UTF8 in self.enabled else dialect
 
     def modseq_code(self) -> bytes:
         """What ends a command that expunged, for a client of QRESYNC (RFC 7162 §3.2.7)."""

@@ -13,7 +13,8 @@ class Append:
     refuse with a `Tagged` (TRYCREATE, TOOBIG): a synchronising literal is then never sent, and any
     other is dropped as it arrives. `flags` are bits of `flags.Flag`; `internal_date` is in seconds
     since 1970 with `zone_minutes` east of UTC, None for now. `is_binary`: the literal is one that
-    may hold NUL (RFC 3516 §4.4).
+    may hold NUL (RFC 3516 §4.4). `is_wrapped`: it came as `UTF8 (~{…` and is closed behind (RFC
+    6855 §4, which RFC 9755 dropped).
     """
 
     tag: bytes
@@ -24,6 +25,7 @@ class Append:
     zone_minutes: int
     size: int
     is_binary: bool = field(default=False, kw_only=True)
+    is_wrapped: bool = field(default=False, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,7 @@ class AppendMore:
     step: NewMessage
     size: int
     is_binary: bool = False
+    is_wrapped: bool = False
 
 
 @dataclass(frozen=True, slots=True)

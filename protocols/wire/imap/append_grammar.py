@@ -13,6 +13,7 @@ _APPEND_START = re.compile(
     rb"[^\x00-\x20\x7f-\xff(){%*\"\\+]++ (?:APPEND|((?:UID )?+REPLACE) (\*|[1-9][0-9]{0,9}+)) ",
     re.IGNORECASE,
 )
+_WRAPPED = re.compile(rb"UTF8 \((?=~)", re.IGNORECASE)
 _LITERAL_AT_END = re.compile(rb"(~?)\{([0-9]{1,10}+)\+?\}\Z")
 
 
@@ -44,6 +45,7 @@ def parse_append(text: bytes, dialect: Dialect = REV1) -> c.Append | c.Invalid |
             number,
             is_uid=len(start[1]) > len(b"REPLACE"),
             is_binary=append.is_binary,
+            is_wrapped=append.is_wrapped,
         )
     except LiteralAhead:
         return None
@@ -51,9 +53,9 @@ def parse_append(text: bytes, dialect: Dialect = REV1) -> c.Append | c.Invalid |
         return invalid(tag, fault)
 
 
-def parse_more(tag: bytes, text: bytes) -> c.AppendMore | c.Invalid:
+def parse_more(tag: bytes, text: bytes, dialect: Dialect = REV1) -> c.AppendMore | c.Invalid:
     """What follows a message, up to where the literal of the next is announced (RFC 3502)."""
-    cursor = Cursor(text)
+    cursor = Cursor(text, 0, dialect)
     try:
         cursor.space()
         step = _particulars(cursor)
@@ -66,7 +68,7 @@ def _append_head(tag: bytes, cursor: Cursor) -> c.Append:
     name = cursor.folder()
     cursor.space()
     step = _particulars(cursor)
-    size, is_binary = _literal(cursor)
+    size, is_binary, is_wrapped = _literal(cursor)
     return c.Append(
         tag,
         name,
@@ -76,6 +78,7 @@ def _append_head(tag: bytes, cursor: Cursor) -> c.Append:
         step.zone_minutes,
         size,
         is_binary=is_binary,
+        is_wrapped=is_wrapped,
     )
 
 
@@ -92,12 +95,15 @@ def _particulars(cursor: Cursor) -> c.NewMessage:
     return c.NewMessage(*flags, *moment)
 
 
-def _literal(cursor: Cursor) -> tuple[int, bool]:
-    """The size of the literal announced at the text's end, and whether it may hold NUL."""
+def _literal(cursor: Cursor) -> tuple[int, bool, bool]:
+    """Of the literal announced at the text's end: its size, whether it may hold NUL, is wrapped."""
+    wrapping = _WRAPPED.match(cursor.text, cursor.place)
+    if wrapping is not None and Dialect.UTF8_ACCEPT in cursor.dialect:
+        cursor.place = wrapping.end()
     literal = _LITERAL_AT_END.match(cursor.text, cursor.place)
     if literal is None:
         raise Fault("Literal expected.")
-    return int(literal[2]), bool(literal[1])
+    return int(literal[2]), bool(literal[1]), wrapping is not None
 
 
 def _append(tag: bytes, cursor: Cursor) -> c.Command:

@@ -8,8 +8,8 @@ class Dialect(IntFlag):
 
     # Folder names and the texts of SEARCH are UTF-8 (RFC 9051 §5.1, RFC 9755 §3).
     UTF8 = 1
-    # SEARCH takes no CHARSET (RFC 9755 §3).
-    NO_CHARSET = 2
+    # SEARCH takes no CHARSET (RFC 9755 §3), and APPEND may wrap its message (RFC 6855 §4).
+    UTF8_ACCEPT = 2
 
 
 REV1 = Dialect(0)

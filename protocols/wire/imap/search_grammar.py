@@ -57,7 +57,7 @@ def search_program(cursor: Cursor) -> SearchKey:
     """`[CHARSET name] keys` up to the end of the command, as one key."""
     reading = _Reading(cursor)
     if cursor.text[cursor.place : cursor.place + 8].upper() == b"CHARSET ":
-        if Dialect.NO_CHARSET in cursor.dialect:
+        if Dialect.UTF8_ACCEPT in cursor.dialect:
             raise Fault("With UTF8=ACCEPT there is no CHARSET.")
         cursor.place += 8
         return search_program_in(cursor)

@@ -75,6 +75,7 @@ class ServerConversation:
         "_incoming",
         "_is_known",
         "_is_over",
+        "_is_wrapped",
         "_left",
         "_line_octets",
         "_literal_is_coming",
@@ -95,6 +96,7 @@ class ServerConversation:
         self._line_octets = 0
         self._literal_octets = 0
         self._literal_is_coming = False  # Of the APPEND asked about: sent without our `+`.
+        self._is_wrapped = False  # A parenthesis closes behind the message.
         self._left = 0  # Octets still to come of a literal.
         self._bads = 0
         self._is_known = False  # Somebody has logged in.
@@ -218,6 +220,7 @@ class ServerConversation:
     def _go_on(self, asked: Event, reply: Continuation) -> None:
         match asked:
             case Append(size=size) | AppendMore(size=size):
+                self._is_wrapped = asked.is_wrapped
                 if not self._literal_is_coming:
                     self._out.add(b"+ %b\r\n" % (reply.data or b"Ready for the message."))
                 self._left = size
@@ -315,10 +318,18 @@ class ServerConversation:
         if line is None:
             return None
         self._mode = _Mode.COMMAND
+        if self._is_wrapped:
+            if not line.startswith(b")"):
+                self._incoming.drop_announced(line)
+                fault = Fault("Closing parenthesis expected.")
+                return AppendAborted(tag, invalid(tag, fault).reply)
+            line = line[1:]
         if not line.strip(b" "):
             return AppendEnd(tag)
         literal = announced(line)
-        more = parse_more(tag, line) if literal else invalid(tag, Fault("Too many arguments."))
+        more: AppendMore | Invalid = invalid(tag, Fault("Too many arguments."))
+        if literal:
+            more = parse_more(tag, line, self._dialect)
         if literal and isinstance(more, AppendMore) and literal[0] <= MAX_ANNOUNCED:
             self._literal_is_coming = literal[1]
             return more

@@ -364,7 +364,7 @@ def test_what_is_no_utf8_is_no_name_and_no_text(octets: bytes) -> None:
 
 
 def test_with_utf8_accept_there_is_no_charset() -> None:
-    dialect = Dialect.UTF8 | Dialect.NO_CHARSET
+    dialect = Dialect.UTF8 | Dialect.UTF8_ACCEPT
     command = parse(b"a SEARCH CHARSET UTF-8 ALL", dialect)
     assert isinstance(command, Invalid)
     assert command.reply.status == "BAD"
@@ -393,6 +393,16 @@ APPENDS = [
 @pytest.mark.parametrize(("line", "value"), APPENDS)
 def test_append(line: bytes, value: Append) -> None:
     assert parse_append(line) == value
+
+
+def test_an_append_that_says_utf8() -> None:
+    accept = Dialect.UTF8 | Dialect.UTF8_ACCEPT
+    value = Append(b"a", "é", 1, (), None, 0, 9, is_binary=True, is_wrapped=True)
+    assert parse_append(b'a APPEND "\xc3\xa9" (\\Seen) utf8 (~{9+}', accept) == value
+    for line in (b"a APPEND x UTF8 ({9}", b"a APPEND x UTF8 ~{9}", b"a APPEND x UTF8 (~{9}"):
+        assert isinstance(parse_append(line, Dialect.UTF8), Invalid)
+    for line in (b"a APPEND x UTF8 ({9}", b"a APPEND x UTF8 ~{9}", b"a APPEND x UTF8(~{9}"):
+        assert isinstance(parse_append(line, accept), Invalid)
 
 
 @pytest.mark.parametrize("line", [b"a APPEND {5}", b"a LOGIN x {5}", b"a APPENDIX {5}", b"{5}"])
