@@ -21,9 +21,11 @@ _CAPABILITY = re.compile(r"[A-Z0-9][A-Z0-9.+=_/-]*")
 _NEVER_MASKED = frozenset(("IMAP4REV1", "LOGINDISABLED", "STARTTLS"))
 # What cannot be used without what is masked goes too.
 _BUILT_ON: dict[str, tuple[str, ...]] = {
+    "ACL": ("LIST-MYRIGHTS", "RIGHTS"),
     "CONDSTORE": ("QRESYNC",),
     "ESEARCH": ("PARTIAL", "SEARCHRES"),
-    "LIST-EXTENDED": ("LIST-STATUS",),
+    "LIST-EXTENDED": ("LIST-METADATA", "LIST-MYRIGHTS", "LIST-STATUS"),
+    "METADATA": ("LIST-METADATA",),
 }
 
 

@@ -14,6 +14,7 @@ from accounts.directory.switchboard import hides
 from protocols.servers.imap.answers import bad
 from protocols.servers.imap.client import Client
 from protocols.wire.imap import commands as c
+from protocols.wire.imap.fetch_items import Binary, BinarySize, Preview
 from protocols.wire.imap.responses import Tagged
 
 log = structlog.get_logger(__name__)
@@ -21,13 +22,21 @@ log = structlog.get_logger(__name__)
 # Commands that a capability brings. What is not here stays: APPENDUID hurts nobody.
 _COMMANDS: dict[type[c.Event], str] = {
     c.Compress: "COMPRESS=DEFLATE",
+    c.DeleteAcl: "ACL",
     c.Enable: "ENABLE",
+    c.GetAcl: "ACL",
+    c.GetMetadata: "METADATA",
     c.GetQuota: "QUOTA",
     c.GetQuotaRoot: "QUOTA",
     c.Idle: "IDLE",
+    c.ListRights: "ACL",
     c.Move: "MOVE",
+    c.MyRights: "ACL",
     c.Namespace: "NAMESPACE",
+    c.Notify: "NOTIFY",
     c.Replace: "REPLACE",
+    c.SetAcl: "ACL",
+    c.SetMetadata: "METADATA",
     c.SetQuota: "QUOTA",
     c.Sort: "SORT",
     c.Unauthenticate: "UNAUTHENTICATE",
@@ -88,6 +97,20 @@ def _of_fetch(command: c.Fetch) -> Iterator[str]:
         yield "QRESYNC"
     if command.page is not None:
         yield "PARTIAL"
+    for item in command.items:
+        if isinstance(item, Preview):
+            yield "PREVIEW"
+        elif isinstance(item, Binary | BinarySize):
+            yield "BINARY"
+
+
+def _of_append(command: c.Append) -> Iterator[str]:
+    if command.is_binary and not command.is_wrapped:
+        yield "BINARY"
+
+
+def _of_thread(command: c.Thread) -> Iterator[str]:
+    yield f"THREAD={command.algorithm.value}"
 
 
 def _of_store(command: c.Store) -> Iterator[str]:
@@ -109,6 +132,10 @@ def _of_list(command: c.List) -> Iterator[str]:
         yield "LIST-EXTENDED"
     if command.status_items:
         yield "LIST-STATUS"
+    if command.entries:
+        yield "LIST-METADATA"
+    if "MYRIGHTS" in command.return_options:
+        yield "LIST-MYRIGHTS"
 
 
 def _of_create(command: c.Create) -> Iterator[str]:
@@ -122,6 +149,7 @@ def _of_expunge(command: c.Expunge) -> Iterator[str]:
 
 
 _OPTIONS: dict[type[c.Event], Callable[[Any], Iterator[str]]] = {
+    c.Append: _of_append,
     c.Create: _of_create,
     c.Expunge: _of_expunge,
     c.Fetch: _of_fetch,
@@ -129,4 +157,5 @@ _OPTIONS: dict[type[c.Event], Callable[[Any], Iterator[str]]] = {
     c.Search: _of_search,
     c.Select: _of_select,
     c.Store: _of_store,
+    c.Thread: _of_thread,
 }
