@@ -12,7 +12,7 @@ from protocols.wire.imap.responses import Bye, Continuation, Push, Reply, Tagged
 
 
 def start(client: Client, command: commands.Idle) -> Iterator[Push | Reply]:
-    """Begin to idle; what is new already is said at once."""
+    """Begin to idle; what is new already is said at once, but after the continuation."""
     assert client.identity is not None
     if not login.still_valid(client.identity):
         client.is_leaving = True
@@ -23,7 +23,8 @@ def start(client: Client, command: commands.Idle) -> Iterator[Push | Reply]:
         client.stop_idling()
         # Watching starts before the look, so that nothing falls between the two.
         client.stop_watching = _watch(client)
-        yield client.news(may_expunge=True)
+        # What is new already follows the continuation: some clients take what comes first for it.
+        client.shell.wake(lambda: look(client))
     yield Continuation(b"idling")
 
 
