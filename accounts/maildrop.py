@@ -1,23 +1,36 @@
 """What a POP3 session holds: INBOX as it was at login, and an exclusive lock on it (RFC 1939 §4).
 
-Numbers are places in the maildrop from 1 on and stay fixed, whatever IMAP does to the folder.
+Numbers are places in the maildrop from 1 on and stay fixed, whatever IMAP does to the folder. The
+mailbox says which messages POP3 sees, and what becomes of those it deletes.
 """
 
 from array import array
 from collections.abc import Collection
+from datetime import UTC, date, datetime, time
+
+from django.db.models import Min
 
 from accounts import maildrop_lock
 from accounts.maildrop_lock import InUse
-from accounts.mailstore import expunge, fetch, folders, index
+from accounts.mailstore import copy, expunge, fetch, folders, index
 from accounts.mailstore.columns import read_columns
 from accounts.mailstore.fetch import Columns, FetchRow
+from accounts.mailstore.flags import Flag, StoreMode, store_flags
 from accounts.mailstore.picture import Picture
+from accounts.mailstore.refusals import FolderExists, TooManyKeywords
+from accounts.models import Entry, Mailbox, PopDeletion
 
 __all__ = ["InUse", "Maildrop", "MessageGone"]
 
 # Clients read one message after the other: what follows is read with it, up to so much.
 AHEAD_MESSAGES = 50
 AHEAD_OCTETS = 256 * 1024
+
+
+# The keyword of what a POP3 program has deleted where that leaves it in the folder.
+TAKEN = "$POP3Deleted"
+# Above every UID.
+NONE = 1 << 32
 
 
 class MessageGone(Exception):
@@ -34,13 +47,29 @@ class Maildrop:
         try:
             folder = folders.find_folder(mailbox_id, "INBOX")
             picture = index.picture(folder.id, folder.counters)
+            found = Mailbox.objects.filter(pk=mailbox_id).values_list("pop_deletion", "pop_since")
+            self._deletion, since = found.get()
             self.uids, self.sizes = _sizes(picture)
+            taken = _taken(picture) if self._deletion == PopDeletion.READ else set()
+            if taken or since is not None:
+                self._hide(taken, _first_since(picture.folder_id, since))
         except BaseException:
             self.close()
             raise
         self._folder_id = picture.folder_id
         self.uidvalidity = picture.uidvalidity
         self._ahead: dict[int, bytes] = {}
+
+    def _hide(self, taken: Collection[int], first: int) -> None:
+        """Leave out the UIDs that were taken, and those before `first`."""
+        shown = [
+            (uid, size)
+            for uid, size in zip(self.uids, self.sizes, strict=True)
+            if uid >= first and uid not in taken
+        ]
+        # New arrays: those of the folder are everybody's.
+        self.uids = array("I", (uid for uid, _ in shown))
+        self.sizes = array("Q", (size for _, size in shown))
 
     def __len__(self) -> int:
         return len(self.uids)
@@ -80,10 +109,37 @@ class Maildrop:
         return fetch.octets(row, start, length)
 
     def remove(self, numbers: Collection[int]) -> None:
-        """Remove messages for good; raises InUse, having removed nothing, when the lock is lost."""
+        """Do to messages what the mailbox wants done to those deleted over POP3.
+
+        Raises InUse, having done nothing, when the lock is lost.
+        """
         self.renew()
         uids = sorted(self.uids[number - 1] for number in numbers)
-        expunge.expunge_uids(self._folder_id, uids, actor=self._mailbox_id, only_deleted=False)
+        actor = self._mailbox_id
+        match self._deletion:
+            case PopDeletion.READ:
+                self._take(uids)
+            case PopDeletion.TRASH:
+                copy.move_uids(self._folder_id, uids, _trash(actor), actor=actor)
+            case _:
+                expunge.expunge_uids(self._folder_id, uids, actor=actor, only_deleted=False)
+
+    def _take(self, uids: list[int]) -> None:
+        """Mark messages as read, and as taken by POP3."""
+        for keywords in ([TAKEN], []):
+            try:
+                store_flags(
+                    self._folder_id,
+                    uids,
+                    StoreMode.ADD,
+                    Flag.SEEN,
+                    keywords,
+                    actor=self._mailbox_id,
+                )
+            except TooManyKeywords:
+                # They will be shown again: better than an error for ever, and nothing is lost.
+                continue
+            return
 
     def close(self) -> None:
         """Give the lock up, if it is still held."""
@@ -114,3 +170,34 @@ def _sizes(picture: Picture) -> "tuple[array[int], array[int]]":
         known = array("I", found["uid"]), array("Q", found["size"])
         picture.memo["sizes"] = known
     return known
+
+
+def _taken(picture: Picture) -> set[int]:
+    """The UIDs that POP3 has taken before."""
+    if TAKEN not in picture.keyword_names:
+        return set()
+    bit = 1 << picture.keyword_names.index(TAKEN)
+    pairs = zip(picture.uids, picture.keywords, strict=True)
+    return {uid for uid, keywords in pairs if keywords & bit}
+
+
+def _first_since(folder_id: int, since: date | None) -> int:
+    """The first UID that came into the folder on that day (UTC) or later; all of them without."""
+    if since is None:
+        return 0
+    begun = int(datetime.combine(since, time.min, UTC).timestamp())
+    came = Entry.objects.filter(folder_id=folder_id, saved_at__gte=begun)
+    first: int | None = came.aggregate(first=Min("uid"))["first"]
+    return first or NONE
+
+
+def _trash(mailbox_id: int) -> int:
+    """The folder for what is deleted, made where there is none."""
+    there = folders.list_folders(mailbox_id)
+    for folder in there:
+        if folder.special_use == "\\Trash" and folder.is_selectable:
+            return folder.id
+    try:
+        return folders.create_folder(mailbox_id, "Trash").id
+    except FolderExists:
+        return folders.find_folder(mailbox_id, "Trash").id

@@ -74,6 +74,7 @@ class MailboxForm(SharingForm):
         model = Mailbox
         fields = [
             *("domain", "local_part", "name", "is_shared", "app_passwords_only"),
+            *("pop_deletion", "pop_since"),
             *("quota_bytes", "quota_messages", "quota_folders"),
         ]
 
@@ -189,7 +190,7 @@ class MailboxAdmin(Page):
         limits = ("quota_bytes", "quota_messages", "quota_folders")
         written = [("local_part", "domain"), "name", limits, "is_shared", "password"]
         if obj:
-            written += ["app_passwords_only", SHARING_FIELDS]
+            written += ["app_passwords_only", ("pop_deletion", "pop_since"), SHARING_FIELDS]
         return (
             [*written, ("used", "used_messages"), ("full_since", "state_in_words")]
             if obj
@@ -288,6 +289,8 @@ class MailboxAdmin(Page):
             directory.set_quota(obj, octets, messages=most, folders=folders)
         if "is_shared" in form.changed_data:
             directory.set_shared(obj, is_shared=obj.is_shared)
+        if not {"pop_deletion", "pop_since"}.isdisjoint(form.changed_data):
+            directory.set_pop(obj, obj.pop_deletion, obj.pop_since)
         share_later(request, obj, form)
         if password := form.cleaned_data["password"]:
             directory.set_password(obj, password)

@@ -4,7 +4,7 @@ A User with the mailbox's address is made with it, so that its owner can log in 
 no password of its own (`accounts.login` checks the mailbox's).
 """
 
-from datetime import datetime
+from datetime import date, datetime
 
 from django.db import transaction
 from django.utils import timezone
@@ -16,7 +16,7 @@ from accounts.directory.domains import find_domain
 from accounts.directory.names import DirectoryError, check_local_part, split_address
 from accounts.hashers import hash_password, is_importable
 from accounts.mailstore import folders, removal
-from accounts.models import Alias, Credential, Domain, Mailbox, User
+from accounts.models import Alias, Credential, Domain, Mailbox, PopDeletion, User
 
 MAX_PASSWORD_OCTETS = 1024
 # The most that a column of folders holds; nobody has more of messages either.
@@ -193,6 +193,16 @@ def set_quota(
     mailbox.full_since = (mailbox.full_since or timezone.now()) if is_full else None
     mailbox.save(update_fields=["quota_bytes", "quota_messages", "quota_folders", "full_since"])
     version.touch()
+
+
+def set_pop(mailbox: Mailbox, deletion: str, since: date | None) -> None:
+    """What POP3 programs see and what becomes of what they delete; from the next login on."""
+    if deletion not in PopDeletion.values:
+        known = ", ".join(PopDeletion.values)
+        text = _("“%(deletion)s” is none of %(known)s.")
+        raise DirectoryError(text % {"deletion": deletion, "known": known})
+    mailbox.pop_deletion, mailbox.pop_since = deletion, since
+    mailbox.save(update_fields=["pop_deletion", "pop_since"])
 
 
 @transaction.atomic

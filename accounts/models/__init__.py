@@ -10,7 +10,7 @@ from accounts.models.directory_version import DirectoryVersion
 from accounts.models.domain import DkimKey, Domain
 from accounts.models.folder import Folder, FolderSnapshot, Subscription
 from accounts.models.folder_right import FolderRight
-from accounts.models.mailbox import Credential, Mailbox, MaildropLock
+from accounts.models.mailbox import Credential, Mailbox, MaildropLock, PopDeletion
 from accounts.models.message import Entry, Message, Vanished
 from accounts.models.recoverable import Recoverable, RecoverableEntry
 from accounts.models.search_index import SearchBits, SearchBlock, SearchCursor
@@ -41,6 +41,7 @@ __all__ = [
     "MaildropLock",
     "Membership",
     "Message",
+    "PopDeletion",
     "Recoverable",
     "RecoverableEntry",
     "SearchBits",

@@ -4,6 +4,14 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 
+class PopDeletion(models.TextChoices):
+    """What becomes of a message that a POP3 program deletes."""
+
+    REMOVE = "remove", _("it is removed")
+    READ = "read", _("it stays, is marked as read and no longer shown over POP3")
+    TRASH = "trash", _("it goes to Trash")
+
+
 class Mailbox(models.Model):
     """The only lock of the mail store: UIDs, MODSEQ and usage are allocated under this row."""
 
@@ -58,6 +66,19 @@ class Mailbox(models.Model):
         _("shared mailbox"),
         default=False,
         help_text=_("Nobody logs in to it: those it is shared with use it from their own mailbox."),
+    )
+    pop_deletion = models.CharField(
+        _("deleted over POP3"),
+        max_length=6,
+        choices=PopDeletion.choices,
+        default=PopDeletion.REMOVE,
+        help_text=_("POP3 programs see the inbox, and most delete what they have fetched."),
+    )
+    pop_since = models.DateField(
+        _("POP3 shows mail since"),
+        null=True,
+        blank=True,
+        help_text=_("What came into the inbox before that day is not shown; empty: all of it."),
     )
     credential_version = models.PositiveIntegerField(default=1, editable=False)
     created_at = models.DateTimeField(_("created"), auto_now_add=True)

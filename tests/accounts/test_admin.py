@@ -144,7 +144,7 @@ def test_the_login_page_takes_an_admins_password(client: Client) -> None:
 
 
 def post_mailbox(client: Client, where: str, **fields: Any) -> Any:
-    form = {"name": "", "quota_bytes": "0", "password": "", **fields}
+    form = {"name": "", "quota_bytes": "0", "password": "", "pop_deletion": "remove", **fields}
     prefixes = ("folders", "recoverable", "alias_targets", "credentials", "access_tokens")
     for prefix in (*prefixes, "given_rights", "senders"):
         form = {f"{prefix}-TOTAL_FORMS": "0", f"{prefix}-INITIAL_FORMS": "0", **form}
@@ -346,6 +346,14 @@ def test_deleting_a_mailbox_can_be_undone_and_purging_cannot(
     client.post(url(Mailbox, "changelist"), form)
     act(client, Mailbox, "purge", people.alice)
     assert not Mailbox.objects.filter(pk=people.alice.pk).exists()
+
+
+def test_what_pop3_shows_and_deletes_is_chosen(client: Client, people: People) -> None:
+    where = url(Mailbox, "change", people.alice.pk)
+    chosen = {"pop_deletion": "trash", "pop_since": "2026-11-20"}
+    assert post_mailbox(client, where, **chosen).status_code == 302
+    people.alice.refresh_from_db()
+    assert (people.alice.pop_deletion, str(people.alice.pop_since)) == ("trash", "2026-11-20")
 
 
 def test_deleted_messages_are_listed_and_brought_back(client: Client, people: People) -> None:

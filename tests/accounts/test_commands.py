@@ -122,6 +122,18 @@ def test_the_life_of_a_mailbox() -> None:
     assert not Mailbox.objects.exists()
 
 
+def test_what_pop3_shows_and_deletes() -> None:
+    run("mailbox", "add", "x@new.test", "--password", "p", "--create-domain")
+    said = run("mailbox", "pop", "x@new.test", "--deleting", "trash", "--since", "2026-11-20")
+    assert "since 2026-11-20" in said
+    assert "Trash" in said
+    run("mailbox", "pop", "x@new.test", "--deleting", "read")
+    mailbox = Mailbox.objects.get()
+    assert (mailbox.pop_deletion, str(mailbox.pop_since)) == ("read", "2026-11-20")
+    run("mailbox", "pop", "x@new.test", "--since", "all")
+    assert Mailbox.objects.get().pop_since is None
+
+
 def test_the_life_of_a_domain() -> None:
     directory.create_tenant("Acme")
     run("domain", "add", "Example.test")
@@ -228,6 +240,8 @@ MISTAKES = [
     ("mailbox list --domain nowhere.test", "not hosted here"),
     ("mailbox import /nonexistent.csv", "cannot be read"),
     ("mailbox add x@b.test --password p --create-domain --tenant nobody", "no tenant"),
+    ("mailbox pop alice@a.test --since yesterday", "no day"),
+    ("mailbox pop alice@a.test --deleting never", "invalid choice"),
     ("mailbox fly", "invalid choice"),
     ("mailbox", "required"),
     ("mailbox add", "required"),

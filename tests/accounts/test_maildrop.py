@@ -3,14 +3,14 @@
 import subprocess
 import sys
 import threading
-from datetime import timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from django.conf import settings
 from django.db import connections
 from django.utils import timezone
 
-from accounts import maildrop, maildrop_lock
+from accounts import directory, maildrop, maildrop_lock
 from accounts.directory.domains import create_domain
 from accounts.directory.mailboxes import create_mailbox
 from accounts.directory.tenants import create_tenant
@@ -18,7 +18,8 @@ from accounts.maildrop import InUse, Maildrop, MessageGone
 from accounts.maildrop_lock import KernelLock, RowLock
 from accounts.mailstore import folders
 from accounts.mailstore.append import append_message
-from accounts.models import MaildropLock
+from accounts.mailstore.flags import Flag
+from accounts.models import Entry, Folder, Mailbox, MaildropLock
 from tests.accounts import as_owner
 from tests.transcripts.clock import Clock
 
@@ -205,3 +206,76 @@ def test_a_large_message_is_read_in_pieces(mailbox: int) -> None:
     row = drop.open_message(1)
     pieces = [drop.read_piece(row, start, 10_000) for start in range(0, len(octets), 10_000)]
     assert b"".join(pieces) == octets
+
+
+def choose(mailbox: int, deletion: str, since: date | None = None) -> None:
+    directory.set_pop(Mailbox.objects.get(pk=mailbox), deletion, since)
+
+
+def remove(mailbox: int, *numbers: int) -> None:
+    drop = Maildrop(mailbox)
+    drop.remove(numbers)
+    drop.close()
+
+
+def shown(mailbox: int) -> dict[int, int]:
+    """The UIDs that POP3 sees, and their sizes."""
+    drop = Maildrop(mailbox)
+    drop.close()
+    return dict(zip(drop.uids, drop.sizes, strict=True))
+
+
+def test_what_pop3_deletes_can_stay(mailbox: int) -> None:
+    inbox = fill(mailbox, b"a: 1\r\n\r\n", b"a: 22\r\n\r\n", b"a: 333\r\n\r\n")
+    everything = shown(mailbox)
+    choose(mailbox, "read")
+    remove(mailbox, 1, 3)
+    assert shown(mailbox) == {2: everything[2]}
+    assert dict(Entry.objects.filter(folder_id=inbox).values_list("uid", "flags")) == {
+        1: Flag.SEEN,
+        2: 0,
+        3: Flag.SEEN,
+    }
+    fill(mailbox, b"a: 4\r\n\r\n")
+    assert list(shown(mailbox)) == [2, 4]
+    remove(mailbox, 1)
+    assert list(shown(mailbox)) == [4]
+    choose(mailbox, "remove")
+    assert list(shown(mailbox)) == [1, 2, 3, 4]
+
+
+def test_what_pop3_deletes_stays_even_where_no_keyword_fits(mailbox: int) -> None:
+    inbox = fill(mailbox, b"a: 1\r\n\r\n")
+    Folder.objects.filter(pk=inbox).update(keywords=[f"k{number}" for number in range(63)])
+    choose(mailbox, "read")
+    remove(mailbox, 1)
+    assert Entry.objects.get(folder_id=inbox).flags == Flag.SEEN
+    assert list(shown(mailbox)) == [1]
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_what_pop3_deletes_can_go_to_trash(mailbox: int, is_there: bool) -> None:
+    fill(mailbox, b"a: 1\r\n\r\n", b"a: 2\r\n\r\n")
+    if is_there:
+        folders.rename_folder(mailbox, "Trash", "Papelera")
+    else:
+        folders.delete_folder(mailbox, "Trash")
+    choose(mailbox, "trash")
+    remove(mailbox, 1)
+    assert list(shown(mailbox)) == [2]
+    name = "Papelera" if is_there else "Trash"
+    assert folders.find_folder(mailbox, name).exists == 1
+
+
+def test_only_mail_since_a_day_is_shown(mailbox: int) -> None:
+    inbox = fill(mailbox, *(b"a: %d\r\n\r\n" % number for number in range(4)))
+    noon = int(datetime(2026, 11, 20, 12, tzinfo=UTC).timestamp())
+    for uid in range(1, 5):
+        Entry.objects.filter(folder_id=inbox, uid=uid).update(saved_at=noon + uid * 86400)
+    for day, uids in ((21, [1, 2, 3, 4]), (23, [3, 4]), (25, [])):
+        choose(mailbox, "remove", date(2026, 11, day))
+        assert list(shown(mailbox)) == uids
+    choose(mailbox, "remove", date(2026, 11, 23))
+    remove(mailbox, 1)
+    choose(mailbox, "remove")
+    assert list(shown(mailbox)) == [1, 2, 4]

@@ -2,6 +2,7 @@
 
 import sys
 from argparse import ArgumentParser
+from datetime import date
 
 from django.db import transaction
 from django.db.models import QuerySet
@@ -20,7 +21,7 @@ from accounts.management.verbs import (
     choose_tenant,
     read_password,
 )
-from accounts.models import Mailbox
+from accounts.models import Mailbox, PopDeletion
 
 
 class Command(NounCommand):
@@ -60,6 +61,11 @@ class Command(NounCommand):
         verb.add_argument("size", metavar="SIZE", nargs="?", help="5G, 500M; 0: unlimited")
         verb.add_argument("--messages", type=int, metavar="N", help="in all folders; 0: unlimited")
         verb.add_argument("--folders", type=int, metavar="N", help="0: as many as anybody")
+
+        verb = add("pop", self.pop, "Set what POP3 programs see, and what their deleting does.")
+        verb.add_argument("address", metavar="ADDRESS")
+        verb.add_argument("--deleting", choices=PopDeletion.values, help="at first: remove")
+        verb.add_argument("--since", metavar="DAY", help="only mail since 2026-11-20; or all")
 
         add_login_verbs(self, add)
         add_sharing_verb(self, add)
@@ -128,6 +134,16 @@ class Command(NounCommand):
             allowed.append(f"{mailbox.quota_folders} folders")
         self.say(f"{mailbox} may hold {', '.join(allowed)}.")
 
+    def pop(self, options: Options) -> None:
+        mailbox = directory.find_mailbox(options["address"])
+        since = mailbox.pop_since
+        if options["since"] is not None:
+            since = _day(options["since"])
+        directory.set_pop(mailbox, options["deleting"] or mailbox.pop_deletion, since)
+        seen = f"mail since {since}" if since else "all of the inbox"
+        done = PopDeletion(mailbox.pop_deletion).label
+        self.say(f"POP3 shows {seen} of {mailbox}; of what it deletes, {done}.")
+
     def suspend(self, options: Options) -> None:
         mailbox = directory.find_mailbox(options["address"])
         directory.suspend_mailbox(mailbox, is_suspended=not options["undo"])
@@ -165,6 +181,15 @@ def _quota(text: str) -> int:
         return limits.parse_size(text)
     except ValueError as error:
         raise DirectoryError(f"{error}.") from None
+
+
+def _day(text: str) -> date | None:
+    if text == "all":
+        return None
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise DirectoryError(f"“{text}” is no day; write for example 2026-11-20, or all.") from None
 
 
 def _size(octets: int) -> str:
