@@ -24,6 +24,8 @@ PARTNER_SHARES = {"postgres": 4, "postgres backend": 6, "redis-server": 8}
 # Some children die while they start, within so many seconds.
 DIES_STARTING = 0.2
 START = 3.0
+# How often one of the processes that serve dies where the server's turn has come.
+ONE_PROCESS = 0.5
 # The others work first: up to so many seconds, and the server up to so many messages as well, so
 # that a slow machine proves as much as a fast one.
 LIFE = {"server": 10.0, "worker": 3.0, "redis": 5.0}
@@ -78,10 +80,24 @@ class Killer:
             return False
         random.shuffle(children)
         for name, pid in children:
-            if self._is_due(name, pid) and _kill_child_of(self._host.daemon.process.pid, pid):
+            if not self._is_due(name, pid):
+                continue
+            if name == "server" and random.random() < ONE_PROCESS and self._kill_one_of(pid):
+                self.killed["server process"] += 1
+                return True
+            if _kill_child_of(self._host.daemon.process.pid, pid):
                 self.killed[name] += 1
                 return True
         return False
+
+    def _kill_one_of(self, server: int) -> bool:
+        """One of several processes behind the same ports dies, and the server has a new fate."""
+        processes = children_of(server)
+        if not processes or not _kill_child_of(server, random.choice(processes)):
+            return False
+        for fates in (self._dies_at, self._dies_starting, self._dies_after):
+            fates.pop(server, None)
+        return True
 
     def _is_due(self, name: str, pid: int) -> bool:
         """Each process has a fate of its own: to die while it starts, or after some work."""
