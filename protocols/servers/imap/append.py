@@ -17,6 +17,7 @@ from accounts.mailstore.append import Appended
 from accounts.mailstore.flags import MAX_KEYWORDS
 from accounts.mailstore.refusals import NoSuchFolder, StoreRefusal
 from accounts.mailstore.rights import Right
+from protocols.servers.imap import catenate
 from protocols.servers.imap.answers import bad, no, ok, refused
 from protocols.servers.imap.client import Appending, Client, Target
 from protocols.servers.imap.folder_view import FolderView
@@ -45,11 +46,13 @@ def is_quick(
     appending = client.appending
     match event:
         case commands.Append():
-            return _known_folder(client, event) is not None
+            return not event.steps and _known_folder(client, event) is not None
         case _ if appending is None:
             return True
         case commands.AppendChunk(data=data):
             return appending.spool.size + len(data) <= IN_MEMORY
+        case commands.AppendEnd(steps=steps) if steps:
+            return False
     is_small = appending.spool.size <= QUICK_SIZE and not appending.has_nul
     return client.view is None and is_small and not appending.earlier
 
@@ -83,46 +86,76 @@ def begin(client: Client, command: commands.Append) -> Reply:
     message = commands.NewMessage(
         command.flags, command.keywords, command.internal_date, command.zone_minutes
     )
-    if refusal := _refusal(command.tag, message, command.size):
+    if refusal := _particulars_refusal(command.tag, message):
         return refusal
     client.appending = Appending(target, message, command.is_binary, replaced_uid=replaced_uid)
+    return go_on(client, command)
+
+
+def go_on(client: Client, command: commands.Append | commands.AppendMore) -> Reply:
+    """Take what stands before a literal, and say whether that may come; a refusal ends all."""
+    appending = client.appending
+    assert appending is not None
+    refusal = _take_steps(client, appending, command) or _literal_refusal(appending, command)
+    if refusal is not None:
+        client.drop_append()
+        return refusal
+    appending.is_binary = command.is_binary
     return Continuation(b"Ready for the message.")
 
 
-def _refusal(tag: bytes, message: commands.NewMessage, size: int) -> Tagged | None:
-    """Why a message of that size may not come at all."""
-    if size > settings.MAILHOST.max_message_size:
-        return no(tag, "The message is too big.", code=b"TOOBIG")
-    if not size:
-        return no(tag, "The message is empty.", code=b"CANNOT")
+def _take_steps(
+    client: Client,
+    appending: Appending,
+    command: commands.Append | commands.AppendMore | commands.AppendEnd,
+) -> Tagged | None:
+    for step in command.steps:
+        if isinstance(step, commands.Url):
+            refusal = catenate.add(client, appending, command.tag, step.octets)
+        else:
+            refusal = _begin_next(appending, command.tag, step)
+        if refusal is not None:
+            return refusal
+    return None
+
+
+def _begin_next(appending: Appending, tag: bytes, message: commands.NewMessage) -> Tagged | None:
+    """Another message begins (RFC 3502): the one before is complete."""
+    if appending.replaced_uid:
+        return bad(tag, "One message replaces another.")
+    if len(appending.earlier) + 2 > MAX_TOGETHER or appending.held > MAX_HELD:
+        return no(tag, "Too many messages at once.", code=b"LIMIT")
+    refusal = _particulars_refusal(tag, message) or _complete(appending, tag)
+    if refusal is None:
+        appending.message, appending.spool = message, Spool()
+        appending.has_nul = appending.has_bad_nul = False
+    return refusal
+
+
+def _particulars_refusal(tag: bytes, message: commands.NewMessage) -> Tagged | None:
     if len(message.keywords) > MAX_KEYWORDS:
         return no(tag, "Too many keywords.", code=b"LIMIT")
     return None
 
 
-def go_on(client: Client, command: commands.AppendMore) -> Reply:
-    """Say whether another message may come behind this one (RFC 3502); a refusal ends them all."""
-    appending = client.appending
-    assert appending is not None
-    refusal = _next_refusal(appending, command) or _complete(appending, command.tag)
-    if refusal is not None:
-        client.drop_append()
-        return refusal
-    appending.message, appending.is_binary = command.step, command.is_binary
-    appending.spool, appending.has_nul = Spool(), False
-    return Continuation(b"Ready for the next message.")
-
-
-def _next_refusal(appending: Appending, command: commands.AppendMore) -> Tagged | None:
-    earlier = appending.earlier
-    if appending.replaced_uid:
-        return bad(command.tag, "One message replaces another.")
-    if len(earlier) + 2 > MAX_TOGETHER or appending.held > MAX_HELD:
-        return no(command.tag, "Too many messages at once.", code=b"LIMIT")
-    octets = appending.octets + appending.spool.size + command.size
-    if not quota.would_fit(appending.target.owner_id, octets, len(earlier) + 2):
+def _literal_refusal(
+    appending: Appending, command: commands.Append | commands.AppendMore
+) -> Tagged | None:
+    """Why a literal may not come."""
+    if isinstance(command, commands.Append) and not command.has_literal:
+        return None
+    size = appending.spool.size + command.size
+    if size > settings.MAILHOST.max_message_size:
+        return no(command.tag, "The message is too big.", code=b"TOOBIG")
+    if not (command.size or command.is_catenated):
+        return no(command.tag, "The message is empty.", code=b"CANNOT")
+    is_asked = isinstance(command, commands.Append) and not command.steps
+    if is_asked or appending.replaced_uid:
+        return None
+    number = len(appending.earlier) + 1
+    if not quota.would_fit(appending.target.owner_id, appending.octets + size, number):
         return no(command.tag, "The mailbox is full.", code=b"OVERQUOTA")
-    return _refusal(command.tag, command.step, command.size)
+    return None
 
 
 def _complete(appending: Appending, tag: bytes) -> Tagged | None:
@@ -152,6 +185,8 @@ def _flaw(appending: Appending, tag: bytes) -> Tagged | None:
     """What is wrong with a message that has come whole; NUL in it is encoded."""
     if appending.has_failed:
         return no(tag, "The mail store cannot write just now.", code=b"UNAVAILABLE")
+    if not appending.spool.size:
+        return no(tag, "The message is empty.", code=b"CANNOT")
     return _encode_nul(appending, tag) if appending.has_nul else None
 
 
@@ -173,9 +208,9 @@ def take(client: Client, chunk: commands.AppendChunk) -> None:
     appending = client.appending
     if appending is None or appending.has_failed:
         return
-    appending.has_nul |= b"\0" in chunk.data
+    appending.has_bad_nul |= b"\0" in chunk.data and not appending.is_binary
     try:
-        appending.spool.write(chunk.data)
+        appending.write(chunk.data)
     except OutOfSpace:
         appending.has_failed = True
         appending.spool.discard()
@@ -193,7 +228,10 @@ def finish(client: Client, command: commands.AppendEnd) -> Tagged | Future[Any] 
     assert appending is not None
     tag = command.tag
     try:
-        if refusal := (_complete if appending.earlier else _flaw)(appending, tag):
+        refusal = _take_steps(client, appending, command)
+        refusal = refusal or (_complete if appending.earlier else _flaw)(appending, tag)
+        if refusal is not None:
+            appending.spool.discard()
             return refusal
         future = _stored(client, appending)
     except Exception:
@@ -231,7 +269,7 @@ def _stored(client: Client, appending: Appending) -> Future[Appended] | Future[l
 def _encode_nul(appending: Appending, tag: bytes) -> Tagged | None:
     """Encode what holds NUL, so that all stored mail can be told as text; or say why not."""
     came = appending.spool
-    if not appending.is_binary:
+    if appending.has_bad_nul:
         # CHAR8 is any octet but NUL (RFC 3501 §9).
         came.discard()
         return no(tag, "A message must not hold NUL octets.", code=b"CANNOT")

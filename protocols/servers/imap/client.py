@@ -66,11 +66,22 @@ class Appending:
     replaced_uid: int = 0
     has_failed: bool = False
     has_nul: bool = False
+    # NUL came in a literal that may not hold it.
+    has_bad_nul: bool = False
     earlier: list[Stored] = field(default_factory=list)
     # Of the earlier ones: octets, those that may wait for the committer, and those in memory.
     octets: int = 0
     unsettled: int = 0
     held: int = 0
+    # What URLs have cost: their number, octets looked into, and the message looked into last.
+    urls: int = 0
+    looked_into: int = 0
+    source: tuple[int | None, Structures] = field(default_factory=lambda: (None, Structures()))
+
+    def write(self, octets: bytes) -> None:
+        """Some more of the message. OutOfSpace."""
+        self.has_nul |= b"\0" in octets
+        self.spool.write(octets)
 
 
 class Client:

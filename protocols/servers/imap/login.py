@@ -26,6 +26,7 @@ ALWAYS = ("IMAP4rev1", "IMAP4rev2", "LITERAL+", "SASL-IR", "ID", "ENABLE")
 AFTER_LOGIN = (
     "ACL",
     "BINARY",
+    "CATENATE",
     "CHILDREN",
     "COMPRESS=DEFLATE",
     "CONDSTORE",

@@ -17,6 +17,8 @@ from .append_commands import (
     AppendMore,
     NewMessage,
     Replace,
+    Step,
+    Url,
 )
 from .folder_commands import (
     Create,
@@ -112,6 +114,7 @@ __all__ = [
     "Sort",
     "StartTls",
     "Status",
+    "Step",
     "Store",
     "StoreMode",
     "Subscribe",
@@ -119,6 +122,7 @@ __all__ = [
     "Unauthenticate",
     "Unselect",
     "Unsubscribe",
+    "Url",
 ]
 
 Command: TypeAlias = (

@@ -82,6 +82,17 @@ def item_list(cursor: Cursor) -> tuple[FetchItem, ...]:
     return tuple(found)
 
 
+def body_section(text: bytes) -> BodySection | None:
+    """What `BODY.PEEK[text]` asks for; None where that is no section."""
+    cursor = Cursor(b"[%b]" % text)
+    try:
+        section = _section(cursor, is_peek=True)
+        cursor.end()
+    except Fault:
+        return None
+    return None if section.is_partial else section
+
+
 def _item(cursor: Cursor) -> FetchItem:
     match = _NAME.match(cursor.text, cursor.place)
     name = match[0].upper() if match else b""

@@ -87,7 +87,7 @@ def _uid(tag: bytes, cursor: Cursor) -> c.Command:
         case b"MOVE":
             return _move(tag, cursor, is_uid=True)
         case b"REPLACE":
-            return replace(tag, cursor)
+            return replace(tag, cursor, is_uid=True)
         case b"EXPUNGE":
             cursor.space()
             return c.Expunge(tag, cursor.sequence_set())

@@ -58,7 +58,8 @@ class _Mode(Enum):
     COMMAND = auto()
     LITERAL = auto()
     APPENDING = auto()
-    APPENDED = auto()  # The rest of an APPEND's line, behind its message.
+    APPENDED = auto()  # The rest of an APPEND's line, behind a literal.
+    COMPLETE = auto()  # An APPEND without a literal: nothing of it is still to come.
     SASL = auto()
     IDLE = auto()
     TLS = auto()
@@ -73,6 +74,7 @@ class ServerConversation:
         "_command",
         "_dialect",
         "_incoming",
+        "_is_catenated",
         "_is_known",
         "_is_over",
         "_is_wrapped",
@@ -81,6 +83,7 @@ class ServerConversation:
         "_literal_is_coming",
         "_literal_octets",
         "_mode",
+        "_mode_after_literal",
         "_out",
         "_tag",
     )
@@ -95,6 +98,8 @@ class ServerConversation:
         self._command = bytearray()  # Lines and literals of a command not yet complete.
         self._line_octets = 0
         self._literal_octets = 0
+        self._is_catenated = False  # The literal of the APPEND is a TEXT.
+        self._mode_after_literal = _Mode.COMMAND
         self._literal_is_coming = False  # Of the APPEND asked about: sent without our `+`.
         self._is_wrapped = False  # A parenthesis closes behind the message.
         self._left = 0  # Octets still to come of a literal.
@@ -160,6 +165,8 @@ class ServerConversation:
         if reply.dialect is not None:
             self._dialect = reply.dialect
         match asked:
+            case Append(has_literal=False):
+                pass
             case Append(size=size) | AppendMore(size=size) if self._literal_is_coming:
                 self._incoming.drop_literal(size)
             case StartTls() if reply.status == "OK":
@@ -219,8 +226,10 @@ class ServerConversation:
 
     def _go_on(self, asked: Event, reply: Continuation) -> None:
         match asked:
+            case Append(has_literal=False):
+                self._mode = _Mode.COMPLETE
             case Append(size=size) | AppendMore(size=size):
-                self._is_wrapped = asked.is_wrapped
+                self._is_wrapped, self._is_catenated = asked.is_wrapped, asked.is_catenated
                 if not self._literal_is_coming:
                     self._out.add(b"+ %b\r\n" % (reply.data or b"Ready for the message."))
                 self._left = size
@@ -273,16 +282,24 @@ class ServerConversation:
         if isinstance(append, Append):
             self._take_command()
             return append
-        total = self._literal_octets + size
-        too_big = size > MAX_LITERAL or total > MAX_LITERALS
-        too_big |= total > MAX_OF_STRANGER and not self._is_known
-        if append is not None or too_big:
+        if append is not None or not self._has_room_for(size):
             if is_coming:
                 self._incoming.drop_literal(size)
             if append is None:
                 return self._give_up(text, "Literal too big.")
             self._take_command()
             return append
+        self._collect_literal(line, size, is_coming, _Mode.COMMAND)
+        return None
+
+    def _has_room_for(self, size: int) -> bool:
+        """Whether a literal of this size may be part of the command's text."""
+        total = self._literal_octets + size
+        limit = MAX_LITERALS if self._is_known else MAX_OF_STRANGER
+        return size <= MAX_LITERAL and total <= limit
+
+    def _collect_literal(self, line: bytes, size: int, is_coming: bool, after: _Mode) -> None:
+        """Read a literal, announced by `line`, that is part of the command's text."""
         if not is_coming:
             self._out.add(b"+ Go on.\r\n")
         self._command += b"\r\n"
@@ -290,14 +307,14 @@ class ServerConversation:
         self._literal_octets += size
         self._left = size
         self._mode = _Mode.LITERAL
-        return None
+        self._mode_after_literal = after
 
     def _read_literal(self) -> Event | None:
         piece = self._incoming.take(self._left)
         self._command += piece
         self._left -= len(piece)
         if not self._left:
-            self._mode = _Mode.COMMAND
+            self._mode = self._mode_after_literal
         return None
 
     def _read_appended(self) -> Event | None:
@@ -309,34 +326,46 @@ class ServerConversation:
         return AppendChunk(chunk) if chunk else None
 
     def _read_append_end(self) -> Event | None:
-        tag = self._tag
+        """The line behind a literal of an APPEND; with it a literal that is a URL."""
         try:
-            line = self._incoming.take_line(MAX_LINE)
+            line = self._incoming.take_line(MAX_LINE - self._line_octets)
         except TooLong:
-            self._mode = _Mode.COMMAND
-            return AppendAborted(tag, invalid(tag, Fault("Too many arguments.")).reply)
+            return self._abort_append(Fault("Line too long.", "BAD", _TOO_BIG))
         if line is None:
             return None
+        self._command += line
+        more = parse_more(
+            self._tag,
+            bytes(self._command),
+            self._dialect,
+            is_wrapped=self._is_wrapped,
+            is_catenated=self._is_catenated,
+        )
+        size, is_coming = announced(line) or (0, False)
+        if size > MAX_ANNOUNCED:
+            more = invalid(self._tag, Fault("Literal too big.", "BAD", _TOO_BIG))
+        elif more is None and self._has_room_for(size):
+            self._collect_literal(line, size, is_coming, _Mode.APPENDED)
+            return None
+        elif isinstance(more, AppendMore):
+            self._literal_is_coming = is_coming
+        if more is None:
+            more = invalid(self._tag, Fault("Literal too big.", "BAD", _TOO_BIG))
+        self._take_command()
         self._mode = _Mode.COMMAND
-        if self._is_wrapped:
-            if not line.startswith(b")"):
-                self._incoming.drop_announced(line)
-                fault = Fault("Closing parenthesis expected.")
-                return AppendAborted(tag, invalid(tag, fault).reply)
-            line = line[1:]
-        if not line.strip(b" "):
-            return AppendEnd(tag)
-        literal = announced(line)
-        more: AppendMore | Invalid = invalid(tag, Fault("Too many arguments."))
-        if literal:
-            more = parse_more(tag, line, self._dialect)
-        if literal and isinstance(more, AppendMore) and literal[0] <= MAX_ANNOUNCED:
-            self._literal_is_coming = literal[1]
+        if not isinstance(more, Invalid):
             return more
         self._incoming.drop_announced(line)
-        if isinstance(more, AppendMore):
-            more = invalid(tag, Fault("Literal too big.", "BAD", _TOO_BIG))
-        return AppendAborted(tag, more.reply)
+        return AppendAborted(self._tag, more.reply)
+
+    def _abort_append(self, fault: Fault) -> Event:
+        self._take_command()
+        self._mode = _Mode.COMMAND
+        return AppendAborted(self._tag, invalid(self._tag, fault).reply)
+
+    def _read_complete(self) -> Event:
+        self._mode = _Mode.COMMAND
+        return AppendEnd(self._tag)
 
     def _read_sasl(self) -> Event | None:
         try:
@@ -377,6 +406,7 @@ _READERS: dict[_Mode, Callable[[ServerConversation], Event | None]] = {
     _Mode.LITERAL: ServerConversation._read_literal,
     _Mode.APPENDING: ServerConversation._read_appended,
     _Mode.APPENDED: ServerConversation._read_append_end,
+    _Mode.COMPLETE: ServerConversation._read_complete,
     _Mode.SASL: ServerConversation._read_sasl,
     _Mode.IDLE: ServerConversation._read_done,
 }

@@ -5,6 +5,7 @@ import pytest
 from protocols.wire.imap.append_grammar import parse_append, parse_more
 from protocols.wire.imap.commands import (
     Append,
+    AppendEnd,
     AppendMore,
     Authenticate,
     Capability,
@@ -29,6 +30,7 @@ from protocols.wire.imap.commands import (
     NewMessage,
     Noop,
     Rename,
+    Replace,
     Search,
     Select,
     Sort,
@@ -40,6 +42,7 @@ from protocols.wire.imap.commands import (
     Unauthenticate,
     Unselect,
     Unsubscribe,
+    Url,
 )
 from protocols.wire.imap.dialect import Dialect
 from protocols.wire.imap.fetch_items import FAST, Attribute
@@ -437,11 +440,11 @@ def test_credentials_are_not_shown() -> None:
 
 
 MORE = [
-    (b" {310}", AppendMore(b"a", NewMessage(0, (), None, 0), 310)),
-    (b" ~{5+}", AppendMore(b"a", NewMessage(0, (), None, 0), 5, is_binary=True)),
+    (b" {310}", AppendMore(b"a", (NewMessage(0, (), None, 0),), 310)),
+    (b" ~{5+}", AppendMore(b"a", (NewMessage(0, (), None, 0),), 5, is_binary=True)),
     (
         b' (\\Seen $Old) "01-Jan-1970 01:00:00 +0100" {9+}',
-        AppendMore(b"a", NewMessage(1, ("$Old",), 0, 60), 9),
+        AppendMore(b"a", (NewMessage(1, ("$Old",), 0, 60),), 9),
     ),
 ]
 
@@ -457,3 +460,105 @@ def test_another_message_of_an_append(line: bytes, value: AppendMore) -> None:
 )
 def test_what_is_no_other_message(line: bytes) -> None:
     assert isinstance(parse_more(b"a", line), Invalid)
+
+
+URL = Url(b"/x/;UID=1")
+PLAIN = NewMessage(0, (), None, 0)
+
+
+@pytest.mark.parametrize(
+    ("line", "value"),
+    [
+        (
+            b"a APPEND x (\\Seen) CATENATE (TEXT {5+}",
+            Append(b"a", "x", 1, (), None, 0, 5, is_catenated=True),
+        ),
+        (
+            b'a APPEND x catenate (URL /x/;UID=1 url "/x/;UID=1" TEXT ~{5}',
+            Append(
+                *(b"a", "x", 0, (), None, 0, 5),
+                is_binary=True,
+                is_catenated=True,
+                steps=(URL, URL),
+            ),
+        ),
+        (
+            b"a APPEND x CATENATE (URL /x/;UID=1) (\\Seen) {7}",
+            Append(b"a", "x", 0, (), None, 0, 7, steps=(URL, NewMessage(1, (), None, 0))),
+        ),
+        (b"a APPEND x CATENATE (URL {9}", None),
+        (b"a APPEND x CATENATE (URL {9+}\r\n/x/;UID=1 URL {9}", None),
+    ],
+)
+def test_catenate(line: bytes, value: Append | None) -> None:
+    assert parse_append(line) == value
+
+
+def test_catenate_without_a_literal() -> None:
+    line = b"a APPEND x CATENATE (URL /x/;UID=1) CATENATE (URL {9+}\r\n/x/;UID=1)"
+    assert parse(line) == Append(
+        *(b"a", "x", 0, (), None, 0, 0),
+        is_catenated=True,
+        has_literal=False,
+        steps=(URL, PLAIN, URL),
+    )
+    replace = parse(b"a UID REPLACE 4 x CATENATE (URL /x/;UID=1)")
+    assert isinstance(replace, Replace)
+    assert (replace.number, replace.is_uid, replace.steps) == (4, True, (URL,))
+
+
+@pytest.mark.parametrize(
+    ("line", "value"),
+    [
+        (b")", AppendEnd(b"a")),
+        (b" URL /x/;UID=1) ", AppendEnd(b"a", (URL,))),
+        (b" URL /x/;UID=1 TEXT {3}", AppendMore(b"a", (URL,), 3, is_catenated=True)),
+        (b") {3}", AppendMore(b"a", (PLAIN,), 3)),
+        (
+            b" URL /x/;UID=1) CATENATE (URL /x/;UID=1 TEXT {3}",
+            AppendMore(b"a", (URL, PLAIN, URL), 3, is_catenated=True),
+        ),
+        (b" URL {9}", None),
+    ],
+)
+def test_more_of_a_catenation(line: bytes, value: AppendMore | AppendEnd | None) -> None:
+    assert parse_more(b"a", line, is_catenated=True) == value
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"",
+        b" ",
+        b" )",
+        b"TEXT {3}",
+        b" TEXT",
+        b" TEXT x",
+        b" URL",
+        b" URL /x/;UID=1",
+        b" URL /x/;UID=1  TEXT {3}",
+        b" FILE x)",
+        b" TEXT {3} {4}",
+        b") CATENATE ()",
+        b") x",
+        b")) {3}",
+    ],
+)
+def test_what_does_not_go_on_with_a_catenation(line: bytes) -> None:
+    assert isinstance(parse_more(b"a", line, is_catenated=True), Invalid)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"a APPEND x CATENATE",
+        b"a APPEND x CATENATE ()",
+        b"a APPEND x CATENATE (URL /x/;UID=1",
+        b"a APPEND x CATENATE URL /x/;UID=1",
+        b"a APPEND x CATENATE (TEXT abc)",
+        b"a REPLACE 1 x CATENATE (",
+        b"a REPLACE 0 x CATENATE (URL /x/;UID=1)",
+    ],
+)
+def test_catenate_that_cannot_be(line: bytes) -> None:
+    assert isinstance(parse(line), Invalid)

@@ -25,6 +25,7 @@ from protocols.wire.imap.commands import (
     SaslResponse,
     Search,
     StartTls,
+    Url,
 )
 from protocols.wire.imap.responses import Bye, Continuation, Reply, Tagged
 from protocols.wire.imap.server import (
@@ -137,14 +138,56 @@ def test_append_of_several_messages() -> None:
     assert events == [
         Append(b"a", "x", 0, (), None, 0, 3),
         AppendChunk(b"abc"),
-        AppendMore(b"a", SECOND, 2),
+        AppendMore(b"a", (SECOND,), 2),
         AppendChunk(b"de"),
-        AppendMore(b"a", SECOND, 1),
+        AppendMore(b"a", (SECOND,), 1),
         AppendChunk(b"f"),
         AppendEnd(b"a"),
         Noop(b"b"),
     ]
     assert said == b"+ Ready for the message.\r\na OK Done.\r\nb OK Done.\r\n"
+
+
+def test_append_of_parts() -> None:
+    url = Url(b"/x/;UID=1")
+    events, said, _ = _talk(
+        [
+            b"a APPEND x CATENATE (URL {9+}\r\n/x/;UID=1 TEXT {3+}\r\nabc URL {9}\r\n",
+            b"/x/;UID=1 TEXT {2}\r\n",
+            b"de)\r\nb APPEND x CATENATE (URL /x/;UID=1)\r\nc NOOP\r\n",
+        ]
+    )
+    assert events == [
+        Append(b"a", "x", 0, (), None, 0, 3, is_catenated=True, steps=(url,)),
+        AppendChunk(b"abc"),
+        AppendMore(b"a", (url,), 2, is_catenated=True),
+        AppendChunk(b"de"),
+        AppendEnd(b"a"),
+        Append(*(b"b", "x", 0, (), None, 0, 0), is_catenated=True, has_literal=False, steps=(url,)),
+        AppendEnd(b"b"),
+        Noop(b"c"),
+    ]
+    assert said == (
+        b"+ Go on.\r\n+ Ready for the message.\r\na OK Done.\r\nb OK Done.\r\nc OK Done.\r\n"
+    )
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        b" URL {65537+}\r\n" + b"x" * 65537 + b")\r\n",
+        b" URL {65537}\r\n",
+        b" URL {9999999999}\r\n",
+        b" URL " + b"x" * MAX_LINE + b")\r\n",
+        b" URL x" * 9000 + b" TEXT {5}\r\n" + b"hello" + b" URL x" * 9000 + b" TEXT {5}\r\n",
+    ],
+    ids=lambda rest: repr(rest[:20]),
+)
+def test_absurd_parts_are_dropped_as_they_come(rest: bytes) -> None:
+    _, said, conversation = _talk([b"a APPEND x CATENATE (TEXT {1+}\r\na", rest, b"b NOOP\r\n"])
+    assert said.startswith((b"a BAD", b"+ Ready"))
+    assert conversation.is_over or b"b OK Done.\r\n" in said or rest.count(b"TEXT")
+    assert len(conversation._command) <= MAX_LINE + 10
 
 
 def test_a_refused_further_message_is_not_read_nor_those_behind_it() -> None:
