@@ -20,7 +20,7 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON
     accounts_searchtext, accounts_threadedmessage, accounts_threadname, accounts_threadcursor,
     accounts_recoverable, accounts_recoverableentry,
     accounts_searchcursor, accounts_searchblock, accounts_searchbits,
-    accounts_subscription
+    accounts_subscription, accounts_annotation, accounts_folderright
     TO mailhost_mx, mailhost_access, mailhost_worker, mailhost_web;
 
 -- Counters, the UID validity clock and the lock live in the mailbox row.
@@ -36,9 +36,9 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON
     delivery_queuedmessage, delivery_queuedrecipient, delivery_attempt
     TO mailhost_mx, mailhost_access, mailhost_worker, mailhost_web;
 
-GRANT SELECT, UPDATE ON accounts_credential TO mailhost_access;
+GRANT SELECT, UPDATE ON accounts_credential, accounts_accesstoken TO mailhost_access;
 GRANT SELECT, INSERT, UPDATE, DELETE ON accounts_maildroplock TO mailhost_access;
-GRANT SELECT ON accounts_clientrule TO mailhost_access;
+GRANT SELECT ON accounts_clientrule, accounts_senderright TO mailhost_access;
 GRANT SELECT ON accounts_dkimkey TO mailhost_worker;
 
 -- The admin manages everything that people manage.

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from django.apps import apps
 from django.db import ProgrammingError, connection, transaction
 
 from tests.partners.platform import PLATFORM
@@ -49,11 +50,34 @@ def test_every_kind_may_store_and_queue_mail(kind: str) -> None:
     assert may(kind, "UPDATE accounts_mailbox SET used_bytes = 0")
 
 
+# Groups and permissions of the admin's users: the web's alone.
+_OF_THE_WEB = {"accounts_user_groups", "accounts_user_user_permissions"}
+
+
+def test_every_table_was_thought_of() -> None:
+    script = ROLES.read_text()
+    tables = {
+        model._meta.db_table
+        for name in ("accounts", "delivery")
+        for model in apps.get_app_config(name).get_models(include_auto_created=True)
+    }
+    words = set(re.findall(r"\w+", script))
+    assert sorted(tables - words - _OF_THE_WEB) == []
+
+
+@pytest.mark.usefixtures("roles")
+def test_access_reads_what_a_session_asks() -> None:
+    tables = ("accesstoken", "annotation", "clientrule", "folderright", "senderright")
+    for table in tables:
+        assert may("access", f"SELECT count(*) FROM accounts_{table}"), table
+
+
 @pytest.mark.usefixtures("roles")
 @pytest.mark.parametrize(
     ("table", "readers"),
     [
         ("accounts_credential", {"access", "web"}),
+        ("accounts_accesstoken", {"access", "web"}),
         ("accounts_dkimkey", {"worker", "web"}),
         ("django_session", {"web"}),
     ],
