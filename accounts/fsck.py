@@ -18,7 +18,7 @@ from django.db.models.functions import Length
 from accounts import blobs
 from accounts.blobs import BlobMissing, Place
 from accounts.blobs.garbage import is_dead
-from accounts.mailstore import overview, search_blocks, search_index, search_tailer
+from accounts.mailstore import overview, search_blocks, search_index, search_tailer, sort_kept
 from accounts.mailstore.flags import Flag
 from accounts.mailstore.leftovers import is_unplaced
 from accounts.models import (
@@ -117,6 +117,7 @@ def prepare_again(progress: Progress) -> int:
                 )
             )
         Message.objects.bulk_update(messages, _PREPARED, batch_size=50)
+        sort_kept.forget([message.pk for message in messages])
         renewed += len(messages)
         progress(f"{renewed} messages prepared again")
 

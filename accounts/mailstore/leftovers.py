@@ -13,6 +13,7 @@ from accounts.models import (
     Message,
     RecoverableEntry,
     SearchText,
+    SortKeys,
     ThreadedMessage,
     ThreadName,
 )
@@ -39,8 +40,9 @@ def remove_unplaced_messages() -> int:
         last = keys[-1]
         with transaction.atomic():
             # Not delete(): it would load these wide rows to look for what hangs on them.
-            texts = SearchText.objects.filter(pk__in=keys)
-            texts._raw_delete(texts.db)
+            for kept in (SearchText.objects, SortKeys.objects):
+                derived = kept.filter(pk__in=keys)
+                derived._raw_delete(derived.db)
             _leave_threads(keys)
             rows = Message.objects.filter(is_unplaced(), pk__in=keys)
             removed += rows._raw_delete(rows.db)

@@ -1,23 +1,16 @@
-"""THREAD: messages in threads, from stored columns (RFC 5256 §3).
-
-What is read of a message is small and bounded: of its references the first and the last ones.
-"""
+"""THREAD: messages in threads, from stored columns and kept keys (RFC 5256 §3)."""
 
 from collections.abc import Iterator, Sequence
 
-from accounts.mailstore.columns import large_ones, read_columns
+from accounts.mailstore import sort_kept
+from accounts.mailstore.columns import read_columns
 from accounts.mailstore.fetch import Columns
-from accounts.mailstore.search_text import fold
-from accounts.mailstore.thread_names import first_fields, names
+from accounts.mailstore.sort import sent_dates
+from accounts.mailstore.thread_names import unpacked
 from accounts.mailstore.thread_tree import Mails, Threads, by_references, by_subject
 from protocols.wire.imap.thread import Algorithm
-from protocols.wire.message import decode_header, read_subject
 
 SLICE = 500
-# A larger block of header fields is read alone.
-_TEXT_OCTETS = 16 << 10
-
-_COLUMNS = Columns.DATES | Columns.SENT_AT | Columns.HEADERS
 
 
 class Threading:
@@ -43,32 +36,23 @@ class Threading:
                 yield from by_subject(self._mails, self.threads)
 
     def _take(self, uids: Sequence[int]) -> Iterator[None]:
-        found = read_columns(self._folder_id, uids, columns=_COLUMNS, at_most=_TEXT_OCTETS)
-        large = frozenset(large_ones(found))
-        mails = self._mails
-        for at, uid in enumerate(found["uid"]):
-            headers = found["headers"][at]
-            if at in large:
-                headers = self._large_headers(uid)
-                yield
-            if headers is None:
-                continue
-            self.uids.append(uid)
-            sent_at = found["sent_at"][at]
-            mails.dates.append(found["internal_date"][at] if sent_at is None else sent_at)
-            self._add(bytes(headers))
-
-    def _large_headers(self, uid: int) -> bytes | None:
-        alone = read_columns(self._folder_id, [uid], columns=Columns.HEADERS)["headers"]
-        return alone[0] if alone else None
-
-    def _add(self, headers: bytes) -> None:
-        mails = self._mails
-        fields = first_fields(headers)
-        subject = read_subject(decode_header(fields.get(b"subject", b"")))
-        mails.subjects.append(fold(subject.text))
-        mails.are_replies.append(subject.is_reply)
+        columns = Columns.DATES | Columns.SENT_AT
+        dated = read_columns(self._folder_id, uids, columns=columns)
+        dates = dict(
+            zip(dated["uid"], sent_dates(dated["sent_at"], dated["internal_date"]), strict=True)
+        )
+        wanted = ["subject"]
         if self._algorithm is Algorithm.REFERENCES:
-            identifier, references = names(fields)
-            mails.identifiers.append(identifier)
-            mails.references.append(references)
+            wanted += ["is_reply", "names"]
+        found = yield from sort_kept.read(self._folder_id, uids, wanted, pause=None)
+        there = [at for at, uid in enumerate(found["uid"]) if uid in dates]
+        self.uids += (found["uid"][at] for at in there)
+        mails = self._mails
+        mails.dates += (dates[found["uid"][at]] for at in there)
+        mails.subjects += (bytes(found["subject"][at]) for at in there)
+        if self._algorithm is Algorithm.REFERENCES:
+            mails.are_replies += (bool(found["is_reply"][at]) for at in there)
+            for at in there:
+                names = unpacked(bytes(found["names"][at]))
+                mails.identifiers.append(names.own)
+                mails.references.append(names.references)

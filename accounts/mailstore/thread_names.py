@@ -11,7 +11,10 @@ from protocols.wire.message import ancestors, iter_fields, message_ids
 # Of a message's references: the oldest, and the latest of the others.
 MAX_REFERENCES = 100
 
-_WANTED = frozenset((b"subject", b"message-id", b"references", b"in-reply-to"))
+_WANTED = frozenset(
+    (b"subject", b"from", b"to", b"cc", b"message-id", b"references", b"in-reply-to")
+)
+_NO_NAME = bytes(8)
 
 
 class Names(NamedTuple):
@@ -22,7 +25,7 @@ class Names(NamedTuple):
 
 
 def first_fields(headers: bytes) -> dict[bytes, bytes]:
-    """The values of the fields that threads are made from; of several of a name the first."""
+    """The values of the fields that matter to threads and order; of several of a name the first."""
     found: dict[bytes, bytes] = {}
     for field in iter_fields(headers):
         if field.name in _WANTED:
@@ -37,6 +40,18 @@ def names(fields: dict[bytes, bytes], limit: int = MAX_REFERENCES) -> Names:
     if len(found) > limit:
         found = [found[0], *found[1 - limit :]]
     return Names(_digest(own[0]) if own else None, [_digest(name) for name in found])
+
+
+def packed(found: Names) -> bytes:
+    """Names as one run of octets, eight each, the message's own first."""
+    return b"".join((found.own or _NO_NAME, *found.references))
+
+
+def unpacked(octets: bytes) -> Names:
+    """What `packed` packed."""
+    own = octets[:8]
+    references = [octets[at : at + 8] for at in range(8, len(octets), 8)]
+    return Names(None if own == _NO_NAME else own, references)
 
 
 def _digest(identifier: bytes) -> bytes:

@@ -25,11 +25,12 @@ _NOBODY = -1
 class Mails:
     """What threading asks of messages, column by column, in the order of the folder.
 
-    `identifiers` and `references` are message-ids by any hashable stand-in; None: no valid one.
+    Subjects are base subjects, folded. `identifiers` and `references` are message-ids by any
+    hashable stand-in; None: no valid one.
     """
 
     dates: list[int] = field(default_factory=list)
-    subjects: list[str] = field(default_factory=list)
+    subjects: list[bytes] = field(default_factory=list)
     are_replies: list[bool] = field(default_factory=list)
     identifiers: list[bytes | None] = field(default_factory=list)
     references: list[Sequence[bytes]] = field(default_factory=list)
@@ -45,7 +46,7 @@ class Threads:
 
 def by_subject(mails: Mails, threads: Threads) -> Iterator[None]:
     """ORDEREDSUBJECT: the first of each base subject, and the others as its replies."""
-    first: dict[str, int] = {}
+    first: dict[bytes, int] = {}
     for count, node in enumerate(_in_order(mails)):
         top = first.setdefault(mails.subjects[node], node)
         if top == node:
@@ -198,7 +199,7 @@ class _Merging:
         self._threads = threads
         self._count = len(mails.dates)
         self._next_dummy = max([self._count - 1, *threads.tops]) + 1
-        self._table: dict[str, int] = {}
+        self._table: dict[bytes, int] = {}
         self._moved: set[int] = set()
         self._grown: set[int] = set()
 
@@ -220,7 +221,7 @@ class _Merging:
     def _first(self, node: int) -> int:
         return self._threads.children[node][0] if self._is_dummy(node) else node
 
-    def _subject(self, node: int) -> str:
+    def _subject(self, node: int) -> bytes:
         return self._mails.subjects[self._first(node)]
 
     def _is_reply(self, node: int) -> bool:

@@ -16,6 +16,7 @@ from accounts.models.recoverable import Recoverable, RecoverableEntry
 from accounts.models.search_index import SearchBits, SearchBlock, SearchCursor
 from accounts.models.search_text import SearchText
 from accounts.models.sender_right import SenderRight
+from accounts.models.sort_keys import SortKeys
 from accounts.models.tenant import Tenant
 from accounts.models.thread import ThreadCursor, ThreadedMessage, ThreadName
 from accounts.models.user import Membership, User
@@ -50,6 +51,7 @@ __all__ = [
     "SearchText",
     "Segment",
     "SenderRight",
+    "SortKeys",
     "Subscription",
     "Tenant",
     "ThreadCursor",

@@ -17,7 +17,8 @@ GRANT USAGE ON SCHEMA public
 GRANT SELECT, INSERT, UPDATE, DELETE ON
     accounts_segment, accounts_blob, accounts_commitmark, accounts_message, accounts_entry,
     accounts_vanished, accounts_change, accounts_folder, accounts_foldersnapshot,
-    accounts_searchtext, accounts_threadedmessage, accounts_threadname, accounts_threadcursor,
+    accounts_searchtext, accounts_sortkeys, accounts_threadedmessage, accounts_threadname,
+    accounts_threadcursor,
     accounts_recoverable, accounts_recoverableentry,
     accounts_searchcursor, accounts_searchblock, accounts_searchbits,
     accounts_subscription, accounts_annotation, accounts_folderright

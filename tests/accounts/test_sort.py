@@ -2,8 +2,11 @@
 
 import pytest
 
-from accounts.mailstore import append
+from accounts import fsck, garbage
+from accounts.mailstore import append, sort_kept
 from accounts.mailstore.sort import SLICE, Sorting
+from accounts.mailstore.sort_keys import Keys, keys_of
+from accounts.models import Message, SortKeys
 from protocols.wire.imap.sort import Criterion, SortKey
 from tests.accounts import as_owner
 from tests.accounts.mail import append_many, inbox, make_mailbox
@@ -56,3 +59,79 @@ def test_what_was_expunged_meanwhile_is_left_out() -> None:
     uids = append_many(mailbox_id, folder_id, 3)
     as_owner.expunge_uids(folder_id, uids[1:2], only_deleted=False)
     assert _sorted(folder_id, uids, Criterion(SortKey.SIZE)) == [uids[0], uids[2]]
+
+
+def _kept_after(mailbox_id: int) -> int:
+    """How many keys are kept once all commits under way are done."""
+    append_many(mailbox_id, inbox(mailbox_id), 1)
+    return SortKeys.objects.filter(message__mailbox_id=mailbox_id).count()
+
+
+def test_a_header_is_decoded_once(monkeypatch) -> None:
+    mailbox_id = make_mailbox()
+    folder_id = inbox(mailbox_id)
+    uids = [_put(mailbox_id, b"Subject: b\r\n"), _put(mailbox_id, b"Subject: a\r\n")]
+    by_subject = Criterion(SortKey.SUBJECT)
+    assert _sorted(folder_id, uids, by_subject) == uids[::-1]
+    assert _kept_after(mailbox_id) == 2
+    decoded = []
+
+    def noting(headers: bytes) -> Keys:
+        decoded.append(headers)
+        return keys_of(headers)
+
+    monkeypatch.setattr(sort_kept, "keys_of", noting)
+    assert _sorted(folder_id, uids, by_subject) == uids[::-1]
+    assert decoded == []
+    # One that came later is read alone, and sorted among those kept.
+    uids.append(_put(mailbox_id, b"Subject: Re: AA\r\n"))
+    assert _sorted(folder_id, uids, by_subject, Criterion(SortKey.DATE)) == [
+        uids[1],
+        uids[2],
+        uids[0],
+    ]
+    assert len(decoded) == 1
+
+
+def test_keys_of_another_version_or_of_prepared_anew_headers_are_made_again() -> None:
+    mailbox_id = make_mailbox()
+    uids = [_put(mailbox_id, b"Subject: b\r\n"), _put(mailbox_id, b"Subject: a\r\n")]
+    expected = uids[::-1]
+    by_subject = Criterion(SortKey.SUBJECT)
+    _sorted(inbox(mailbox_id), uids, by_subject)
+    assert _kept_after(mailbox_id) == 2
+    SortKeys.objects.update(version=sort_kept.VERSION - 1, subject=b"?")
+    assert _sorted(inbox(mailbox_id), uids, by_subject) == expected
+    _kept_after(mailbox_id)
+    assert set(SortKeys.objects.values_list("version", flat=True)) == {sort_kept.VERSION}
+    SortKeys.objects.update(subject=b"?")
+    Message.objects.update(prepared_version=0)
+    fsck.prepare_again(lambda text: None)
+    assert not SortKeys.objects.exists()
+    assert _sorted(inbox(mailbox_id), uids, by_subject) == expected
+
+
+def test_large_keys_are_not_kept_and_kept_ones_go_with_their_message() -> None:
+    mailbox_id = make_mailbox()
+    folder_id = inbox(mailbox_id)
+    huge = b"x" * sort_kept.LARGEST_KEPT
+    uids = [_put(mailbox_id, b"Subject: %by\r\n" % huge), _put(mailbox_id, b"Subject: a\r\n")]
+    assert _sorted(folder_id, uids, Criterion(SortKey.SUBJECT)) == uids[::-1]
+    assert _kept_after(mailbox_id) == 1
+    as_owner.expunge_uids(folder_id, None, only_deleted=False)
+    garbage.collect()
+    assert not SortKeys.objects.exists()
+    assert not Message.objects.exists()
+
+
+def test_octets_of_any_kind_are_kept() -> None:
+    mailbox_id = make_mailbox()
+    uids = [
+        _put(mailbox_id, b"Subject: =?utf-7?q?+2AA-?= \xff\xfe\r\nFrom: \x80@\xc3\r\n"),
+        _put(mailbox_id, b"Subject: a\x00b\r\nCc: =?utf-8?b?AA==?= <x@y>\r\n"),
+    ]
+    for key in SortKey:
+        before = _sorted(inbox(mailbox_id), uids, Criterion(key))
+        _kept_after(mailbox_id)
+        assert _sorted(inbox(mailbox_id), uids, Criterion(key)) == before
+    assert _kept_after(mailbox_id) == 2

@@ -14,7 +14,7 @@ from accounts.mailstore.thread_tree import Mails, Threads, by_references, by_sub
 class Mail(NamedTuple):
     identifier: bytes | None
     references: Sequence[bytes] = ()
-    subject: str = ""
+    subject: bytes = b""
     is_reply: bool = False
     date: int = 0
 
@@ -68,7 +68,7 @@ class Node:
         assert first.number is not None
         return first.mail.date, first.number
 
-    def subject(self) -> str:
+    def subject(self) -> bytes:
         first = self.first()
         assert first.mail is not None
         return first.mail.subject
@@ -137,7 +137,7 @@ def _model(mails: Sequence[Mail]) -> list[Tree]:
             top.children.sort(key=Node.key)
     tops.sort(key=Node.key)
     # Step 5.
-    table: dict[str, Node] = {}
+    table: dict[bytes, Node] = {}
     for top in tops:
         subject = top.subject()
         if not subject:
@@ -174,7 +174,7 @@ _mails = st.lists(
         Mail,
         identifier=st.none() | _names,
         references=st.lists(_names, max_size=5),
-        subject=st.sampled_from(["", "a", "b", "c"]),
+        subject=st.sampled_from([b"", b"a", b"b", b"c"]),
         is_reply=st.booleans(),
         date=st.integers(0, 5),
     ),
@@ -190,7 +190,7 @@ def test_references_are_those_of_the_naive_model(mails: list[Mail]) -> None:
 @given(_mails)
 def test_ordered_subjects_are_sorted_and_split(mails: list[Mail]) -> None:
     order = sorted(range(len(mails)), key=lambda at: (mails[at].subject, mails[at].date, at))
-    threads: dict[str, list[int]] = {}
+    threads: dict[bytes, list[int]] = {}
     for node in order:
         threads.setdefault(mails[node].subject, []).append(node)
     expected = [(first, [(other, []) for other in others]) for first, *others in threads.values()]
@@ -201,7 +201,7 @@ def test_ordered_subjects_are_sorted_and_split(mails: list[Mail]) -> None:
 def test_a_chain_of_100_000_replies_is_threaded_in_slices() -> None:
     count = 100_000
     mails = [
-        Mail(b"%d" % number, [b"%d" % (number - 1)] if number else [], "s", number > 0, number)
+        Mail(b"%d" % number, [b"%d" % (number - 1)] if number else [], b"s", number > 0, number)
         for number in range(count)
     ]
     threads = Threads()
@@ -216,7 +216,7 @@ def test_a_chain_of_100_000_replies_is_threaded_in_slices() -> None:
         assert sum(map(len, threads.children.values())) == count - 1
         # Then the other way round: the first in the folder is the last reply.
         mails = [
-            Mail(mail.identifier, mail.references, "s", mail.is_reply, mail.date)
+            Mail(mail.identifier, mail.references, b"s", mail.is_reply, mail.date)
             for mail in reversed(mails)
         ]
 

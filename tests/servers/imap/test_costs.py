@@ -87,6 +87,9 @@ def _answer(wire: DirectWire, tag: bytes) -> bytes:
         (b"FETCH 1:* (PREVIEW)", 4, 1201),
         (b"SEARCH UNSEEN", 1, 2),
         (b"SEARCH SUBJECT hello", 4, 2),
+        # For every 500 one of the keys kept, one of the header fields where there are none.
+        (b"SORT (SUBJECT FROM) UTF-8 ALL", 7, 2),
+        (b"SORT (DATE SIZE) UTF-8 ALL", 4, 2),
         (b"STATUS Sent (MESSAGES UNSEEN UIDNEXT)", 2, 2),
         (b'LIST "" *', 2, 7),
         (b"SELECT INBOX", 2, 11),
