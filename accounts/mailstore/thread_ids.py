@@ -13,8 +13,9 @@ from django.db.models.functions import Length
 
 from accounts import commit
 from accounts.key_lists import listed
+from accounts.mailstore.leftovers import is_unplaced
 from accounts.mailstore.thread_names import first_fields, names
-from accounts.models import Blob, Entry, Message, ThreadCursor, ThreadedMessage, ThreadName
+from accounts.models import Blob, Message, ThreadCursor, ThreadedMessage, ThreadName
 from accounts.rows import Rows
 
 CHUNK = 250
@@ -104,9 +105,10 @@ class _Threading:
         )
 
     def _placed(self, newcomers: Sequence[_Newcomer]) -> set[int]:
-        """Those in a folder: they stay as long as the lock is held; others may be collected."""
+        """Those that can be reached: they stay while the lock is held, others may be collected."""
         keys = listed([each.key for each in newcomers])
-        return set(Entry.objects.filter(message_id__in=keys).values_list("message_id", flat=True))
+        found = Message.objects.filter(~is_unplaced(), pk__in=keys)
+        return set(found.values_list("pk", flat=True))
 
     def _known(self, newcomers: Sequence[_Newcomer]) -> dict[int, int]:
         wanted = listed(list({name for each in newcomers for name in each.all}))

@@ -9,7 +9,7 @@ from accounts.mailstore.sort_keys import Keys, keys_of
 from accounts.models import Message, SortKeys
 from protocols.wire.imap.sort import Criterion, SortKey
 from tests.accounts import as_owner
-from tests.accounts.mail import append_many, inbox, make_mailbox
+from tests.accounts.mail import append_many, inbox, keep_nothing_deleted, make_mailbox
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -113,6 +113,7 @@ def test_keys_of_another_version_or_of_prepared_anew_headers_are_made_again() ->
 
 def test_large_keys_are_not_kept_and_kept_ones_go_with_their_message() -> None:
     mailbox_id = make_mailbox()
+    keep_nothing_deleted()
     folder_id = inbox(mailbox_id)
     huge = b"x" * sort_kept.LARGEST_KEPT
     uids = [_put(mailbox_id, b"Subject: %by\r\n" % huge), _put(mailbox_id, b"Subject: a\r\n")]

@@ -7,9 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from accounts import garbage
-from accounts.mailstore import append, copy, expunge, folders, thread_ids
+from accounts.mailstore import append, folders, recovery, thread_ids
 from accounts.models import Entry, Message, ThreadCursor, ThreadedMessage, ThreadName
-from tests.accounts.mail import append_many, inbox, make_mailbox
+from tests.accounts import as_owner
+from tests.accounts.mail import append_many, inbox, keep_nothing_deleted, make_mailbox
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -95,7 +96,7 @@ def test_copies_are_one_message_and_two_sessions_do_the_work_once() -> None:
     folder_id = inbox(mailbox_id)
     uids = append_many(mailbox_id, folder_id, thread_ids.CHUNK + 10)
     target = folders.find_folder(mailbox_id, "Sent").id
-    copy.copy_uids(folder_id, uids, target, actor=mailbox_id)
+    as_owner.copy_uids(folder_id, uids, target)
     slow = thread_ids.catch_up(mailbox_id)
     # It knows what is to be done; the other one does all of it.
     assert list(islice(slow, 1)) == [None]
@@ -110,31 +111,45 @@ def test_copies_are_one_message_and_two_sessions_do_the_work_once() -> None:
 
 def test_the_names_of_a_thread_go_with_its_last_message() -> None:
     mailbox_id = make_mailbox()
+    keep_nothing_deleted()
     folder_id = inbox(mailbox_id)
     first = _put(mailbox_id, b"Message-ID: <a@t>\r\n")
     answer = _put(mailbox_id, b"Message-ID: <b@t>\r\nIn-Reply-To: <a@t>\r\n")
     _put(mailbox_id, b"Message-ID: <c@t>\r\n")
     _catch_up(mailbox_id)
-    expunge.expunge_uids(folder_id, [1, 3], only_deleted=False, actor=mailbox_id)
+    as_owner.expunge_uids(folder_id, [1, 3], only_deleted=False)
     garbage.collect()
     assert _threads(mailbox_id) == {answer: first}
     assert ThreadName.objects.filter(mailbox_id=mailbox_id).count() == 2
     late = _put(mailbox_id, b"In-Reply-To: <a@t>\r\n")
     assert _catch_up(mailbox_id) == {answer: first, late: first}
-    expunge.expunge_uids(folder_id, None, only_deleted=False, actor=mailbox_id)
+    as_owner.expunge_uids(folder_id, None, only_deleted=False)
     garbage.collect()
     assert not Message.objects.filter(mailbox_id=mailbox_id).exists()
     assert not ThreadName.objects.filter(mailbox_id=mailbox_id).exists()
 
 
-def test_what_is_in_no_folder_gets_no_thread() -> None:
+def test_what_is_gone_for_good_gets_no_thread() -> None:
     mailbox_id = make_mailbox()
+    keep_nothing_deleted()
     gone = _put(mailbox_id, b"")
     there = _put(mailbox_id, b"")
-    expunge.expunge_uids(inbox(mailbox_id), [1], only_deleted=False, actor=mailbox_id)
+    as_owner.expunge_uids(inbox(mailbox_id), [1], only_deleted=False)
     assert _catch_up(mailbox_id) == {there: there}
     assert gone not in _threads(mailbox_id)
     assert ThreadCursor.objects.get(pk=mailbox_id).last_message == there
+
+
+def test_what_is_brought_back_has_its_thread() -> None:
+    mailbox_id = make_mailbox()
+    key = _put(mailbox_id, b"Message-ID: <a@t>\r\n")
+    answer = _put(mailbox_id, b"References: <a@t>\r\n")
+    as_owner.expunge_uids(inbox(mailbox_id), [1], only_deleted=False)
+    assert _catch_up(mailbox_id)[answer] == key
+    recovery.restore(mailbox_id, [each.id for each in recovery.recoverable(mailbox_id)])
+    assert _catch_up(mailbox_id) == {key: key, answer: key}
+    garbage.collect()
+    assert _threads(mailbox_id) == {key: key, answer: key}
 
 
 def test_hostile_references_are_bounded() -> None:
