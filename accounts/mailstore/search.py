@@ -66,7 +66,23 @@ def search(scope: Scope, program: SearchKey) -> Iterator[list[int]]:
 
 def slice_size(program: SearchKey) -> int:
     """How many messages are looked at for each list that `search` gives."""
-    return OCTETS_SLICE if _cost(program) >= _OCTETS else SLICE
+    return OCTETS_SLICE if reads_octets(program) else SLICE
+
+
+def matching_among(scope: Scope, program: SearchKey, uids: Sequence[int]) -> list[int]:
+    """Those of some (ascending) UIDs that match; one that is not there does not."""
+    narrowing = _Narrowing(scope, _Ranges(scope))
+    position = scope.picture.position
+    places = [place for uid in uids if (place := position(uid)) >= 0]
+    found: list[int] = []
+    for start in range(0, len(places), SLICE):
+        found += narrowing.matching(program, places[start : start + SLICE])
+    return [scope.picture.uids[place] for place in found]
+
+
+def reads_octets(program: SearchKey) -> bool:
+    """Whether a program may have to read whole messages."""
+    return _cost(program) >= _OCTETS
 
 
 _MEMORY, _COLUMNS, _HEADERS, _OCTETS = range(4)

@@ -16,6 +16,7 @@ from accounts.rows import FolderGone
 from protocols.servers.authentication import Authentication
 from protocols.servers.imap import recent, rendering
 from protocols.servers.imap.annotation_news import AnnotationNews, changed_lines
+from protocols.servers.imap.contexts import Contexts
 from protocols.servers.imap.folder_view import NO_BITS, NO_NEWS, FlagBits, FolderView, Wording
 from protocols.servers.imap.sections import Structures
 from protocols.servers.imap.watch import Manner, Overflow, Watch
@@ -92,6 +93,7 @@ class Client:
         "append_target",
         "appending",
         "authentication",
+        "contexts",
         "enabled",
         "failures",
         "folder_id",
@@ -124,6 +126,8 @@ class Client:
         # While NOTIFY is in force.
         self.watch: Watch | None = None
         self.structures = Structures()
+        # The searches that are followed (RFC 5267).
+        self.contexts = Contexts()
         self.failures = 0
         self.is_leaving = False
         # Capabilities that the switchboard hides, and the rules about this program; None while
@@ -215,6 +219,8 @@ class Client:
                 arrivals = recent.take(picture)
                 view.own(arrivals)
                 self.took_recent |= bool(arrivals)
+        followed = self.contexts.look(view, picture)
+        said += b"".join(each.removed_line(view) for each in followed)
         with_modseq = self.tells_modseq
         news = view.refresh(
             picture,
@@ -223,11 +229,11 @@ class Client:
             untold=untold,
             with_modseq=with_modseq,
         )
-        if news is NO_NEWS:
-            return said
-        return said + rendering.news_lines(
-            news, view, with_modseq=with_modseq, by_uid=self.tells_vanished
-        )
+        if news is not NO_NEWS:
+            said += rendering.news_lines(
+                news, view, with_modseq=with_modseq, by_uid=self.tells_vanished
+            )
+        return said + b"".join(each.added_line(view) for each in followed)
 
     def _look_at_rights(self, view: FolderView) -> bytes:
         """What the client may do in another's folder, as it stands now; lines if that changed."""
@@ -304,6 +310,7 @@ class Client:
         self.view = None
         self.folder_id = 0
         self.structures = Structures()
+        self.contexts = Contexts()
         self.took_recent = False
         if took_recent:
             recent.write_down(folder_id)

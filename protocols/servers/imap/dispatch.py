@@ -97,6 +97,7 @@ DUTIES: dict[type[c.Event], Duty] = {
     c.Search: Duty(SELECTED, search.search),
     c.Sort: Duty(SELECTED, sort.sort),
     c.Thread: Duty(SELECTED, thread.thread),
+    c.CancelUpdate: Duty(SELECTED, search.cancel_update, is_quick=True),
     c.Fetch: Duty(SELECTED, fetch.fetch),
     c.Store: Duty(SELECTED, store.store),
     c.Copy: Duty(SELECTED, copy.copy_or_move),

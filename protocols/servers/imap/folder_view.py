@@ -192,7 +192,7 @@ class FolderView:
         if picture is self.told and not (self._ghosts and may_expunge):
             return NO_NEWS
         before = self.told
-        candidates = self._candidates(picture)
+        candidates = self.changed_uids(picture)
         vanished = self._gone(picture, candidates)
         expunged = self._renumber(picture, vanished, may_expunge)
         self.told = picture
@@ -210,7 +210,7 @@ class FolderView:
         self._recent_told = recent
         return news
 
-    def _candidates(self, picture: Picture) -> frozenset[int]:
+    def changed_uids(self, picture: Picture) -> frozenset[int]:
         """UIDs that may differ between the picture told last and this one."""
         modseq = self.told.highest_modseq
         candidates = picture.changed_since(modseq)

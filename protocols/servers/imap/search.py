@@ -1,58 +1,98 @@
 """SEARCH and UID SEARCH, in slices that yield (RFC 3501 §6.4.4, RFC 4731, RFC 9051 §6.4.4)."""
 
 import time
+from array import array
 from collections.abc import Generator, Iterator, Sequence
+from dataclasses import replace
 
 from accounts.mailstore import search as store
 from accounts.mailstore import thread_ids
 from accounts.mailstore.locked import mailbox_of
-from protocols.servers.imap.answers import ok, pauses
+from protocols.servers.imap.answers import bad, ok, pauses
 from protocols.servers.imap.client import Client
+from protocols.servers.imap.contexts import Followed, fixed
 from protocols.servers.imap.enabled import note_condstore
 from protocols.servers.imap.filters import expanded
 from protocols.servers.imap.folder_view import FolderView
 from protocols.servers.imap.progress import Progress
 from protocols.wire.imap import commands, responses
+from protocols.wire.imap.contexts import CancelUpdate, no_update
 from protocols.wire.imap.options import Page
-from protocols.wire.imap.responses import Push, Reply
+from protocols.wire.imap.responses import Push, Reply, Tagged
 from protocols.wire.imap.search import SearchKey, asks_modseq, asks_thread
+from protocols.wire.imap.sort import Sort
 
 
 def search(client: Client, command: commands.Search) -> Iterator[Push | Reply]:
     """Find messages; the answer names them by number, or by UID for UID SEARCH."""
-    view = client.selected
+    if is_followed_already(client, command):
+        yield bad(command.tag, "That tag is in use.")
+        return
+    command = replace(command, program=expanded(client, command.program))
     progress = Progress(command.tag)
-    program = expanded(client, command.program)
-    found = yield from matching(client, program, progress, is_uid=command.is_uid)
-    with_modseq = asks_modseq(program)
-    options = command.return_options
-    if options is None and client.is_rev2:
-        # RFC 9051 §6.4.4: as if it had said RETURN (); ESEARCH is the one answer.
-        options = frozenset()
-    named = _named(found, options, command.page)
-    modseq = _highest_modseq(view, named) if with_modseq else 0
-    if options is not None and "SAVE" in options:
-        view.save(named)
-        options -= {"SAVE"}
-        if not options and command.page is None:
-            # RFC 5182 §2.1: to save is all that was asked.
-            yield ok(command.tag, "Done.")
-            return
-    if not command.is_uid:
-        numbers = [view.number(uid) for uid in found]
-        found = [number for number in numbers if number is not None]
-    if options is None:
-        yield responses.search(found, modseq)
+    found = yield from matching(client, command.program, progress, is_uid=command.is_uid)
+    if command.return_options is None and not client.is_rev2:
+        modseq = highest_modseq(client.selected, command.program, found)
+        yield responses.search(numbered(client.selected, command, found), modseq)
     else:
+        yield from returned(client, command, found)
+    yield ok(command.tag, "Done.")
+
+
+def cancel_update(client: Client, command: CancelUpdate) -> Tagged:
+    """CANCELUPDATE (RFC 5267 §4.3.5)."""
+    if not client.contexts.cancel(command.cancelled):
+        return bad(command.tag, "No such search is followed.")
+    return ok(command.tag, "Done.")
+
+
+def is_followed_already(client: Client, command: commands.Search | Sort) -> bool:
+    """Whether UPDATE is asked for under a tag that is in use (RFC 5267 §4.3)."""
+    return "UPDATE" in (command.return_options or ()) and command.tag in client.contexts
+
+
+def returned(
+    client: Client, command: commands.Search | Sort, found: list[int]
+) -> Iterator[Push | Reply]:
+    """ESEARCH for UIDs found, in order, and what else RETURN asks for.
+
+    RFC 9051 §6.4.4: a SEARCH without RETURN is answered as one with RETURN () there.
+    """
+    view = client.selected
+    options = (command.return_options or frozenset()) - {"UPDATE", "CONTEXT"}
+    named = _named(found, options, command.page)
+    if "SAVE" in options:
+        view.save(sorted(named))
+    # RFC 5182 §2.1: to save may be all that was asked.
+    if options != {"SAVE"} or command.page is not None:
         yield responses.esearch(
             command.tag,
             is_uid=command.is_uid,
-            returned=options,
-            numbers=found,
-            modseq=modseq,
+            returned=options - {"SAVE"},
+            numbers=numbered(view, command, found),
+            modseq=highest_modseq(view, command.program, named),
             page=command.page,
         )
-    yield ok(command.tag, "Done.")
+    if "UPDATE" in (command.return_options or ()) and not _follow(client, command, found):
+        code = no_update(command.tag)
+        yield responses.untagged("NO", "The results will not be followed.", code)
+
+
+def _follow(client: Client, command: commands.Search | Sort, found: list[int]) -> bool:
+    criteria = command.criteria if isinstance(command, Sort) else ()
+    program = fixed(command.program, client.selected)
+    results = array("Q", found)
+    return client.contexts.follow(Followed(command.tag, command.is_uid, program, criteria, results))
+
+
+def numbered(
+    view: FolderView, command: commands.Search | Sort, found: Sequence[int]
+) -> Sequence[int]:
+    """What the answer calls UIDs that were found."""
+    if command.is_uid:
+        return found
+    numbers = [view.number(uid) for uid in found]
+    return [number for number in numbers if number is not None]
 
 
 def matching(
@@ -78,13 +118,13 @@ def matching(
     return found
 
 
-def _named(uids: list[int], options: frozenset[str] | None, page: Page | None) -> Sequence[int]:
+def _named(uids: list[int], options: frozenset[str], page: Page | None) -> Sequence[int]:
     """The messages that the answer names: all unless only ends or a page of them are asked for.
 
     They are what SAVE keeps (RFC 5182 §2.4, RFC 9394 §3.1), and what MODSEQ is about (RFC 4731
     §3.2).
     """
-    asked = (options or frozenset()) - {"SAVE"}
+    asked = options - {"SAVE"}
     if not (asked or page) or asked & {"ALL", "COUNT"}:
         return uids
     found = set(page.cut(uids)) if page is not None else set()
@@ -95,6 +135,9 @@ def _named(uids: list[int], options: frozenset[str] | None, page: Page | None) -
     return sorted(found)
 
 
-def _highest_modseq(view: FolderView, uids: Sequence[int]) -> int:
+def highest_modseq(view: FolderView, program: SearchKey, uids: Sequence[int]) -> int:
+    """The highest mod-sequence of what is named, 0 where the program asks for none."""
+    if not asks_modseq(program):
+        return 0
     places = [view.told.position(uid) for uid in uids]
     return max((view.told.modseqs[place] for place in places), default=0)

@@ -1,37 +1,43 @@
-"""SORT and UID SORT, in slices that yield (RFC 5256 §3)."""
+"""SORT and UID SORT, in slices that yield (RFC 5256 §3, RFC 5267 §3)."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from accounts.mailstore.sort import Sorting
-from protocols.servers.imap.answers import ok
+from protocols.servers.imap.answers import bad, ok
 from protocols.servers.imap.client import Client
 from protocols.servers.imap.filters import expanded
 from protocols.servers.imap.progress import Progress
-from protocols.servers.imap.search import matching
+from protocols.servers.imap.search import (
+    highest_modseq,
+    is_followed_already,
+    matching,
+    numbered,
+    returned,
+)
 from protocols.wire.imap import responses
 from protocols.wire.imap.responses import Push, Reply
-from protocols.wire.imap.search import asks_modseq
 from protocols.wire.imap.sort import Sort
 
 
 def sort(client: Client, command: Sort) -> Iterator[Push | Reply]:
     """Find messages and name them in order, by number, or by UID for UID SORT."""
-    view = client.selected
+    if is_followed_already(client, command):
+        yield bad(command.tag, "That tag is in use.")
+        return
+    command = replace(command, program=expanded(client, command.program))
     progress = Progress(command.tag)
-    count = len(view.told)
-    program = expanded(client, command.program)
-    found = yield from matching(client, program, progress, is_uid=command.is_uid)
+    count = len(client.selected.told)
+    found = yield from matching(client, command.program, progress, is_uid=command.is_uid)
     sorting = Sorting(client.folder_id, command.criteria)
     for done in sorting.read(found):
         # A second way of the same kind, so that the count only grows.
         yield progress.line(count + done, count + len(found))
     found = sorting.ordered(found)
-    modseq = 0
-    if asks_modseq(program):
-        modseqs, position = view.told.modseqs, view.told.position
-        modseq = max((modseqs[position(uid)] for uid in found), default=0)
-    if not command.is_uid:
-        numbers = [view.number(uid) for uid in found]
-        found = [number for number in numbers if number is not None]
-    yield responses.sort(found, modseq)
+    if command.return_options is None:
+        modseq = highest_modseq(client.selected, command.program, found)
+        yield responses.sort(numbered(client.selected, command, found), modseq)
+    else:
+        # RFC 5267 §3.1: ends, pages and all the rest are of the order asked for.
+        yield from returned(client, command, found)
     yield ok(command.tag, "Done.")

@@ -20,6 +20,7 @@ from .append_commands import (
     Step,
     Url,
 )
+from .contexts import CancelUpdate
 from .folder_commands import (
     Create,
     Delete,
@@ -72,6 +73,7 @@ __all__ = [
     "AppendEnd",
     "AppendMore",
     "Authenticate",
+    "CancelUpdate",
     "Capability",
     "Check",
     "Close",
@@ -155,6 +157,7 @@ Command: TypeAlias = (
     | Expunge
     | Search
     | Sort
+    | CancelUpdate
     | Thread
     | Fetch
     | Store

@@ -3,13 +3,13 @@
 from collections.abc import Callable
 
 from . import commands as c
-from . import options as o
 from .append_grammar import replace
+from .contexts import read_cancel_update
 from .cursor import Cursor, Fault
 from .fetch_grammar import fetch_items
 from .fetch_items import Attribute
 from .folder_grammar import folder_argument
-from .options_grammar import search_returns, unchanged_since
+from .options_grammar import return_argument, unchanged_since
 from .search_grammar import search_program
 from .sort import read_sort
 from .thread import read_thread
@@ -19,12 +19,7 @@ _STORE_MODES = {mode.value.encode("ascii"): mode for mode in c.StoreMode}
 
 def _search(tag: bytes, cursor: Cursor, *, is_uid: bool) -> c.Command:
     cursor.space()
-    returned: frozenset[o.SearchReturn] | None = None
-    page: o.Page | None = None
-    if cursor.text[cursor.place : cursor.place + 7].upper() == b"RETURN ":
-        cursor.place += 7
-        returned, page = search_returns(cursor)
-        cursor.space()
+    returned, page = return_argument(cursor)
     return c.Search(tag, search_program(cursor), is_uid, returned, page)
 
 
@@ -97,6 +92,7 @@ def _uid(tag: bytes, cursor: Cursor) -> c.Command:
 
 COMMANDS: dict[bytes, Callable[[bytes, Cursor], c.Command]] = {
     b"CHECK": lambda tag, _: c.Check(tag),
+    b"CANCELUPDATE": read_cancel_update,
     b"CLOSE": lambda tag, _: c.Close(tag),
     b"UNSELECT": lambda tag, _: c.Unselect(tag),
     b"EXPUNGE": lambda tag, _: c.Expunge(tag, None),

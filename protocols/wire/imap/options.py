@@ -21,7 +21,8 @@ StatusItem: TypeAlias = Literal[
     "APPENDLIMIT",
     "MAILBOXID",
 ]
-SearchReturn: TypeAlias = Literal["MIN", "MAX", "ALL", "COUNT", "SAVE"]
+# UPDATE asks for news of the results later on; CONTEXT is only a hint (RFC 5267 §4).
+SearchReturn: TypeAlias = Literal["MIN", "MAX", "ALL", "COUNT", "SAVE", "UPDATE", "CONTEXT"]
 
 T = TypeVar("T")
 

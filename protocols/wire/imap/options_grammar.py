@@ -57,7 +57,7 @@ RETURN_OPTIONS = table(
     *cast("tuple[o.ReturnOption, ...]", ("SUBSCRIBED", "CHILDREN", "SPECIAL-USE", "MYRIGHTS"))
 )
 STATUS_ITEMS = table(*cast("tuple[o.StatusItem, ...]", o.StatusItem.__args__))  # type: ignore[attr-defined]
-SEARCH_RETURNS = table(*cast("tuple[o.SearchReturn, ...]", ("MIN", "MAX", "ALL", "COUNT", "SAVE")))
+SEARCH_RETURNS = table(*cast("tuple[o.SearchReturn, ...]", o.SearchReturn.__args__))  # type: ignore[attr-defined]
 
 _PAGE = re.compile(rb" (-?)([1-9][0-9]{0,9}+):\1([1-9][0-9]{0,9}+)")
 
@@ -94,7 +94,20 @@ def list_returns(cursor: Cursor) -> ListReturns:
     return ListReturns(frozenset(options), tuple(items), tuple(entries))
 
 
-def search_returns(cursor: Cursor) -> tuple[frozenset[o.SearchReturn], o.Page | None]:
+Returned = tuple[frozenset[o.SearchReturn] | None, o.Page | None]
+
+
+def return_argument(cursor: Cursor) -> Returned:
+    """`RETURN (…)` and the space behind it; None where an old SEARCH or SORT asks for no such."""
+    if cursor.text[cursor.place : cursor.place + 7].upper() != b"RETURN ":
+        return None, None
+    cursor.place += 7
+    returned = search_returns(cursor)
+    cursor.space()
+    return returned
+
+
+def search_returns(cursor: Cursor) -> Returned:
     """What SEARCH shall return (RFC 4731 §3.1, RFC 5182), and PARTIAL's page (RFC 9394 §3.1)."""
     options: set[o.SearchReturn] = set()
     pages: list[o.Page] = []

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from enum import Enum
 
 from .cursor import Cursor, Fault
+from .options import Page, SearchReturn
+from .options_grammar import return_argument
 from .search import SearchKey
 from .search_grammar import search_program_in
 
@@ -32,20 +34,27 @@ class Criterion:
 
 @dataclass(frozen=True, slots=True)
 class Sort:
-    """SORT or UID SORT; the first criterion weighs most, and each key comes once."""
+    """SORT or UID SORT; the first criterion weighs most, and each key comes once.
+
+    `return_options` and `page` as in a SEARCH (RFC 5267 §3).
+    """
 
     tag: bytes
     criteria: tuple[Criterion, ...]
     program: SearchKey
     is_uid: bool
+    return_options: frozenset[SearchReturn] | None = None
+    page: Page | None = None
 
 
 _KEYS = {key.value.encode("ascii"): key for key in SortKey}
 
 
 def read_sort(tag: bytes, cursor: Cursor, *, is_uid: bool) -> Sort:
-    """`(criteria) charset keys` up to the end of the command."""
-    cursor.expect(b" (", "Sort criteria")
+    """`[RETURN (…)] (criteria) charset keys` up to the end of the command."""
+    cursor.space()
+    returned, page = return_argument(cursor)
+    cursor.expect(b"(", "Sort criteria")
     criteria: dict[SortKey, Criterion] = {}
     while True:
         word = cursor.word()
@@ -61,4 +70,4 @@ def read_sort(tag: bytes, cursor: Cursor, *, is_uid: bool) -> Sort:
         if not cursor.take(b" "):
             break
     cursor.expect(b") ", "Closing parenthesis")
-    return Sort(tag, tuple(criteria.values()), search_program_in(cursor), is_uid)
+    return Sort(tag, tuple(criteria.values()), search_program_in(cursor), is_uid, returned, page)
