@@ -8,6 +8,7 @@ from array import array
 from collections.abc import Collection
 from datetime import UTC, date, datetime, time
 
+from django.db import connection
 from django.db.models import Min
 
 from accounts import maildrop_lock
@@ -29,6 +30,10 @@ AHEAD_OCTETS = 256 * 1024
 
 # The keyword of what a POP3 program has deleted where that leaves it in the folder.
 TAKEN = "$POP3Deleted"
+_CHOICE = (
+    "SELECT pop_deletion, pop_since IS NOT NULL"  # noqa: S608 our own names
+    f" FROM {Mailbox._meta.db_table} WHERE id = %s"
+)
 # Above every UID.
 NONE = 1 << 32
 
@@ -47,8 +52,7 @@ class Maildrop:
         try:
             folder = folders.find_folder(mailbox_id, "INBOX")
             picture = index.picture(folder.id, folder.counters)
-            found = Mailbox.objects.filter(pk=mailbox_id).values_list("pop_deletion", "pop_since")
-            self._deletion, since = found.get()
+            self._deletion, since = _choice(mailbox_id)
             self.uids, self.sizes = _sizes(picture)
             taken = _taken(picture) if self._deletion == PopDeletion.READ else set()
             if taken or since is not None:
@@ -160,6 +164,17 @@ class Maildrop:
             self._ahead[by_uid[row.uid]] = octets
         if number not in self._ahead:
             raise MessageGone
+
+
+def _choice(mailbox_id: int) -> tuple[str, date | None]:
+    """What the mailbox chose: the fate of what is deleted, and from when on mail is seen."""
+    # By hand: through the ORM this costs a tenth of a whole session.
+    with connection.cursor() as cursor:
+        cursor.execute(_CHOICE, (mailbox_id,))
+        deletion, has_since = cursor.fetchone()
+    if not has_since:
+        return deletion, None
+    return deletion, Mailbox.objects.values_list("pop_since", flat=True).get(pk=mailbox_id)
 
 
 def _sizes(picture: Picture) -> "tuple[array[int], array[int]]":
