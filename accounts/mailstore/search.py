@@ -6,7 +6,7 @@ messages on which the answer still depends.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
@@ -15,6 +15,7 @@ from accounts.mailstore.columns import large_ones, read_columns
 from accounts.mailstore.fetch import Columns, FetchRow
 from accounts.mailstore.object_ids import email_id, thread_id
 from accounts.mailstore.picture import Picture
+from accounts.mailstore.search_fuzzy import FuzzyNeedle
 from accounts.mailstore.search_text import Needle
 from protocols.wire.imap import search as keys
 from protocols.wire.imap.search import SearchKey, When
@@ -43,7 +44,8 @@ class Scope:
     """What is searched: a picture, the client's numbering, and the session's \\Recent UIDs.
 
     `numbers` are the UIDs in the order the client numbers them from 1. `now` is in Unix seconds.
-    `saved` are the UIDs that `$` stands for.
+    `saved` are the UIDs that `$` stands for. `relevancy` takes how much messages are like what
+    FUZZY keys ask for, by UID, from 1 to 100.
     """
 
     picture: Picture
@@ -51,6 +53,7 @@ class Scope:
     recent: Sequence[range]
     now: int
     saved: tuple[Range, ...] = ()
+    relevancy: dict[int, int] = field(default_factory=dict)
 
 
 def search(scope: Scope, program: SearchKey) -> Iterator[list[int]]:
@@ -92,7 +95,7 @@ def _cost(key: SearchKey) -> int:
     match key:
         case keys.And(keys=several) | keys.Or(keys=several):
             return max(_cost(each) for each in several)
-        case keys.Not(key=inner):
+        case keys.Not(key=inner) | keys.Fuzzy(key=inner):
             return _cost(inner)
         case keys.BodyHas() | keys.TextHas():
             return _OCTETS
@@ -113,6 +116,13 @@ def _cost(key: SearchKey) -> int:
             return _COLUMNS
         case _:
             return _MEMORY
+
+
+_Test = Callable[[int, bytes], bool]
+
+
+def _exactly(needle: Needle) -> _Test:
+    return lambda _uid, text: needle.is_in_octets(text)
 
 
 class _Ranges:
@@ -152,6 +162,7 @@ class _Narrowing:
         self._picture = scope.picture
         self._ranges = ranges
         self._possible: dict[str, frozenset[int] | None] = {}
+        self._fuzzy: dict[str, FuzzyNeedle] = {}
 
     def matching(self, key: SearchKey, places: Places) -> Places:
         """Those of `places` that match, in order."""
@@ -169,6 +180,8 @@ class _Narrowing:
             case keys.Not(key=inner):
                 found = set(self.matching(inner, places))
                 return [place for place in places if place not in found]
+            case keys.Fuzzy(key=inner):
+                return self._matching_fuzzy(inner, places)
             case keys.HeaderHas() | keys.BodyHas() | keys.TextHas() | keys.SentOn():
                 return self._matching_text(key, places)
             case _ if _cost(key) == _COLUMNS:
@@ -181,6 +194,56 @@ class _Narrowing:
         for each in sorted(several, key=_cost):
             found.update(self.matching(each, [at for at in places if at not in found]))
         return [place for place in places if place in found]
+
+    def _matching_fuzzy(self, key: SearchKey, places: Places) -> Places:
+        """As `matching`, where the words of a text need only be alike (RFC 6203 §3)."""
+        match key:
+            case keys.And(keys=several):
+                return self.matching(keys.And(tuple(map(keys.Fuzzy, several))), places)
+            case keys.Or(keys=several):
+                return self.matching(keys.Or(tuple(map(keys.Fuzzy, several))), places)
+            case keys.Not(key=inner):
+                return self.matching(keys.Not(keys.Fuzzy(inner)), places)
+            case keys.BodyHas(text=text) if text:
+                test = self._likeness(text)
+                return self._with_texts(places, test, with_header=False)
+            case keys.TextHas(text=text) if text:
+                test = self._likeness(text)
+                return self._with_texts(places, test, with_header=True)
+            case keys.HeaderHas(name=name, text=text) if text and name.encode() in LIST_VIEW_FIELDS:
+                return self._with_like_field(places, name.encode(), text)
+            case _:
+                return self.matching(key, places)
+
+    def _likeness(self, text: str) -> _Test:
+        """Whether the text of a message is like a string; how much is remembered."""
+        needle = self._fuzzy.setdefault(text, FuzzyNeedle(text))
+
+        def is_like(uid: int, octets: bytes) -> bool:
+            return self._is_relevant(uid, needle.likeness(octets.decode("utf-8", "surrogatepass")))
+
+        return is_like
+
+    def _with_like_field(self, places: Places, field: bytes, text: str) -> Places:
+        needle = self._fuzzy.setdefault(text, FuzzyNeedle(text))
+        uids = [self._picture.uids[place] for place in places]
+        values = search_fields.values(self._picture, field, uids)
+        like = {
+            uid
+            for uid in uids
+            if (value := values.get(uid)) and self._is_relevant(uid, needle.likeness(value))
+        }
+        # Fields too large for memory are searched exactly.
+        rest = [at for at, uid in zip(places, uids, strict=True) if uid not in values]
+        exact = self._with_field(rest, field, Needle(text)) if rest else []
+        found = [at for at, uid in zip(places, uids, strict=True) if uid in like]
+        return sorted(found + exact)
+
+    def _is_relevant(self, uid: int, likeness: int) -> bool:
+        if likeness:
+            known = self._scope.relevancy.get(uid, likeness)
+            self._scope.relevancy[uid] = min(known, likeness)
+        return likeness > 0
 
     def _matching_memory(self, key: SearchKey, places: Places) -> Places:
         picture = self._picture
@@ -263,12 +326,14 @@ class _Narrowing:
             case keys.BodyHas(text=text):
                 needle = Needle(text)
                 if needle.is_one_piece:
-                    return self._with_texts(places, needle, with_header=False)
+                    places = self._possibly(places, needle)
+                    return self._with_texts(places, _exactly(needle), with_header=False)
                 return self._with_octets(places, needle.is_in_body)
             case keys.TextHas(text=text):
                 needle = Needle(text)
                 if needle.is_one_piece:
-                    return self._with_texts(places, needle, with_header=True)
+                    places = self._possibly(places, needle)
+                    return self._with_texts(places, _exactly(needle), with_header=True)
                 return self._with_octets(places, needle.is_in_message)
             case _:
                 raise AssertionError(f"{key} is no text")
@@ -312,12 +377,11 @@ class _Narrowing:
         found += [place for place, headers in rows if needle.is_in_field(field, bytes(headers))]
         return sorted(found)
 
-    def _with_texts(self, places: Places, needle: Needle, *, with_header: bool) -> Places:
+    def _with_texts(self, places: Places, test: _Test, *, with_header: bool) -> Places:
         """By the texts that are kept; from octets, and then kept, where there are none yet."""
-        places = self._possibly(places, needle)
         uids = [self._picture.uids[place] for place in places]
         known = search_recent.texts(self._picture, uids, with_header=with_header)
-        found = {uid for uid in uids if uid in known and needle.is_in_octets(known[uid])}
+        found = {uid for uid in uids if uid in known and test(uid, known[uid])}
         unread = [uid for uid in uids if uid not in known]
         columns = Columns.OCTETS | Columns.SIZE | Columns.MESSAGE
         rows = fetch.fetch(self._picture.folder_id, unread, columns=columns)
@@ -329,7 +393,7 @@ class _Narrowing:
                 assert row.message_id is not None
                 made.append((row.message_id, texts))
                 read[row.uid] = texts.octets if with_header else texts.body
-            found.update(uid for uid, text in read.items() if needle.is_in_octets(text))
+            found.update(uid for uid, text in read.items() if test(uid, text))
             search_recent.hold(self._picture, read, with_header=with_header)
             search_kept.keep_soon(made)
         return [place for place, uid in zip(places, uids, strict=True) if uid in found]
@@ -427,9 +491,9 @@ def _days(day: date) -> int:
 
 
 def _sent_day(headers: bytes) -> int | None:
-    for field in fields_of(headers):
-        if field.name == b"date":
-            moment = parse_date(unfold(field.value))
+    for each in fields_of(headers):
+        if each.name == b"date":
+            moment = parse_date(unfold(each.value))
             return None if moment is None else (moment.unix + moment.zone_minutes * 60) // _DAY
     return None
 

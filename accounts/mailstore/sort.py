@@ -3,14 +3,17 @@
 Keys are read slice by slice, so that others have their turn; ties keep the order of the folder.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import TypeAlias
 
 from accounts.mailstore import sort_kept
 from accounts.mailstore.columns import read_columns
 from accounts.mailstore.fetch import Columns
+from accounts.mailstore.search_fuzzy import BEST
 from protocols.wire.imap.sort import Criterion, SortKey
 
+EMPTY: Mapping[int, int] = MappingProxyType({})
 SLICE = 500
 
 Value: TypeAlias = int | bytes
@@ -19,6 +22,7 @@ _Values: TypeAlias = dict[int, Value]
 _COLUMNS = {
     SortKey.ARRIVAL: Columns.DATES,
     SortKey.DATE: Columns.DATES | Columns.SENT_AT,
+    SortKey.RELEVANCY: Columns.SIZE,
     SortKey.SIZE: Columns.SIZE,
 }
 # Fields of `sort_keys.Keys`.
@@ -33,9 +37,12 @@ _KEPT = {
 
 
 class Sorting:
-    """UIDs of one folder being put in order."""
+    """UIDs of one folder being put in order; `relevancy` is what FUZZY keys found, by UID."""
 
-    def __init__(self, folder_id: int, criteria: Sequence[Criterion]) -> None:
+    def __init__(
+        self, folder_id: int, criteria: Sequence[Criterion], relevancy: Mapping[int, int] = EMPTY
+    ) -> None:
+        self._relevancy = relevancy
         self._folder_id = folder_id
         self._criteria = criteria
         self._values: dict[SortKey, _Values] = {each.key: {} for each in criteria}
@@ -76,6 +83,9 @@ class Sorting:
             match key:
                 case SortKey.SIZE:
                     values = found["size"]
+                case SortKey.RELEVANCY:
+                    # The most relevant comes first.
+                    values = [-self._relevancy.get(uid, BEST) for uid in found["uid"]]
                 case SortKey.DATE:
                     values = sent_dates(found["sent_at"], found["internal_date"])
                 case _:

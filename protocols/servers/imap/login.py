@@ -59,6 +59,7 @@ AFTER_LOGIN = (
     "REPLACE",
     "RIGHTS=kxte",
     "SAVEDATE",
+    "SEARCH=FUZZY",
     "SEARCHRES",
     "SORT",
     "SORT=DISPLAY",

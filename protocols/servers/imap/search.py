@@ -2,12 +2,13 @@
 
 import time
 from array import array
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from accounts.mailstore import search as store
 from accounts.mailstore import thread_ids
 from accounts.mailstore.locked import mailbox_of
+from accounts.mailstore.search_fuzzy import BEST
 from protocols.servers.imap.answers import bad, ok, pauses
 from protocols.servers.imap.client import Client
 from protocols.servers.imap.contexts import Followed, fixed
@@ -19,7 +20,7 @@ from protocols.wire.imap import commands, responses
 from protocols.wire.imap.contexts import CancelUpdate, no_update
 from protocols.wire.imap.options import Page
 from protocols.wire.imap.responses import Push, Reply, Tagged
-from protocols.wire.imap.search import SearchKey, asks_modseq, asks_thread
+from protocols.wire.imap.search import SearchKey, asks_fuzzy, asks_modseq, asks_thread
 from protocols.wire.imap.sort import Sort
 
 
@@ -30,12 +31,15 @@ def search(client: Client, command: commands.Search) -> Iterator[Push | Reply]:
         return
     command = replace(command, program=expanded(client, command.program))
     progress = Progress(command.tag)
-    found = yield from matching(client, command.program, progress, is_uid=command.is_uid)
+    relevancy: dict[int, int] = {}
+    found = yield from matching(
+        client, command.program, progress, is_uid=command.is_uid, relevancy=relevancy
+    )
     if command.return_options is None and not client.is_rev2:
         modseq = highest_modseq(client.selected, command.program, found)
         yield responses.search(numbered(client.selected, command, found), modseq)
     else:
-        yield from returned(client, command, found)
+        yield from returned(client, command, found, relevancy)
     yield ok(command.tag, "Done.")
 
 
@@ -52,7 +56,10 @@ def is_followed_already(client: Client, command: commands.Search | Sort) -> bool
 
 
 def returned(
-    client: Client, command: commands.Search | Sort, found: list[int]
+    client: Client,
+    command: commands.Search | Sort,
+    found: list[int],
+    relevancy: Mapping[int, int],
 ) -> Iterator[Push | Reply]:
     """ESEARCH for UIDs found, in order, and what else RETURN asks for.
 
@@ -72,6 +79,7 @@ def returned(
             numbers=numbered(view, command, found),
             modseq=highest_modseq(view, command.program, named),
             page=command.page,
+            relevancy=[relevancy.get(uid, BEST) for uid in found],
         )
     if "UPDATE" in (command.return_options or ()) and not _follow(client, command, found):
         code = no_update(command.tag)
@@ -79,6 +87,9 @@ def returned(
 
 
 def _follow(client: Client, command: commands.Search | Sort, found: list[int]) -> bool:
+    if asks_fuzzy(command.program):
+        # How much messages are like it is known of those found alone.
+        return False
     criteria = command.criteria if isinstance(command, Sort) else ()
     program = fixed(command.program, client.selected)
     results = array("Q", found)
@@ -96,11 +107,17 @@ def numbered(
 
 
 def matching(
-    client: Client, program: SearchKey, progress: Progress, *, is_uid: bool
+    client: Client,
+    program: SearchKey,
+    progress: Progress,
+    *,
+    is_uid: bool,
+    relevancy: dict[int, int] | None = None,
 ) -> Generator[Push, None, list[int]]:
     """Say what is new; the value are the UIDs that match a program, ascending.
 
-    EXPUNGE may be said where the answer names UIDs.
+    EXPUNGE may be said where the answer names UIDs. What FUZZY keys find of messages comes into
+    `relevancy`, by UID.
     """
     view = client.selected
     if asks_modseq(program):
@@ -109,6 +126,8 @@ def matching(
     if asks_thread(program):
         yield from pauses(thread_ids.catch_up(mailbox_of(client.folder_id)))
     scope = store.Scope(view.told, view.uids, view.recent_runs(), int(time.time()), view.saved)
+    if relevancy is not None:
+        scope = replace(scope, relevancy=relevancy)
     found: list[int] = []
     count, size = len(view.told), store.slice_size(program)
     for done, uids in enumerate(store.search(scope, program), 1):
@@ -125,7 +144,7 @@ def _named(uids: list[int], options: frozenset[str], page: Page | None) -> Seque
     §3.2).
     """
     asked = options - {"SAVE"}
-    if not (asked or page) or asked & {"ALL", "COUNT"}:
+    if not (asked or page) or asked & {"ALL", "COUNT", "RELEVANCY"}:
         return uids
     found = set(page.cut(uids)) if page is not None else set()
     if "MIN" in asked:

@@ -28,8 +28,11 @@ def sort(client: Client, command: Sort) -> Iterator[Push | Reply]:
     command = replace(command, program=expanded(client, command.program))
     progress = Progress(command.tag)
     count = len(client.selected.told)
-    found = yield from matching(client, command.program, progress, is_uid=command.is_uid)
-    sorting = Sorting(client.folder_id, command.criteria)
+    relevancy: dict[int, int] = {}
+    found = yield from matching(
+        client, command.program, progress, is_uid=command.is_uid, relevancy=relevancy
+    )
+    sorting = Sorting(client.folder_id, command.criteria, relevancy)
     for done in sorting.read(found):
         # A second way of the same kind, so that the count only grows.
         yield progress.line(count + done, count + len(found))
@@ -39,5 +42,5 @@ def sort(client: Client, command: Sort) -> Iterator[Push | Reply]:
         yield responses.sort(numbered(client.selected, command, found), modseq)
     else:
         # RFC 5267 §3.1: ends, pages and all the rest are of the order asked for.
-        yield from returned(client, command, found)
+        yield from returned(client, command, found, relevancy)
     yield ok(command.tag, "Done.")

@@ -10,6 +10,7 @@ from .fetch_grammar import fetch_items
 from .fetch_items import Attribute
 from .folder_grammar import folder_argument
 from .options_grammar import return_argument, unchanged_since
+from .search import asks_fuzzy
 from .search_grammar import search_program
 from .sort import read_sort
 from .thread import read_thread
@@ -20,7 +21,10 @@ _STORE_MODES = {mode.value.encode("ascii"): mode for mode in c.StoreMode}
 def _search(tag: bytes, cursor: Cursor, *, is_uid: bool) -> c.Command:
     cursor.space()
     returned, page = return_argument(cursor)
-    return c.Search(tag, search_program(cursor), is_uid, returned, page)
+    program = search_program(cursor)
+    if returned and "RELEVANCY" in returned and not asks_fuzzy(program):
+        raise Fault("RELEVANCY needs a FUZZY key.")
+    return c.Search(tag, program, is_uid, returned, page)
 
 
 def _fetch(tag: bytes, cursor: Cursor, *, is_uid: bool) -> c.Command:

@@ -22,7 +22,9 @@ StatusItem: TypeAlias = Literal[
     "MAILBOXID",
 ]
 # UPDATE asks for news of the results later on; CONTEXT is only a hint (RFC 5267 §4).
-SearchReturn: TypeAlias = Literal["MIN", "MAX", "ALL", "COUNT", "SAVE", "UPDATE", "CONTEXT"]
+SearchReturn: TypeAlias = Literal[
+    "MIN", "MAX", "ALL", "COUNT", "SAVE", "UPDATE", "CONTEXT", "RELEVANCY"
+]
 
 T = TypeVar("T")
 

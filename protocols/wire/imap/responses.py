@@ -201,12 +201,14 @@ def esearch(
     numbers: Sequence[int],
     modseq: int = 0,
     page: Page | None = None,
+    relevancy: Sequence[int] = (),
 ) -> bytes:
     """The ESEARCH response (RFC 4731 §3.1) for ascending `numbers`.
 
     `returned` holds the options asked for; none of them means ALL. Without a match only COUNT is
     said. `modseq` is the highest mod-sequence of what is returned (§3.2), 0: unsaid.
-    `page`: those that are on it (RFC 9394 §3.1).
+    `page`: those that are on it (RFC 9394 §3.1). `relevancy`: of each number, from 1 to 100, where
+    RELEVANCY was asked for (RFC 6203 §4).
     """
     wanted = returned or (set() if page else {"ALL"})
     words = [b'* ESEARCH (TAG "%b")' % tag]
@@ -224,6 +226,8 @@ def esearch(
     if page is not None:
         there = compact(page.cut(numbers)) or b"NIL"
         words.append(b"PARTIAL (%b %b)" % (page.to_bytes(), there))
+    if "RELEVANCY" in wanted and numbers:
+        words.append(b"RELEVANCY (%b)" % b" ".join(b"%d" % score for score in relevancy))
     if modseq and numbers:
         words.append(b"MODSEQ %d" % modseq)
     return b" ".join(words) + b"\r\n"

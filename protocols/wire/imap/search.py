@@ -171,6 +171,13 @@ class Not:
 
 
 @dataclass(frozen=True, slots=True)
+class Fuzzy:
+    """FUZZY: what is like what the key asks for matches too (RFC 6203 §3)."""
+
+    key: "SearchKey"
+
+
+@dataclass(frozen=True, slots=True)
 class Or:
     """OR; a chain of ORs is one value with all its keys (at least two)."""
 
@@ -204,7 +211,7 @@ def asks_thread(key: "SearchKey") -> bool:
 def asks_numbers(key: "SearchKey") -> bool:
     """Whether a program names messages by number anywhere; `$` stands for UIDs."""
     match key:
-        case Not(key=inner):
+        case Not(key=inner) | Fuzzy(key=inner):
             return asks_numbers(inner)
         case And(keys=keys) | Or(keys=keys):
             return any(asks_numbers(each) for each in keys)
@@ -212,20 +219,27 @@ def asks_numbers(key: "SearchKey") -> bool:
             return isinstance(key, NumberIn) and not key.numbers.is_saved
 
 
+def asks_fuzzy(key: "SearchKey") -> bool:
+    """Whether a program has a FUZZY key: only then is there any relevancy (RFC 6203 §4)."""
+    return _names(key, Fuzzy)
+
+
 def _names(key: "SearchKey", kind: type) -> bool:
+    if isinstance(key, kind):
+        return True
     match key:
-        case Not(key=inner):
+        case Not(key=inner) | Fuzzy(key=inner):
             return _names(inner, kind)
         case And(keys=keys) | Or(keys=keys):
             return any(_names(each, kind) for each in keys)
         case _:
-            return isinstance(key, kind)
+            return False
 
 
 def filter_names(key: "SearchKey") -> Iterator[str]:
     """The names of the filters in a program, as often as it names them."""
     match key:
-        case Not(key=inner):
+        case Not(key=inner) | Fuzzy(key=inner):
             yield from filter_names(inner)
         case And(keys=keys) | Or(keys=keys):
             for each in keys:
@@ -239,6 +253,8 @@ def with_filters(key: "SearchKey", programs: Mapping[str, "SearchKey"]) -> "Sear
     match key:
         case Not(key=inner):
             return Not(with_filters(inner, programs))
+        case Fuzzy(key=inner):
+            return Fuzzy(with_filters(inner, programs))
         case And(keys=keys):
             return And(tuple(with_filters(each, programs) for each in keys))
         case Or(keys=keys):
@@ -270,6 +286,7 @@ SearchKey: TypeAlias = (
     | NumberIn
     | UidIn
     | Not
+    | Fuzzy
     | Or
     | And
 )

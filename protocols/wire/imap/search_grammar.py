@@ -18,6 +18,7 @@ from .search import (
     Everything,
     FilterNamed,
     FlagIs,
+    Fuzzy,
     HeaderHas,
     IsRecent,
     KeywordIs,
@@ -138,6 +139,9 @@ class _Reading:
         if word == b"NOT":
             cursor.space()
             return Not(self.key(depth + 1))
+        if word == b"FUZZY":
+            cursor.space()
+            return Fuzzy(self.key(depth + 1))
         if word == b"OR":
             return self.either(depth + 1)
         argument = _WITH_ARGUMENT.get(word)

@@ -6,7 +6,7 @@ from enum import Enum
 from .cursor import Cursor, Fault
 from .options import Page, SearchReturn
 from .options_grammar import return_argument
-from .search import SearchKey
+from .search import SearchKey, asks_fuzzy
 from .search_grammar import search_program_in
 
 
@@ -19,6 +19,8 @@ class SortKey(Enum):
     DISPLAYFROM = "DISPLAYFROM"
     DISPLAYTO = "DISPLAYTO"
     FROM = "FROM"
+    # Only with a FUZZY key, the most relevant first (RFC 6203 §6).
+    RELEVANCY = "RELEVANCY"
     SIZE = "SIZE"
     SUBJECT = "SUBJECT"
     TO = "TO"
@@ -70,4 +72,8 @@ def read_sort(tag: bytes, cursor: Cursor, *, is_uid: bool) -> Sort:
         if not cursor.take(b" "):
             break
     cursor.expect(b") ", "Closing parenthesis")
-    return Sort(tag, tuple(criteria.values()), search_program_in(cursor), is_uid, returned, page)
+    program = search_program_in(cursor)
+    asks_relevancy = SortKey.RELEVANCY in criteria or "RELEVANCY" in (returned or ())
+    if asks_relevancy and not asks_fuzzy(program):
+        raise Fault("RELEVANCY needs a FUZZY key.")
+    return Sort(tag, tuple(criteria.values()), program, is_uid, returned, page)

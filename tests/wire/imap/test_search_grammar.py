@@ -34,6 +34,11 @@ KEYS: list[tuple[bytes, s.SearchKey]] = [
     (b"DELETED", s.FlagIs(Flag.DELETED, True)),
     (b"DRAFT", s.FlagIs(Flag.DRAFT, True)),
     (b"FLAGGED", FLAGGED),
+    (b"FUZZY TEXT x", s.Fuzzy(s.TextHas("x"))),
+    (
+        b"FUZZY (SEEN SUBJECT x)",
+        s.Fuzzy(s.And((s.FlagIs(Flag.SEEN, True), s.HeaderHas("subject", "x")))),
+    ),
     (b"from bob", s.HeaderHas("from", "bob")),
     (b'HEADER Message-ID "<x@y>"', s.HeaderHas("message-id", "<x@y>")),
     (b'HEADER X-Y ""', s.HeaderHas("x-y", "")),
@@ -145,3 +150,19 @@ def test_too_complex_is_refused(text: bytes) -> None:
 )
 def test_the_limit_itself_is_taken(text: bytes) -> None:
     assert not isinstance(_program(text), Tagged)
+
+
+def test_relevancy_needs_something_fuzzy() -> None:
+    assert isinstance(_program(b"RETURN (RELEVANCY) TEXT x"), Tagged)
+    assert _program(b"RETURN (RELEVANCY) NOT FUZZY SEEN") == s.Not(
+        s.Fuzzy(s.FlagIs(Flag.SEEN, True))
+    )
+    for text in (b"FUZZY", b"FUZZY ", b"FUZZYTEXT x", b"FUZZY FUZZ", b"FUZZY " * 101 + b"ALL"):
+        assert isinstance(_program(text), Tagged)
+
+
+def test_what_stands_behind_fuzzy_is_seen() -> None:
+    program = s.Fuzzy(s.FilterNamed("x"))
+    assert list(s.filter_names(program)) == ["x"]
+    assert s.with_filters(program, {"x": s.TextHas("y")}) == s.Fuzzy(s.TextHas("y"))
+    assert s.asks_numbers(s.Fuzzy(s.NumberIn(SequenceSet(((1, 1),)))))

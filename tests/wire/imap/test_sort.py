@@ -1,5 +1,6 @@
 """Reading SORT (RFC 5256 §5, RFC 5957 §5)."""
 
+from protocols.wire.imap.commands import Invalid
 from protocols.wire.imap.parser import parse
 from protocols.wire.imap.search import Everything, FlagIs, HeaderHas
 from protocols.wire.imap.sort import Criterion, Sort, SortKey
@@ -12,7 +13,7 @@ def test_criteria_and_program() -> None:
 
 
 def test_every_key_can_be_named() -> None:
-    for key in SortKey:
+    for key in set(SortKey) - {SortKey.RELEVANCY}:
         command = parse(b"a SORT (%b) US-ASCII ALL" % key.value.encode())
         assert command == Sort(b"a", (Criterion(key),), Everything(), is_uid=False)
 
@@ -22,3 +23,10 @@ def test_a_key_counts_where_it_first_stands() -> None:
     assert isinstance(command, Sort)
     assert command.criteria == (Criterion(SortKey.SIZE),)
     assert isinstance(command.program, FlagIs)
+
+
+def test_relevancy_needs_something_fuzzy() -> None:
+    command = parse(b"a SORT (REVERSE RELEVANCY) US-ASCII NOT FUZZY ALL")
+    assert isinstance(command, Sort)
+    assert command.criteria == (Criterion(SortKey.RELEVANCY, is_reverse=True),)
+    assert isinstance(parse(b"a SORT (RELEVANCY) US-ASCII ALL"), Invalid)
