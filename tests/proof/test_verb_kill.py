@@ -10,7 +10,7 @@ from tests.accounts.kills import VERBS, Stage
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-KILLS = int(os.environ.get("MAILHOST_PROOF_VERB_KILLS", "40"))
+KILLS = int(os.environ.get("MAILHOST_PROOF_VERB_KILLS", "20"))
 
 
 @pytest.mark.parametrize("verb", VERBS)
