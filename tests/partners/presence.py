@@ -16,7 +16,7 @@ PACKAGES = {
     "knotd": "knot",
     "postfix": "postfix",
     "smtp-sink": "postfix",
-    "dovecot": "dovecot-imapd dovecot-pop3d dovecot-core",
+    "dovecot": "dovecot-imapd dovecot-pop3d dovecot-lmtpd dovecot-core",
     "redis-server": "redis-server",
     "swaks": "swaks libnet-ssleay-perl",
     "msmtp": "msmtp",

@@ -15,7 +15,8 @@ from accounts.mailstore.picture import Picture
 from accounts.mailstore.sort import Sorting
 from protocols.servers.imap.folder_view import FolderView
 from protocols.wire.imap import search as keys
-from protocols.wire.imap.contexts import Kind, Placed, results_changed
+from protocols.wire.imap.contexts import Kind, Placed, no_update, results_changed
+from protocols.wire.imap.responses import untagged
 from protocols.wire.imap.search import SearchKey
 from protocols.wire.imap.sequence_set import Range, SequenceSet
 from protocols.wire.imap.sort import Criterion
@@ -91,6 +92,14 @@ class Contexts:
         for tag in set(tags):
             del self._followed[tag]
         return True
+
+    def drop_numbers(self) -> bytes:
+        """Follow no longer what is told by number; the lines that say so (RFC 5267 §4.3.1)."""
+        dropped = [tag for tag, each in self._followed.items() if not each.is_uid]
+        self.cancel(dropped)
+        return b"".join(
+            untagged("NO", "Numbers are no longer spoken of.", no_update(tag)) for tag in dropped
+        )
 
     def look(self, view: FolderView, picture: Picture) -> list[Difference]:
         """Take all results from the picture that `view` was told to a new one."""

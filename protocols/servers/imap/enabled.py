@@ -35,6 +35,8 @@ def enable(client: Client, command: commands.Enable) -> Tagged:
     lines = responses.enabled(names)
     if client.view is not None and Enabled.CONDSTORE in client.enabled & ~before:
         lines += highest_modseq_line(client)
+    if Enabled.UIDONLY in client.enabled & ~before:
+        lines += client.contexts.drop_numbers()
     if client.view is not None:
         client.view.wording = client.wording
         if client.is_rev2:

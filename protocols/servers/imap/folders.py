@@ -85,8 +85,7 @@ def _open(client: Client, folder: FolderInfo, *, is_read_only: bool) -> FolderVi
             uids = recent.take(picture)
             if uids:
                 # In the database too, so that no other process shows them as \Recent.
-                first = folders.take_recent(folder.id)
-                uids = range(max(uids.start, first), uids.stop)
+                uids = range(max(uids.start, recent.claim(folder.id)), uids.stop)
     except FolderGone:
         raise NoSuchFolder("There is no such folder.") from None
     return FolderView(picture, is_read_only=is_read_only, recent=uids, rights=folder.rights)

@@ -41,6 +41,19 @@ def look(picture: Picture) -> range:
     return range(start, max(start, picture.uidnext))
 
 
+def claim(folder_id: int) -> int:
+    """The first UID that no process has shown; all that there is counts as shown from now on.
+
+    FolderGone, NoSuchFolder.
+    """
+    try:
+        return folders.take_recent(folder_id)
+    except (CommitUnavailable, OSError):
+        # A store that cannot write just now can still be read.
+        log.info("recent_not_claimed", folder=folder_id)
+        return 0
+
+
 def write_down(folder_id: int) -> None:
     """Keep in the database that what there is has been shown."""
     try:
