@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 from django.test import TransactionTestCase
+from django.utils import translation
 from hypothesis import settings as hypothesis_settings
 
 from tests import clean_slate
@@ -38,5 +39,7 @@ def _fresh_memory() -> Iterator[None]:
     clean_slate.forget()
     # What prepares a home closes it to others; daemons of other users read files of later tests.
     os.umask(0o022)
+    # A page asked for in Spanish leaves the thread that served it speaking so.
+    translation.deactivate()
     yield
     clean_slate.forget()
