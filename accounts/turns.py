@@ -25,25 +25,24 @@ class Turns:
 
     @contextmanager
     def turn(self) -> Iterator[None]:
-        """Hold the turn; at once where the database needs none, or the file cannot be had."""
-        file = self._open() if _needs_turns() else None
-        if file is None:
-            yield
-            return
-        fcntl.flock(file, fcntl.LOCK_EX)
+        """Hold the turn; at once where the database needs none, or the lock cannot be had."""
+        file = self._locked() if _needs_turns() else None
         try:
             yield
         finally:
-            fcntl.flock(file, fcntl.LOCK_UN)
+            if file is not None:
+                fcntl.flock(file, fcntl.LOCK_UN)
 
-    def _open(self) -> int | None:
-        if self._file is None:
-            path = f"{connection.settings_dict['NAME']}.turn"
-            try:
+    def _locked(self) -> int | None:
+        path = f"{connection.settings_dict['NAME']}.turn"
+        try:
+            if self._file is None:
                 self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            except OSError as error:
-                # SQLite keeps us apart without it, only less smoothly.
-                log.warning("turns: %s: %s", path, error.strerror)
+            fcntl.flock(self._file, fcntl.LOCK_EX)
+        except OSError as error:
+            # SQLite keeps us apart without it, only less smoothly.
+            log.warning("turns: %s: %s", path, error.strerror)
+            return None
         return self._file
 
     def close(self) -> None:

@@ -1,5 +1,6 @@
 """Processes take turns at writing to the embedded database."""
 
+import errno
 import os
 import threading
 import time
@@ -78,3 +79,15 @@ def test_without_its_file_nobody_waits(database: Path, caplog: pytest.LogCapture
     with Turns().turn(), Turns().turn():
         pass
     assert "a.sqlite3.turn" in caplog.text
+
+
+def test_a_disk_that_knows_no_locks_stops_nobody(
+    database: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(file: int, operation: int) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr("accounts.turns.fcntl.flock", refuse)
+    with Turns().turn():
+        pass
+    assert "No locks available" in caplog.text
