@@ -169,8 +169,9 @@ def test_units_of_one_command_come_back_in_their_order() -> None:
 def test_the_change_log_names_the_uids() -> None:
     first, second = make_mailbox(), make_mailbox()
     with Held():
-        for mailbox_id in (first, first, second, first):
-            commit.submit(delivery(mailbox_id, HELLO))
+        held = [commit.submit(delivery(box, HELLO)) for box in (first, first, second, first)]
+    for future in held:
+        future.result(20)
     commit.run(delivery(first, HELLO))
     log = Change.objects.order_by("mailbox_id", "modseq").values_list("mailbox_id", "kind", "uids")
     assert list(log) == [
