@@ -10,8 +10,9 @@ Rules of the file:
 4. A unit that fails leaves nothing: its inserts are dropped, its counters put back.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
+from itertools import chain
 from typing import Any
 
 from django.db import connection, models, transaction
@@ -52,13 +53,13 @@ class Rows:
         self.folders: dict[int, FolderState] = {}
         self._inboxes: dict[int, int] | None = None
         self._inserts = Inserts()
-        self._changes: dict[tuple[FolderState, str], list[int]] = {}
+        self._changes: dict[tuple[FolderState, str], list[Sequence[int]]] = {}
         self._lists: set[int] = set()
         self._callbacks: list[Callable[[], None]] = []
         # Of the unit at work only:
         self._own = Inserts()
         self._undo: dict[Counters, tuple[Any, ...]] = {}
-        self._own_changes: list[tuple[FolderState, str, Iterable[int]]] = []
+        self._own_changes: list[tuple[FolderState, str, Sequence[int]]] = []
         self._own_lists: set[int] = set()
         self._own_callbacks: list[Callable[[], None]] = []
         self._forgotten: list[FolderState] = []
@@ -109,8 +110,11 @@ class Rows:
             state.modseq = state.highest_modseq
         return state.modseq
 
-    def changed(self, folder: FolderState, kind: str, uids: Iterable[int] = ()) -> int:
-        """Say that a folder, and which UIDs in it, changed (`Change.Kind`); the MODSEQ to write."""
+    def changed(self, folder: FolderState, kind: str, uids: Sequence[int] = ()) -> int:
+        """Say that a folder, and which UIDs in it, changed (`Change.Kind`); the MODSEQ to write.
+
+        UIDs are ascending and each named once.
+        """
         modseq = self.modseq(folder.mailbox_id)
         folder.highest_modseq = modseq
         self._own_changes.append((folder, kind, uids))
@@ -169,7 +173,7 @@ class Rows:
             self._own.write()
             self._savepoint.close()
         for folder, kind, uids in self._own_changes:
-            self._changes.setdefault((folder, kind), []).extend(uids)
+            self._changes.setdefault((folder, kind), []).append(uids)
         self._lists |= self._own_lists
         self._callbacks += self._own_callbacks
         self._clear_unit()
@@ -197,11 +201,11 @@ class Rows:
                     folder.id if folder.id in self.folders else None,
                     str(kind),
                     folder.highest_modseq,
-                    sequence_set(sorted(set(uids))),
+                    sequence_set(_together(sets)),
                     now,
                 )
             )
-            for (folder, kind), uids in self._changes.items()
+            for (folder, kind), sets in self._changes.items()
         ]
         if log:
             insert_rows(Change, _CHANGE, log)
@@ -230,3 +234,8 @@ class Rows:
         self._own_callbacks = []
         self._forgotten = []
         self._savepoint = None
+
+
+def _together(sets: Sequence[Sequence[int]]) -> Sequence[int]:
+    """Ascending UIDs of several sets, each once."""
+    return sets[0] if len(sets) == 1 else sorted(set(chain.from_iterable(sets)))

@@ -5,6 +5,8 @@ from collections.abc import Iterator, Sequence
 
 def sequence_set(uids: Sequence[int]) -> str:
     """Ascending UIDs as RFC 9051's sequence-set, e.g. "3:5,9"."""
+    if isinstance(uids, range) and uids:
+        return str(uids[0]) if len(uids) == 1 else f"{uids[0]}:{uids[-1]}"
     parts: list[str] = []
     at = 0
     while at < len(uids):

@@ -10,14 +10,15 @@ from enum import Enum, IntFlag
 from typing import NamedTuple
 
 from django.db import connection
-from django.db.models import F
+from django.db.models import F, QuerySet
 
 from accounts import commit
 from accounts.counters import FolderState
+from accounts.key_lists import gathered, gathered_sql
 from accounts.mailstore.locked import locked_with_rights, mailbox_of
 from accounts.mailstore.refusals import NotPermitted, TooManyKeywords
 from accounts.mailstore.rights import Right
-from accounts.mailstore.uids import chunked, in_uids, uids_sql
+from accounts.mailstore.uids import as_range, chunked, in_uids, uids_sql
 from accounts.models import Blob, Change, Entry
 from accounts.rows import Rows
 
@@ -64,8 +65,8 @@ class Stored:
     """
 
     modseq: int
-    changed: tuple[int, ...]
-    failed: tuple[int, ...]
+    changed: Sequence[int]
+    failed: Sequence[int]
     keywords: int = 0
 
 
@@ -109,18 +110,18 @@ def store_flags(
     units = (
         commit.Unit(
             mailboxes,
-            _Store(actor, folder_id, chunk, mode, int(flags), keywords, unchanged_since),
+            _Store(actor, folder_id, as_range(chunk), mode, int(flags), keywords, unchanged_since),
             folder_ids=frozenset((folder_id,)),
             rows=len(chunk),
         )
-        for chunk in chunked(uids)
+        for chunk in chunked(uids, commit.MAX_ROWS)
     )
     for stored in commit.run_each(units):
         modseq = max(modseq, stored.modseq)
         changed += stored.changed
         failed += stored.failed
         bits |= stored.keywords
-    return Stored(modseq, tuple(changed), tuple(failed), bits)
+    return Stored(modseq, changed, failed, bits)
 
 
 class _Bits(NamedTuple):
@@ -169,23 +170,23 @@ class _Store:
         self._require_some(changeable, may_write=may_write)
         flags = _Bits.of(self.mode, self.flags, changeable)
         keywords = _Bits.of(self.mode, bits, -1 if may_write else 0)
-        failed: tuple[int, ...] = ()
+        failed: Sequence[int] = ()
         entries = Entry.objects.filter(in_uids(self.uids), folder_id=self.folder_id)
         if self.unchanged_since is not None:
             late = entries.filter(modseq__gt=self.unchanged_since).order_by("uid")
-            failed = tuple(late.values_list("uid", flat=True))
+            failed = list(late.values_list("uid", flat=True))
             entries = entries.filter(modseq__lte=self.unchanged_since)
         unseen = 0
-        if flags.added & Flag.SEEN or not flags.kept & Flag.SEEN:
-            unseen = entries.alias(seen=F("flags").bitand(Flag.SEEN)).filter(seen=0).count()
-            if not flags.added & Flag.SEEN:
-                unseen -= entries.count()
+        if flags.added & Flag.SEEN:
+            unseen = -_with_seen(entries, 0).count()
+        elif not flags.kept & Flag.SEEN:
+            unseen = _with_seen(entries, Flag.SEEN).count()
         modseq = rows.modseq(folder.mailbox_id)
         changed = self._update(flags, keywords, modseq)
         if not changed:
             return Stored(folder.highest_modseq, (), failed, bits)
         rows.changed(folder, Change.Kind.FLAGS, changed)
-        folder.unseen_count -= unseen
+        folder.unseen_count += unseen
         return Stored(modseq, changed, failed, bits)
 
     def _require_some(self, changeable: int, *, may_write: bool) -> None:
@@ -198,20 +199,32 @@ class _Store:
         if not is_allowed:
             raise NotPermitted("You have no right to change these flags.")
 
-    def _update(self, flags: _Bits, keywords: _Bits, modseq: int) -> tuple[int, ...]:
-        """Change the entries that differ; their UIDs, ascending."""
+    def _update(self, flags: _Bits, keywords: _Bits, modseq: int) -> Sequence[int]:
+        """Change the entries that differ; the UIDs, ascending, that this commit has changed."""
         since = MAX_MODSEQ if self.unchanged_since is None else self.unchanged_since
-        chosen, parameters = uids_sql(self.uids)
+        condition, chosen = uids_sql(self.uids)
         with connection.cursor() as cursor:
             cursor.execute(
                 f"UPDATE {Entry._meta.db_table}"  # noqa: S608 the parts are constants
                 f" SET flags = {_NEW_FLAGS}, keywords = {_NEW_KEYWORDS}, modseq = %s"
-                f" WHERE folder_id = %s AND {chosen} AND modseq <= %s"
-                f" AND (flags <> {_NEW_FLAGS} OR keywords <> {_NEW_KEYWORDS}) RETURNING uid",
+                f" WHERE folder_id = %s AND {condition} AND modseq <= %s"
+                f" AND (flags <> {_NEW_FLAGS} OR keywords <> {_NEW_KEYWORDS})",
                 [
                     *(*flags, *keywords, modseq),
-                    *(self.folder_id, *parameters, since),
+                    *(self.folder_id, *chosen, since),
                     *(*flags, *keywords),
                 ],
             )
-            return tuple(sorted(uid for (uid,) in cursor.fetchall()))
+            if cursor.rowcount in (0, len(self.uids)):
+                return self.uids if cursor.rowcount else ()
+            cursor.execute(
+                f"SELECT {gathered_sql('uid')} FROM {Entry._meta.db_table}"  # noqa: S608
+                f" WHERE folder_id = %s AND {condition} AND modseq = %s",
+                [self.folder_id, *chosen, modseq],
+            )
+            return as_range(gathered(cursor.fetchone()[0]))
+
+
+def _with_seen(entries: QuerySet[Entry], bit: int) -> QuerySet[Entry]:
+    """Those of the entries with \\Seen (or, given 0, without)."""
+    return entries.alias(seen=F("flags").bitand(Flag.SEEN)).filter(seen=bit)

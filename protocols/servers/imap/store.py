@@ -8,6 +8,7 @@ from accounts.mailstore.flags import Flag
 from accounts.mailstore.picture import Picture
 from accounts.mailstore.refusals import NotPermitted
 from accounts.mailstore.rights import Right
+from accounts.mailstore.uids import as_range
 from protocols.servers.imap import rendering
 from protocols.servers.imap.answers import bad, no, ok
 from protocols.servers.imap.client import Client
@@ -80,7 +81,7 @@ def _store_chunk(
     """
     view = client.selected
     before = view.told
-    uids = list(rendering.pick(before.uids, chunk.places))
+    uids = as_range(rendering.pick(before.uids, chunk.places))
     mode = _MODES[command.mode]
     stored = flags.store_flags(
         client.folder_id,
