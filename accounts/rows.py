@@ -89,6 +89,13 @@ class Rows:
             self._undo[state] = state.values()
         return state
 
+    def folders_of(self, folder_ids: Sequence[int]) -> list[FolderState]:
+        """As `folder`, of many at once: one query, whatever their number."""
+        missing = [key for key in folder_ids if key not in self.folders]
+        for state in load_folders(missing) if missing else ():
+            self.folders[state.id] = state
+        return [self.folder(key) for key in folder_ids]
+
     def inbox(self, mailbox_id: int) -> FolderState:
         """The mailbox's INBOX. FolderGone when it has none."""
         self.mailbox(mailbox_id)

@@ -1,7 +1,13 @@
 """Folders: names, hierarchy, INBOX, UIDVALIDITY, subscriptions, \\Recent."""
 
-import pytest
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
+import pytest
+from django.db import connection
+
+from accounts import commit
 from accounts.mailstore import folders, quota
 from accounts.mailstore.names import checked
 from accounts.mailstore.refusals import (
@@ -13,7 +19,8 @@ from accounts.mailstore.refusals import (
     OverQuota,
     TooManyFolders,
 )
-from accounts.models import Change, Entry, Mailbox
+from accounts.models import Blob, Change, Entry, Mailbox
+from accounts.rows import Rows
 from tests.accounts.mail import append_many, content, counters_agree, inbox, make_mailbox
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -171,6 +178,42 @@ def test_rename_moves_a_whole_tree() -> None:
     assert not {"a", "a/b", "a/b/c"} & found
     assert folders.find_folder(mailbox_id, "new/home/b/c").uidvalidity == deep.uidvalidity
     assert len(content(deep.id)) == 2
+
+
+@contextmanager
+def committed_statements() -> Iterator[list[str]]:
+    """The statements of commits in the block: these have a connection of their own."""
+    found: list[str] = []
+
+    def note(execute: Any, statement: str, *rest: Any) -> Any:
+        found.append(statement)
+        return execute(statement, *rest)
+
+    def install(rows: Rows, blob: Blob | None) -> None:
+        connection.execute_wrappers.append(note)
+
+    def remove(rows: Rows, blob: Blob | None) -> None:
+        connection.execute_wrappers.remove(note)
+
+    commit.run(commit.Unit(frozenset(), install))
+    yield found
+    commit.run(commit.Unit(frozenset(), remove))
+
+
+def test_rename_of_a_large_tree_is_no_longer_than_of_a_small_one() -> None:
+    mailbox_id = make_mailbox()
+    for number in range(3):
+        folders.create_folder(mailbox_id, f"small/{number}")
+    for number in range(60):
+        folders.create_folder(mailbox_id, f"large/{number}")
+    with committed_statements() as of_small:
+        folders.rename_folder(mailbox_id, "small", "few")
+    with committed_statements() as of_large:
+        folders.rename_folder(mailbox_id, "large", "many")
+    assert len(of_large) == len(of_small)
+    assert {"few/2", "many/59"} <= set(names(mailbox_id))
+    changed = Change.objects.filter(folder__name__startswith="many", kind=Change.Kind.FOLDER)
+    assert changed.values("folder").distinct().count() == 61
 
 
 def test_rename_refuses() -> None:
