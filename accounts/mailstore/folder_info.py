@@ -149,10 +149,22 @@ def changed_folders(mailbox_id: int, after_modseq: int) -> list[FolderInfo]:
 
 def list_all_seen(mailbox_id: int) -> list[FolderInfo]:
     """The mailbox's own folders and those of others that it may look up, by name; one query."""
+    return _all_with(mailbox_id, Right.LOOKUP)
+
+
+def list_all_readable(mailbox_id: int) -> list[FolderInfo]:
+    """The mailbox's own folders and those of others that it may read, by name; one query.
+
+    Some of them it may be without the right to look up.
+    """
+    return _all_with(mailbox_id, Right.READ)
+
+
+def _all_with(mailbox_id: int, needed: Right) -> list[FolderInfo]:
     rows = _rows(_ALL_SEEN, (mailbox_id,) * 3)
     own = [_info(row[:_WIDTH]) for row in rows if row[_WIDTH] is None]
     others = _with_rights(row for row in rows if row[_WIDTH] is not None)
-    seen = [folder for folder in others if Right.LOOKUP in folder.rights]
+    seen = [folder for folder in others if needed in folder.rights]
     return sorted((*own, *seen), key=lambda folder: folder.name)
 
 

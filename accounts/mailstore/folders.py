@@ -26,6 +26,7 @@ from accounts.mailstore.folder_info import (
     FolderInfo,
     find_folder,
     get_folder,
+    list_all_readable,
     list_all_seen,
     list_folders,
 )
@@ -60,6 +61,7 @@ __all__ = [
     "delete_folder",
     "find_folder",
     "get_folder",
+    "list_all_readable",
     "list_all_seen",
     "list_folders",
     "list_subscriptions",
@@ -314,7 +316,7 @@ def take_recent(folder_id: int) -> int:
 
 def subscribe(mailbox_id: int, name: str) -> None:
     """Subscribe to a name, whether or not a folder has it. BadFolderName, TooManyFolders."""
-    name = checked(_spelt(name))
+    name = checked(shared_names.as_seen(name))
     if Subscription.objects.filter(mailbox_id=mailbox_id).count() >= MAX_FOLDERS:
         raise TooManyFolders(f"A mailbox has at most {MAX_FOLDERS} subscriptions.")
 
@@ -332,7 +334,7 @@ def unsubscribe(mailbox_id: int, name: str) -> None:
 
     def write(rows: Rows) -> None:
         rows.direct()
-        named = Subscription.objects.filter(mailbox_id=mailbox_id, name=_spelt(name))
+        named = Subscription.objects.filter(mailbox_id=mailbox_id, name=shared_names.as_seen(name))
         gone, _ = named.delete()
         if gone:
             _subscriptions_changed(rows, mailbox_id)
@@ -370,12 +372,6 @@ def provision(mailbox_id: int) -> None:
         )
         mailbox.next_uidvalidity = first + len(FIRST_FOLDERS)
         mailbox.save(update_fields=["next_uidvalidity"])
-
-
-def _spelt(name: str) -> str:
-    """A name as it is kept among the subscriptions."""
-    shared = shared_names.split(name)
-    return canonical(name) if shared is None else shared_names.join(*shared)
 
 
 def _run(mailbox_id: int, work: Callable[[Rows], T]) -> T:

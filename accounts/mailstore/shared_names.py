@@ -25,6 +25,12 @@ def split(name: str) -> SharedName | None:
     return SharedName(address.lower(), canonical(inner)) if "@" in address else None
 
 
+def as_seen(name: str) -> str:
+    """A name as the mailbox that says it sees it, whatever the case it came in."""
+    shared = split(name)
+    return canonical(name) if shared is None else join(shared.address, shared.inner)
+
+
 def join(address: str, inner: str = "") -> str:
     """The name that others see."""
     return SEPARATOR.join((PREFIX, address, inner)) if inner else PREFIX + SEPARATOR + address

@@ -16,7 +16,7 @@ from accounts.mailstore.sort import Sorting
 from protocols.servers.imap.folder_view import FolderView
 from protocols.wire.imap import search as keys
 from protocols.wire.imap.contexts import Kind, Placed, no_update, results_changed
-from protocols.wire.imap.responses import untagged
+from protocols.wire.imap.responses import Origin, untagged
 from protocols.wire.imap.search import SearchKey
 from protocols.wire.imap.sequence_set import Range, SequenceSet
 from protocols.wire.imap.sort import Criterion
@@ -28,13 +28,16 @@ MAX_RESULTS = 200_000
 
 @dataclass(slots=True)
 class Followed:
-    """One search with its results so far, in order; without criteria that of the folder."""
+    """One search with its results so far, in order; without criteria that of the folder.
+
+    `origin` is said with them where the search was one of several folders."""
 
     tag: bytes
     is_uid: bool
     program: SearchKey
     criteria: tuple[Criterion, ...]
     results: "array[int]"
+    origin: Origin | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +59,10 @@ class Difference:
     def _line(self, view: FolderView, kind: Kind, placed: Sequence[Placed]) -> bytes:
         if not placed:
             return b""
-        is_uid = self.followed.is_uid
+        tag, is_uid = self.followed.tag, self.followed.is_uid
         if not is_uid:
             placed = [(at, [view.number(uid) or 0 for uid in uids]) for at, uids in placed]
-        return results_changed(self.followed.tag, kind, placed, is_uid=is_uid)
+        return results_changed(tag, kind, placed, is_uid=is_uid, origin=self.followed.origin)
 
 
 class Contexts:

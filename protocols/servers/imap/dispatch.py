@@ -17,6 +17,7 @@ from protocols.servers.imap import (
     idle,
     login,
     metadata,
+    multisearch,
     notify,
     quota,
     search,
@@ -89,6 +90,7 @@ DUTIES: dict[type[c.Event], Duty] = {
     c.GetMetadata: Duty(LOGGED_IN, metadata.get_metadata),
     c.SetMetadata: Duty(LOGGED_IN, metadata.set_metadata),
     c.Notify: Duty(LOGGED_IN, notify.notify),
+    c.MultiSearch: Duty(LOGGED_IN, multisearch.search_folders),
     # Selected (RFC 3501 §6.4).
     c.Check: Duty(SELECTED, whenever.noop),
     c.Close: Duty(SELECTED, store.close),

@@ -1,7 +1,7 @@
 """FILTER in a search: programs that were stored under a name (RFC 5466).
 
-They are annotations, which clients set with SETMETADATA: of the selected folder or, where it has
-none of the name, of the server; what is the reader's own before what is shared.
+They are annotations, which clients set with SETMETADATA: of the folder that is searched or, where
+it has none of the name, of the server; what is the reader's own before what is shared.
 """
 
 from collections import Counter
@@ -16,12 +16,20 @@ from protocols.wire.imap.search_grammar import filter_program
 _PLACES = ("/private/filters/values/", "/shared/filters/values/")
 
 
-def expanded(client: Client, program: SearchKey) -> SearchKey:
-    """The program with every filter that it names. UndefinedFilter, FiltersTooLarge."""
+def expanded_here(client: Client, program: SearchKey) -> SearchKey:
+    """`expanded` for the selected folder."""
+    return expanded(client, program, client.selected.told.mailbox_id, client.folder_id)
+
+
+def expanded(client: Client, program: SearchKey, owner_id: int, folder_id: int) -> SearchKey:
+    """The program with every filter that it names, for a folder that the client may read.
+
+    UndefinedFilter, FiltersTooLarge.
+    """
     named = Counter(filter_names(program))
     if not named:
         return program
-    values = _values(client, named)
+    values = _values(client, named, owner_id, folder_id)
     programs = {}
     count = 0
     for name, times in named.items():
@@ -36,11 +44,12 @@ def expanded(client: Client, program: SearchKey) -> SearchKey:
     return with_filters(program, programs)
 
 
-def _values(client: Client, names: Iterable[str]) -> dict[str, bytes]:
+def _values(
+    client: Client, names: Iterable[str], owner_id: int, folder_id: int
+) -> dict[str, bytes]:
     entries = {place + name: name for place in reversed(_PLACES) for name in names}
-    owner_id = client.selected.told.mailbox_id
     server = annotations.read(client.mailbox_id, annotations.SERVER, entries)
-    folder = annotations.read(client.mailbox_id, client.folder_id, entries, owner_id=owner_id)
+    folder = annotations.read(client.mailbox_id, folder_id, entries, owner_id=owner_id)
     found: dict[str, bytes] = {}
     # The last one counts.
     for values in (server, folder):

@@ -46,6 +46,7 @@ AFTER_LOGIN = (
     "METADATA",
     "MOVE",
     "MULTIAPPEND",
+    "MULTISEARCH",
     "NAMESPACE",
     "NOTIFY",
     "OBJECTID",

@@ -31,6 +31,7 @@ _COMMANDS: dict[type[c.Event], str] = {
     c.Idle: "IDLE",
     c.ListRights: "ACL",
     c.Move: "MOVE",
+    c.MultiSearch: "MULTISEARCH",
     c.MyRights: "ACL",
     c.Namespace: "NAMESPACE",
     c.Notify: "NOTIFY",
@@ -127,6 +128,13 @@ def _of_search(command: c.Search) -> Iterator[str]:
         yield "PARTIAL"
 
 
+def _of_multisearch(command: c.MultiSearch) -> Iterator[str]:
+    if "SAVE" in command.return_options:
+        yield "SEARCHRES"
+    if command.page is not None:
+        yield "PARTIAL"
+
+
 def _of_list(command: c.List) -> Iterator[str]:
     if command.is_extended:
         yield "LIST-EXTENDED"
@@ -154,6 +162,7 @@ _OPTIONS: dict[type[c.Event], Callable[[Any], Iterator[str]]] = {
     c.Expunge: _of_expunge,
     c.Fetch: _of_fetch,
     c.List: _of_list,
+    c.MultiSearch: _of_multisearch,
     c.Search: _of_search,
     c.Select: _of_select,
     c.Store: _of_store,

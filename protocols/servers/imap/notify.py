@@ -24,8 +24,9 @@ from protocols.servers.imap.interest import Interest
 from protocols.servers.imap.watch import Overflow, Watch
 from protocols.wire.imap import notify as wire
 from protocols.wire.imap.fetch_items import Attribute
-from protocols.wire.imap.notify import Event, Scope
+from protocols.wire.imap.notify import Event
 from protocols.wire.imap.responses import Bye, Push, Reply, Tagged
+from protocols.wire.imap.scopes import Scope
 from protocols.wire.imap.sequence_set import SequenceSet
 
 # All but what needs annotations of messages (RFC 5257), which there are none of.

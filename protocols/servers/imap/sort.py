@@ -6,7 +6,7 @@ from dataclasses import replace
 from accounts.mailstore.sort import Sorting
 from protocols.servers.imap.answers import bad, ok
 from protocols.servers.imap.client import Client
-from protocols.servers.imap.filters import expanded
+from protocols.servers.imap.filters import expanded_here
 from protocols.servers.imap.progress import Progress
 from protocols.servers.imap.search import (
     highest_modseq,
@@ -25,7 +25,7 @@ def sort(client: Client, command: Sort) -> Iterator[Push | Reply]:
     if is_followed_already(client, command):
         yield bad(command.tag, "That tag is in use.")
         return
-    command = replace(command, program=expanded(client, command.program))
+    command = replace(command, program=expanded_here(client, command.program))
     progress = Progress(command.tag)
     count = len(client.selected.told)
     relevancy: dict[int, int] = {}
@@ -38,7 +38,7 @@ def sort(client: Client, command: Sort) -> Iterator[Push | Reply]:
         yield progress.line(count + done, count + len(found))
     found = sorting.ordered(found)
     if command.return_options is None:
-        modseq = highest_modseq(client.selected, command.program, found)
+        modseq = highest_modseq(client.selected.told, command.program, found)
         yield responses.sort(numbered(client.selected, command, found), modseq)
     else:
         # RFC 5267 §3.1: ends, pages and all the rest are of the order asked for.

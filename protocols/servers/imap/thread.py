@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from accounts.mailstore.thread import Threading
 from protocols.servers.imap.answers import ok
 from protocols.servers.imap.client import Client
-from protocols.servers.imap.filters import expanded
+from protocols.servers.imap.filters import expanded_here
 from protocols.servers.imap.progress import Progress
 from protocols.servers.imap.search import matching
 from protocols.wire.imap import thread as wire
@@ -20,7 +20,7 @@ def thread(client: Client, command: Thread) -> Iterator[Push | Reply]:
     """Find messages and name them in threads, by number, or by UID for UID THREAD."""
     view = client.selected
     progress = Progress(command.tag)
-    program = expanded(client, command.program)
+    program = expanded_here(client, command.program)
     found = yield from matching(client, program, progress, is_uid=command.is_uid)
     threading = Threading(client.folder_id, command.algorithm)
     for _ in threading.work(found):

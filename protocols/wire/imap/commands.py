@@ -45,6 +45,7 @@ from .message_commands import (
     Unselect,
 )
 from .metadata import GetMetadata, SetMetadata
+from .multisearch import MultiSearch
 from .notify import Notify
 from .quota import GetQuota, GetQuotaRoot, SetQuota
 from .session_commands import (
@@ -100,6 +101,7 @@ __all__ = [
     "Login",
     "Logout",
     "Move",
+    "MultiSearch",
     "MyRights",
     "Namespace",
     "NewMessage",
@@ -156,6 +158,7 @@ Command: TypeAlias = (
     | Unselect
     | Expunge
     | Search
+    | MultiSearch
     | Sort
     | CancelUpdate
     | Thread

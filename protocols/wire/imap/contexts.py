@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from .cursor import Cursor
+from .responses import Origin, correlators
 from .sequence_set import compact
 
 Kind: TypeAlias = Literal["ADDTO", "REMOVEFROM"]
@@ -32,11 +33,19 @@ def read_cancel_update(tag: bytes, cursor: Cursor) -> CancelUpdate:
     return CancelUpdate(tag, tuple(tags))
 
 
-def results_changed(tag: bytes, kind: Kind, placed: Sequence[Placed], *, is_uid: bool) -> bytes:
+def results_changed(
+    tag: bytes,
+    kind: Kind,
+    placed: Sequence[Placed],
+    *,
+    is_uid: bool,
+    origin: Origin | None = None,
+) -> bytes:
     """ESEARCH with the results that came to a search, or left it, each after the one before it."""
     pairs = b" ".join(b"%d %b" % (position, compact(results)) for position, results in placed)
     uid = b" UID" if is_uid else b""
-    return b'* ESEARCH (TAG "%b")%b %b (%b)\r\n' % (tag, uid, kind.encode(), pairs)
+    named = correlators(tag, origin)
+    return b"* ESEARCH %b%b %b (%b)\r\n" % (named, uid, kind.encode(), pairs)
 
 
 def no_update(tag: bytes) -> bytes:

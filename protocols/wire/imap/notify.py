@@ -6,6 +6,7 @@ from enum import Enum
 
 from .fetch_items import FetchItem
 from .responses import folder_name, listed
+from .scopes import Scope
 
 
 class Event(Enum):
@@ -24,18 +25,6 @@ class Event(Enum):
 MESSAGE_EVENTS = frozenset(
     (Event.MESSAGE_NEW, Event.MESSAGE_EXPUNGE, Event.FLAG_CHANGE, Event.ANNOTATION_CHANGE)
 )
-
-
-class Scope(Enum):
-    """Which folders a group of events is about (RFC 5465 §6)."""
-
-    SELECTED = "SELECTED"
-    SELECTED_DELAYED = "SELECTED-DELAYED"
-    INBOXES = "INBOXES"
-    PERSONAL = "PERSONAL"
-    SUBSCRIBED = "SUBSCRIBED"
-    SUBTREE = "SUBTREE"
-    MAILBOXES = "MAILBOXES"
 
 
 SELECTED = frozenset((Scope.SELECTED, Scope.SELECTED_DELAYED))

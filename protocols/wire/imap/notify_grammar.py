@@ -5,13 +5,13 @@ from collections.abc import Callable
 from .cursor import Cursor, Fault
 from .fetch_grammar import item_list
 from .fetch_items import FetchItem
-from .notify import MESSAGE_EVENTS, SELECTED, Event, EventGroup, Notify, Scope
+from .notify import MESSAGE_EVENTS, SELECTED, Event, EventGroup, Notify
+from .scopes import Scope, read_folders, spelt
 
 MAX_GROUPS = 100
-MAX_NAMES = 1000
 MAX_EVENTS = 50
 
-_SCOPES = {scope.value.encode(): scope for scope in Scope}
+_SCOPES = spelt(*(scope for scope in Scope if scope is not Scope.SUBTREE_ONE))
 _EVENTS = {event.value.upper().encode(): event for event in Event}
 _TOGETHER = frozenset((Event.MESSAGE_NEW, Event.MESSAGE_EXPUNGE))
 
@@ -46,30 +46,12 @@ def _set(tag: bytes, cursor: Cursor) -> Notify:
 
 def _group(cursor: Cursor) -> EventGroup:
     cursor.expect(b"(", "Group of events")
-    scope = _SCOPES.get(cursor.word())
-    if scope is None:
-        raise Fault("No such folders.")
-    names: tuple[str, ...] = ()
-    if scope in (Scope.SUBTREE, Scope.MAILBOXES):
-        cursor.space()
-        names = _names(cursor)
+    folders = read_folders(cursor, _SCOPES)
     cursor.space()
-    group = EventGroup(scope, names, *_events(cursor))
+    group = EventGroup(folders.scope, folders.names, *_events(cursor))
     cursor.expect(b")", "Closing parenthesis")
     _check(group)
     return group
-
-
-def _names(cursor: Cursor) -> tuple[str, ...]:
-    if not cursor.take(b"("):
-        return (cursor.folder(),)
-    names = {cursor.folder(): None}
-    while cursor.take(b" "):
-        names[cursor.folder()] = None
-    cursor.expect(b")", "Closing parenthesis")
-    if len(names) > MAX_NAMES:
-        raise Fault("Too many folders.")
-    return tuple(names)
 
 
 def _events(

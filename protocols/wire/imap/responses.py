@@ -7,7 +7,7 @@ next). Everything else is rendered straight to octets: hot paths join and push t
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 from . import utf7
 from .dialect import Dialect
@@ -193,6 +193,20 @@ def sort(numbers: Iterable[int], modseq: int = 0) -> bytes:
     return search(numbers, modseq).replace(b"* SEARCH", b"* SORT", 1)
 
 
+class Origin(NamedTuple):
+    """The folder that results are of, its name as it is written (RFC 7377 §2.1)."""
+
+    folder: bytes
+    uidvalidity: int
+
+
+def correlators(tag: bytes, origin: Origin | None = None) -> bytes:
+    """What search an ESEARCH response is about, and what folder where several are searched."""
+    if origin is None:
+        return b'(TAG "%b")' % tag
+    return b'(TAG "%b" MAILBOX %b UIDVALIDITY %d)' % (tag, *origin)
+
+
 def esearch(
     tag: bytes,
     *,
@@ -202,6 +216,7 @@ def esearch(
     modseq: int = 0,
     page: Page | None = None,
     relevancy: Sequence[int] = (),
+    origin: Origin | None = None,
 ) -> bytes:
     """The ESEARCH response (RFC 4731 §3.1) for ascending `numbers`.
 
@@ -211,7 +226,7 @@ def esearch(
     RELEVANCY was asked for (RFC 6203 §4).
     """
     wanted = returned or (set() if page else {"ALL"})
-    words = [b'* ESEARCH (TAG "%b")' % tag]
+    words = [b"* ESEARCH " + correlators(tag, origin)]
     if is_uid:
         words.append(b"UID")
     if numbers:

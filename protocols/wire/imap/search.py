@@ -4,7 +4,7 @@ The tree is bounded where it is built: at most `MAX_DEPTH` levels and `MAX_KEYS`
 evaluates it may recurse. Text is decoded; octets of unknown charsets never get here.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from enum import Enum
@@ -210,13 +210,15 @@ def asks_thread(key: "SearchKey") -> bool:
 
 def asks_numbers(key: "SearchKey") -> bool:
     """Whether a program names messages by number anywhere; `$` stands for UIDs."""
-    match key:
-        case Not(key=inner) | Fuzzy(key=inner):
-            return asks_numbers(inner)
-        case And(keys=keys) | Or(keys=keys):
-            return any(asks_numbers(each) for each in keys)
-        case _:
-            return isinstance(key, NumberIn) and not key.numbers.is_saved
+    return _holds(key, lambda each: isinstance(each, NumberIn) and not each.numbers.is_saved)
+
+
+def asks_selected(key: "SearchKey") -> bool:
+    """Whether a program means something in the selected folder only: by numbers, or by `$`."""
+    return _holds(
+        key,
+        lambda each: isinstance(each, NumberIn) or (isinstance(each, UidIn) and each.uids.is_saved),
+    )
 
 
 def asks_fuzzy(key: "SearchKey") -> bool:
@@ -225,13 +227,18 @@ def asks_fuzzy(key: "SearchKey") -> bool:
 
 
 def _names(key: "SearchKey", kind: type) -> bool:
-    if isinstance(key, kind):
+    return _holds(key, lambda each: isinstance(each, kind))
+
+
+def _holds(key: "SearchKey", test: Callable[["SearchKey"], bool]) -> bool:
+    """Whether a key, or one inside it, is such."""
+    if test(key):
         return True
     match key:
         case Not(key=inner) | Fuzzy(key=inner):
-            return _names(inner, kind)
+            return _holds(inner, test)
         case And(keys=keys) | Or(keys=keys):
-            return any(_names(each, kind) for each in keys)
+            return any(_holds(each, test) for each in keys)
         case _:
             return False
 

@@ -135,6 +135,7 @@ def test_a_colleague_does_reach_the_folder(two: Two) -> None:
     name = f"Shared/{OWNER}/{FOLDER}"
     assert "* 3 EXISTS" in two.ask(f"SELECT {name}")
     assert name in two.ask('LIST "" *')
+    assert name in two.ask(f"ESEARCH IN (subtree Shared/{OWNER}) ALL")
 
 
 def test_the_owner_does_reach_the_folder(two: Two) -> None:
@@ -170,6 +171,8 @@ def test_folders_of_another_tenant_do_not_exist(two: Two, command: str) -> None:
         'LIST () "" ("*" "%") RETURN (CHILDREN STATUS (MESSAGES MAILBOXID))',
         "NAMESPACE",
         f'NOTIFY SET STATUS (mailboxes ("{FOLDER}" "{OWNER}/INBOX") (MessageNew MessageExpunge))',
+        f'ESEARCH IN (mailboxes ("{FOLDER}" "{OWNER}/INBOX" "Shared/{OWNER}/{FOLDER}")) ALL',
+        f'ESEARCH IN (subtree "Shared/{OWNER}" subtree "" subscribed personal inboxes) ALL',
         f'NOTIFY SET STATUS (subtree "Shared/{OWNER}" (MessageNew MessageExpunge MailboxName))',
     ],
 )
