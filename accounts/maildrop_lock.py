@@ -38,7 +38,8 @@ class KernelLock:
     def __init__(self, mailbox_id: int) -> None:
         """Take the lock; raises InUse."""
         self._mailbox_id = mailbox_id
-        _held_bytes().take(mailbox_id)
+        self._bytes = _held_bytes()
+        self._bytes.take(mailbox_id)
         self._is_held = True
 
     def renew(self) -> None:
@@ -47,7 +48,7 @@ class KernelLock:
     def close(self) -> None:
         if self._is_held:
             self._is_held = False
-            _held_bytes().release(self._mailbox_id)
+            self._bytes.release(self._mailbox_id)
 
 
 class RowLock:
@@ -129,18 +130,20 @@ class _HeldBytes:
             return mailbox_id in self._held
 
 
-_by_path: dict[Path, _HeldBytes] = {}
+_by_home: dict[Path, _HeldBytes] = {}
 _opening = threading.Lock()
 
 
 def _held_bytes() -> _HeldBytes:
-    path = settings.MAILHOST.home.absolute() / "run" / "maildrops.lock"
-    found = _by_path.get(path)
+    # By the home as it is configured: to make a path anew costs more than the lock itself.
+    home: Path = settings.MAILHOST.home
+    found = _by_home.get(home)
     if found is None:
         with _opening:
-            found = _by_path.get(path)
+            found = _by_home.get(home)
             if found is None:
-                found = _by_path[path] = _HeldBytes(path)
+                path = home.absolute() / "run" / "maildrops.lock"
+                found = _by_home[home] = _HeldBytes(path)
     return found
 
 

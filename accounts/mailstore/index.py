@@ -13,7 +13,9 @@ that happened up to its MODSEQ and nothing later: two of one MODSEQ are the same
 import json
 import threading
 from collections import OrderedDict
+from collections.abc import Sequence
 from concurrent.futures import Future
+from typing import Any
 
 from django.db import connection
 
@@ -116,23 +118,30 @@ def forget() -> None:
     _shelf.clear()
 
 
-# By hand, as every command in selected state begins with it.
-_COUNTERS = (
-    "SELECT mailbox_id, uidvalidity, uidnext, highest_modseq, recent_from_uid, exists_count,"  # noqa: S608
-    f" keywords, is_selectable FROM {Folder._meta.db_table} WHERE id = %s"
+# The columns of a folder `f` that `counters_in` reads.
+COUNTERS = (
+    "f.mailbox_id, f.uidvalidity, f.uidnext, f.highest_modseq, f.recent_from_uid, f.exists_count,"
+    " f.keywords"
 )
+# By hand, as every command in selected state begins with it.
+_COUNTERS_OF = f"SELECT {COUNTERS}, f.is_selectable FROM {Folder._meta.db_table} f WHERE f.id = %s"  # noqa: S608
+
+
+def counters_in(row: Sequence[Any]) -> Counters:
+    """What the database says in COUNTERS."""
+    keywords = json.loads(row[6]) if isinstance(row[6], str) else row[6]
+    return Counters(*(*row[:6], keywords))
 
 
 def _read_counters(folder_id: int) -> Counters:
     with connection.cursor() as cursor:
-        cursor.execute(_COUNTERS, (folder_id,))
+        cursor.execute(_COUNTERS_OF, (folder_id,))
         row = cursor.fetchone()
     # A name that only holds other folders has lost its messages without a Vanished row.
     if row is None or not row[-1]:
         _shelf.drop(folder_id)
         raise FolderGone(f"folder {folder_id}")
-    keywords = json.loads(row[6]) if isinstance(row[6], str) else row[6]
-    return Counters(*(*row[:6], keywords))
+    return counters_in(row[:-1])
 
 
 def _is_current(known: Picture, counters: Counters) -> bool:

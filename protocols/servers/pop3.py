@@ -5,7 +5,7 @@ QUIT alone; a connection that is lost in any other way removes nothing.
 """
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 
 from django.conf import settings
@@ -27,7 +27,7 @@ from protocols.wire.pop3.top import TopCutter
 IDLE_TIMEOUT = 600.0
 # Larger messages are read and sent in pieces of this many octets.
 PIECE = 256 * 1024
-# Longer lists are made in the session pool.
+# Longer lists, and sums over more that is marked, are made in the session pool.
 QUICK_LIST = 500
 # And longer ones still are made and sent in pieces of so many lines.
 LIST_CHUNK = 20_000
@@ -115,7 +115,9 @@ class Pop3Session:
                 return False
             case commands.Retrieve(number):
                 return drop.has_ready(number) or not self._is_there(drop, number)
-            case commands.Status() | commands.ListSizes() | commands.ListUids():
+            case commands.Status():
+                return len(self._deleted) <= QUICK_LIST
+            case commands.ListSizes() | commands.ListUids():
                 return len(drop) <= QUICK_LIST
         return True
 
@@ -189,19 +191,19 @@ class Pop3Session:
             lines += ["USER", f"SASL {' '.join(mechanisms)}"]
         if not self._shell.is_tls and self._maildrop is None:
             lines.append("STLS")
-        return Listing("This is what works here", _lines(lines))
+        return Listing("This is what works here", _octets(f"{line}\r\n" for line in lines))
 
     # After the login.
 
     def _after_login(self, event: Command, drop: Maildrop) -> Answer[Reply]:
         match event:
             case commands.Status():
-                sizes = [drop.sizes[number - 1] for number in self._numbers(drop)]
-                return Ok(f"{len(sizes)} {sum(sizes)}")
+                gone = sum(drop.sizes[number - 1] for number in self._deleted)
+                return Ok(f"{len(drop) - len(self._deleted)} {drop.octets - gone}")
             case commands.ListSizes(None):
-                return self._list(drop, lambda number: str(drop.sizes[number - 1]))
+                return self._list(drop, "%d %d\r\n", drop.sizes)
             case commands.ListUids(None):
-                return self._list(drop, lambda number: _unique_id(drop, number))
+                return self._list(drop, f"%d {drop.uidvalidity}.%d\r\n", drop.uids)
             case commands.Reset():
                 self._deleted.clear()
                 return Ok(f"{len(drop)} messages")
@@ -244,15 +246,15 @@ class Pop3Session:
     def _is_there(self, drop: Maildrop, number: int) -> bool:
         return number <= len(drop) and number not in self._deleted
 
-    def _numbers(self, drop: Maildrop) -> Iterator[int]:
-        return (n for n in range(1, len(drop) + 1) if n not in self._deleted)
-
-    def _list(self, drop: Maildrop, word: Callable[[int], str]) -> Answer[Reply]:
-        """A line a message: its number, and a word about it."""
-        lines = (f"{number} {word(number)}" for number in self._numbers(drop))
+    def _list(self, drop: Maildrop, line: str, values: Iterable[int]) -> Answer[Reply]:
+        """A line a message: its number and a value, put into `line`."""
+        pairs: Iterable[tuple[int, int]] = enumerate(values, 1)
+        if self._deleted:
+            pairs = (pair for pair in pairs if pair[0] not in self._deleted)
+        lines = map(line.__mod__, pairs)
         text = f"{len(drop) - len(self._deleted)} messages"
         if len(drop) <= LIST_CHUNK:
-            return Listing(text, _lines(lines))
+            return Listing(text, _octets(lines))
         return _long_list(text, lines)
 
     def _quit(self, drop: Maildrop) -> Reply:
@@ -307,9 +309,9 @@ def _long_list(text: str, lines: Iterator[str]) -> Iterator[Reply | Push]:
     """A list piece by piece, so that hundreds of thousands of lines are never there at once."""
     yield Ok(text)
     while some := list(islice(lines, LIST_CHUNK)):
-        yield Piece(_lines(some))
+        yield Piece(_octets(some))
     yield MessageEnd()
 
 
-def _lines(lines: Iterable[str]) -> bytes:
-    return "".join(f"{line}\r\n" for line in lines).encode("ascii")
+def _octets(lines: Iterable[str]) -> bytes:
+    return "".join(lines).encode("ascii")

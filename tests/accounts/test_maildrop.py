@@ -182,6 +182,20 @@ def test_numbers_stay_what_they_were_at_login(mailbox: int) -> None:
     assert [left.read_whole(1), left.read_whole(2)] == [b"three\r\n", b"four\r\n"]
 
 
+def test_a_maildrop_that_is_known_takes_one_statement(
+    mailbox: int,
+    monkeypatch: pytest.MonkeyPatch,
+    django_assert_num_queries,
+) -> None:
+    monkeypatch.setattr(maildrop_lock, "lock", KernelLock)
+    fill(mailbox, b"one\r\n", b"three\r\n")
+    Maildrop(mailbox).close()
+    with django_assert_num_queries(1):
+        drop = Maildrop(mailbox)
+    assert (len(drop), drop.octets) == (2, sum(drop.sizes))
+    drop.close()
+
+
 def test_what_follows_is_read_ahead_within_bounds(
     mailbox: int, django_assert_num_queries, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -110,7 +110,7 @@ def test_a_long_list_comes_in_pieces(venue: RealVenue, monkeypatch: pytest.Monke
 
 def test_a_list_of_hundreds_of_thousands_is_never_there_at_once() -> None:
     many = 300_000
-    lines = (f"{number} 1.{number}" for number in range(1, many + 1))
+    lines = (f"{number} 1.{number}\r\n" for number in range(1, many + 1))
     pieces = [said for said in pop3._long_list("", lines) if isinstance(said, Piece)]
     assert max(len(piece) for piece in pieces) < 400_000
     assert sum(piece.octets.count(b"\r\n") for piece in pieces) == many

@@ -81,8 +81,9 @@ def find_language(language_range: str) -> str | None:
 
 def in_language(text: str, language: str) -> str:
     """A text of ours in a language, with its numbers as they are."""
-    found = _TEXTS.get(language, {}).get(_NUMBER.sub("#", text))
-    if found is None:
+    texts = _TEXTS.get(language)
+    found = texts and texts.get(_NUMBER.sub("#", text))
+    if not found:
         return text
     numbers = iter(_NUMBER.findall(text))
     return re.sub("#", lambda _: next(numbers), found)
