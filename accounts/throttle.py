@@ -15,6 +15,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from ipaddress import ip_address, ip_network
 from typing import NamedTuple, Protocol, TypeVar
 
@@ -30,6 +31,8 @@ FIRST_WAIT = 1.0
 LONGEST_WAIT = 15 * 60.0
 MEMORY_SECONDS = 3600.0
 CAPACITY = 100_000
+# Every login asks for the same few names several times, and to make them costs more than counting.
+REMEMBERED = 4096
 REDIS_TIMEOUT = 0.1
 REDIS_REST = 15.0
 
@@ -216,14 +219,15 @@ class Throttle:
         network = network_of(peer)
         with self._lock:
             is_known = (address, network) in self._known
-        return _Keys(
-            _key("pair", address, network),
-            _key("network", network),
-            _key("address", address),
-            is_known,
-        )
+        return _Keys(*_hashed(address, network), is_known)
 
 
+@lru_cache(maxsize=REMEMBERED)
+def _hashed(address: str, network: str) -> tuple[str, str, str]:
+    return _key("pair", address, network), _key("network", network), _key("address", address)
+
+
+@lru_cache(maxsize=REMEMBERED)
 def network_of(peer: str) -> str:
     """What counts as one guesser: an IPv4 address, or the /64 of an IPv6 address."""
     try:
