@@ -74,7 +74,6 @@ class Connection(TwistedProtocol):
         "_unsent",
         "_wakes",
         "is_tls",
-        "local_address",
         "peer",
         "runtime",
         "tls_description",
@@ -84,7 +83,6 @@ class Connection(TwistedProtocol):
 
     def __init__(self, runtime: Runtime, make: Make, peer: Peer, *, implicit_tls: bool) -> None:
         self.peer = peer
-        self.local_address = ""
         self.is_tls = False
         self.tls_description = ""
         self.runtime = runtime
@@ -126,7 +124,6 @@ class Connection(TwistedProtocol):
     # What Twisted calls.
 
     def connectionMade(self) -> None:
-        self.local_address = self.transport.getHost().host
         self._since = self._heard_at = self.runtime.reactor.seconds()
         self.runtime.enter(self)
         self.transport.registerProducer(self, True)
@@ -456,6 +453,8 @@ class Connection(TwistedProtocol):
             # calls less: every connection comes to this, most with nothing left to write.
             transport._writeDisconnecting = transport._writeDisconnected = True
             transport._closeWriteConnection()
+            # The other half ends with the socket; to end it first is one more call, which fails.
+            transport._shouldShutdown = False
 
     def _part(self) -> None:
         """Nothing more is said and nothing is in the pool: let the session free what it holds."""

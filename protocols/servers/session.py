@@ -69,11 +69,6 @@ class Shell(Protocol):
     def peer(self) -> Peer: ...
 
     @property
-    def local_address(self) -> str:
-        """The numeric address the peer connected to."""
-        ...
-
-    @property
     def is_tls(self) -> bool:
         """True once a TLS handshake is complete."""
         ...

@@ -39,7 +39,6 @@ class Shell:
 
     def __init__(self, address: str = "192.0.2.9", *, is_tls: bool = False) -> None:
         self.peer = Peer.at(address, 40000)
-        self.local_address = "192.0.2.1"
         self.is_tls = is_tls
         self.tls_description = "TLSv1.3 TLS_AES_256_GCM_SHA384" if is_tls else ""
 

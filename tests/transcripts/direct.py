@@ -66,7 +66,6 @@ class DirectShell:
 
     def __init__(self, venue: DirectVenue, number: int) -> None:
         self.peer = Peer.at(venue.scene.peer, 40000 + number)
-        self.local_address = "127.0.0.1"
         self.is_tls = False
         self.tls_description = ""
         self.is_ending = False
