@@ -30,6 +30,7 @@ from twisted.logger import (
 
 import accounts.mailstore.changes  # noqa: F401 (it tells other processes of our commits)
 from accounts import commit
+from protocols.servers import loop
 from protocols.servers.allocation import give_back_large_blocks
 from protocols.servers.listeners import LISTENERS, Door, Listener, listen, open_socket
 from protocols.servers.runtime import Caps, Runtime
@@ -82,6 +83,7 @@ class Server:
 
     def __init__(self, listeners: Sequence[Listener], sockets: Sockets, tls: TlsServer) -> None:
         # Not at import: the reactor is made in the process that runs it.
+        loop.install()
         from twisted.internet import reactor
 
         self._reactor: Any = reactor
