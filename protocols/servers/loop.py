@@ -19,7 +19,9 @@ def install() -> None:
     """Make this the process's reactor, where there is epoll and no reactor yet."""
     if hasattr(select, "epoll"):
         with contextlib.suppress(ReactorAlreadyInstalledError):
-            installReactor(make())
+            # Twisted says nothing of types here.
+            put: Any = installReactor
+            put(make())
 
 
 def make() -> Any:
@@ -29,7 +31,7 @@ def make() -> Any:
     class Reactor(EPollReactor):
         def doPoll(self, timeout: float | None) -> None:
             selectables = self._selectables
-            serve = self._doReadOrWrite
+            serve: Any = self._doReadOrWrite
             for fd, event in self._poller.poll(timeout, len(selectables)):
                 # One served before it may have closed it.
                 if (selectable := selectables.get(fd)) is not None:
@@ -41,4 +43,5 @@ def make() -> Any:
         # What the main loop calls.
         doIteration = doPoll
 
-    return Reactor()
+    made: Any = Reactor
+    return made()
