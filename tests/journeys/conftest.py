@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.journeys.house import House, open_house
 from tests.partners.instance import Instance
 from tests.partners.platform import scaled_settings
 from tests.partners.presence import Loopback
@@ -15,6 +16,12 @@ _numbers = itertools.count(1)
 
 MakeInstance = Callable[..., Instance]
 MakeServers = Callable[..., Instance]
+
+
+@pytest.fixture
+def house(transactional_db: None) -> Iterator[House]:
+    with open_house() as house:
+        yield house
 
 
 @pytest.fixture

@@ -1,79 +1,20 @@
 """Mail programs of other makes: each reads, files, flags, searches, idles and appends as it can."""
 
 import asyncio
-import imaplib
 import mailbox
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import aioimaplib
 import imap_tools
 import pytest
 
+from tests.journeys.house import LUNCH, SUPPER, USER, House
 from tests.partners.daemon import wait_until
 from tests.partners.presence import need
 from tests.partners.terminal import Terminal
-from tests.transcripts.given import Scene
-from tests.transcripts.real import RealVenue
-
-USER = "alice@a.test"
-LUNCH = b"From: bob@b.test\r\nTo: alice@a.test\r\nSubject: Lunch\r\n\r\nAt noon?\r\n"
-SUPPER = b"From: carol@c.test\r\nTo: alice@a.test\r\nSubject: Supper\r\n\r\nAt eight?\r\n"
-
-
-@dataclass(frozen=True, slots=True)
-class House:
-    """Alice's mailbox behind IMAP and POP3, as a plain client sees it."""
-
-    imap: tuple[str, int]
-    pop3: tuple[str, int]
-    password: str
-
-    def put(self, *messages: bytes, folder: str = "INBOX") -> None:
-        client = self._login()
-        for octets in messages:
-            assert client.append(folder, "", "", octets)[0] == "OK"  # type: ignore[arg-type]
-        client.logout()
-
-    def look(self, folder: str = "INBOX") -> dict[str, set[str]]:
-        """Flags by subject."""
-        client = self._login()
-        client.select(folder, readonly=True)
-        found = {}
-        for number in client.search(None, "ALL")[1][0].split():
-            data = client.fetch(number, "(FLAGS BODY.PEEK[HEADER.FIELDS (SUBJECT)])")[1]
-            # Other items of the list are what another client changed this instant.
-            said, header = next(part for part in data if isinstance(part, tuple))
-            flags = {flag.decode() for flag in imaplib.ParseFlags(said)} - {"\\Recent"}
-            found[header.partition(b":")[2].strip().decode()] = flags
-        client.logout()
-        return found
-
-    def _login(self) -> imaplib.IMAP4:
-        client = imaplib.IMAP4(*self.imap, timeout=10)
-        client.login(USER, self.password)
-        return client
-
-
-@pytest.fixture
-def house(transactional_db: None) -> Iterator[House]:
-    from accounts.app_passwords import create_app_password
-    from accounts.directory.domains import create_domain
-    from accounts.directory.mailboxes import create_mailbox
-    from accounts.models import Tenant
-
-    create_domain(Tenant.objects.create(slug="t", name="T"), "a.test")
-    # With an app password they may log in by whatever way they like best, SCRAM too.
-    alice = create_mailbox(USER)
-    _, password = create_app_password(alice, "programs", ("imap", "pop"))
-    imap, pop3 = RealVenue(Scene("imap")), RealVenue(Scene("pop3"))
-    yield House(imap.address, pop3.address, password)
-    imap.end()
-    pop3.end()
-
 
 Run = Callable[..., str]
 

@@ -30,6 +30,7 @@ PACKAGES = {
     "alpine": "alpine",
     "tmux": "tmux",
     "chromium": "chromium",
+    "thunderbird": "thunderbird",
     "postgres": "postgresql",
 }
 _EXTRA_PATHS = ("/usr/sbin", "/usr/lib/postgresql/15/bin", "/usr/lib/postgresql/17/bin")
