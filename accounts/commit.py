@@ -28,7 +28,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from django.db import InterfaceError, OperationalError, connection, transaction
 from django.db.utils import Error as DatabaseError
@@ -52,6 +52,7 @@ __all__ = [
     "OutOfSpace",
     "Rows",
     "Unit",
+    "follow",
     "listen",
     "reset",
     "run",
@@ -64,6 +65,7 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 Listener = Callable[[int, int, int], None]
+Follower = Callable[[FolderState, list[Any]], None]
 
 MAX_UNITS = 200
 MAX_OCTETS = 8 << 20
@@ -186,8 +188,8 @@ class _Committer:
                 # What comes while we wait for our turn is in the same batch.
                 with _turns.turn():
                     batch = self._take()
-                    done = _make_durable(batch)
-                _settle(batch, *done)
+                    outcome = _make_durable(batch)
+                _settle(batch, outcome)
                 batches += 1
                 if batches % 1000 == 0:
                     _purge_marks()
@@ -199,34 +201,48 @@ class _Committer:
             connection.close()
 
 
-Outcome = tuple[list[tuple[int, int, int]], list[Callable[[], None]]]
+class _Outcome(NamedTuple):
+    """What to do once a batch is committed (see `Rows`)."""
+
+    deeds: list[tuple[FolderState, list[Any]]]
+    callbacks: list[Callable[[], None]]
+    notices: list[tuple[int, int, int]]
 
 
-def _make_durable(batch: list[_Item]) -> Outcome:
+def _nothing() -> _Outcome:
+    return _Outcome([], [], [])
+
+
+def _make_durable(batch: list[_Item]) -> _Outcome:
     """Octets first, then rows."""
     try:
         ready = _store_octets(batch)
-        return _commit(ready) if ready else ([], [])
+        return _commit(ready) if ready else _nothing()
     except Exception as error:
         log.exception("commit: a batch of %d failed", len(batch))
         for item in batch:
             item.error = item.error or error
-        return [], []
+        return _nothing()
 
 
-def _settle(
-    batch: list[_Item], notices: list[tuple[int, int, int]], callbacks: list[Callable[[], None]]
-) -> None:
-    """Say what became of the batch: to its futures, then to whoever watches what changed."""
+def _settle(batch: list[_Item], outcome: _Outcome) -> None:
+    """Say what became of the batch: to who follows, its futures, and who watches what changed."""
+    for folder, deeds in outcome.deeds:
+        for follower in _followers:
+            try:
+                follower(folder, deeds)
+            except Exception:
+                log.exception("commit: folder %d could not be followed", folder.id)
     for item in batch:
         item.settle()
-    for callback in callbacks:
+    for callback in outcome.callbacks:
         try:
             callback()
         except Exception:
             log.exception("commit: an effect failed")
-    if notices:
-        effects.soon(f"notices {time.monotonic_ns()}", partial(_tell, notices), lane="notices")
+    if outcome.notices:
+        tell = partial(_tell, outcome.notices)
+        effects.soon(f"notices {time.monotonic_ns()}", tell, lane="notices")
 
 
 def _store_octets(batch: list[_Item]) -> list[_Item]:
@@ -252,17 +268,17 @@ def _store_octets(batch: list[_Item]) -> list[_Item]:
     return batch
 
 
-def _commit(items: list[_Item]) -> Outcome:
+def _commit(items: list[_Item]) -> _Outcome:
     """Commit the rows of a batch, repeating and splitting it as the module's invariants say."""
     try:
         return _commit_under_one_mark(items, _Attempt(items))
     except _OutcomeUnknown as unknown:
         for item in items:
             item.error = _unavailable(unknown)
-        return [], []
+        return _nothing()
 
 
-def _commit_under_one_mark(items: list[_Item], attempt: "_Attempt") -> Outcome:
+def _commit_under_one_mark(items: list[_Item], attempt: "_Attempt") -> _Outcome:
     error: Exception
     for pause in (*RETRY_PAUSES, None):
         try:
@@ -283,21 +299,25 @@ def _commit_under_one_mark(items: list[_Item], attempt: "_Attempt") -> Outcome:
             if len(items) > 1:
                 return _split(items)
             items[0].error = failure
-            return [], []
+            return _nothing()
         else:
             return attempt.outcome()
     if attempt.has_landed():
         return attempt.outcome()
     for item in items:
         item.error = _unavailable(error)
-    return [], []
+    return _nothing()
 
 
-def _split(items: list[_Item]) -> Outcome:
+def _split(items: list[_Item]) -> _Outcome:
     middle = len(items) // 2
     first = _commit(items[:middle])
     second = _commit(items[middle:])
-    return first[0] + second[0], first[1] + second[1]
+    return _Outcome(
+        first.deeds + second.deeds,
+        first.callbacks + second.callbacks,
+        first.notices + second.notices,
+    )
 
 
 class _Attempt:
@@ -308,7 +328,7 @@ class _Attempt:
         self._mark = uuid.uuid4()
         # What the try that last got as far as COMMIT would have to say.
         self._verdicts: list[tuple[Any, BaseException | None]] | None = None
-        self._outcome: Outcome = ([], [])
+        self._outcome = _nothing()
 
     def run(self) -> None:
         verdicts: list[tuple[Any, BaseException | None]] = []
@@ -341,7 +361,7 @@ class _Attempt:
             if dead:
                 Blob.objects.filter(pk__in=dead).delete()
             self._verdicts = verdicts
-            self._outcome = (rows.notices, rows.callbacks)
+            self._outcome = _Outcome(rows.deeds, rows.callbacks, rows.notices)
 
     def has_landed(self) -> bool:
         """True when a try whose outcome was unknown did commit after all.
@@ -362,7 +382,7 @@ class _Attempt:
                     raise _OutcomeUnknown(str(error)) from error
                 time.sleep(LOOK_PAUSE)
 
-    def outcome(self) -> Outcome:
+    def outcome(self) -> _Outcome:
         for item, (result, error) in zip(self._items, self._verdicts or (), strict=True):
             item.result, item.error = result, error
         return self._outcome
@@ -451,6 +471,7 @@ def _purge_marks() -> None:
         log.warning("commit: old marks stay for now: %s", error)
 
 
+_followers: list[Follower] = []
 _listeners: list[Listener] = []
 
 
@@ -458,6 +479,15 @@ def _tell(notices: list[tuple[int, int, int]]) -> None:
     for listener in _listeners:
         for notice in notices:
             listener(*notice)
+
+
+def follow(follower: Follower) -> None:
+    """Have folders and the deeds that changed them told to `follower`, before their units' futures.
+
+    It is called in the committer thread, with the counters as committed, and must be quick.
+    """
+    if follower not in _followers:
+        _followers.append(follower)
 
 
 def listen(listener: Listener) -> None:

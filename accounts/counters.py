@@ -136,6 +136,12 @@ class FolderState(Counters):
     def values(self) -> tuple[Any, ...]:
         return _folder_values(self)
 
+    @property
+    def loaded_modseq(self) -> int:
+        """Its HIGHESTMODSEQ before this commit."""
+        modseq: int = self.loaded[1]
+        return modseq
+
     def take_uids(self, count: int = 1) -> int:
         """The first of `count` fresh UIDs."""
         first = self.uidnext

@@ -54,12 +54,13 @@ class Rows:
         self._inboxes: dict[int, int] | None = None
         self._inserts = Inserts()
         self._changes: dict[tuple[FolderState, str], list[Sequence[int]]] = {}
+        self._deeds: dict[FolderState, list[object]] = {}
         self._lists: set[int] = set()
         self._callbacks: list[Callable[[], None]] = []
         # Of the unit at work only:
         self._own = Inserts()
         self._undo: dict[Counters, tuple[Any, ...]] = {}
-        self._own_changes: list[tuple[FolderState, str, Sequence[int]]] = []
+        self._own_changes: list[tuple[FolderState, str, Sequence[int], object]] = []
         self._own_lists: set[int] = set()
         self._own_callbacks: list[Callable[[], None]] = []
         self._forgotten: list[FolderState] = []
@@ -117,14 +118,17 @@ class Rows:
             state.modseq = state.highest_modseq
         return state.modseq
 
-    def changed(self, folder: FolderState, kind: str, uids: Sequence[int] = ()) -> int:
+    def changed(
+        self, folder: FolderState, kind: str, uids: Sequence[int] = (), deed: object = None
+    ) -> int:
         """Say that a folder, and which UIDs in it, changed (`Change.Kind`); the MODSEQ to write.
 
-        UIDs are ascending and each named once.
+        UIDs are ascending and each named once. `deed` says all that happened to them, for whoever
+        follows the commits of this process; without one, followers hear nothing of the folder.
         """
         modseq = self.modseq(folder.mailbox_id)
         folder.highest_modseq = modseq
-        self._own_changes.append((folder, kind, uids))
+        self._own_changes.append((folder, kind, uids, deed))
         return modseq
 
     def list_changed(self, mailbox_id: int) -> int:
@@ -179,8 +183,9 @@ class Rows:
         else:
             self._own.write()
             self._savepoint.close()
-        for folder, kind, uids in self._own_changes:
+        for folder, kind, uids, deed in self._own_changes:
             self._changes.setdefault((folder, kind), []).append(uids)
+            self._deeds.setdefault(folder, []).append(deed)
         self._lists |= self._own_lists
         self._callbacks += self._own_callbacks
         self._clear_unit()
@@ -228,6 +233,11 @@ class Rows:
         for mailbox_id in self._lists:
             found[mailbox_id, 0, self.mailboxes[mailbox_id].highest_modseq] = None
         return list(found)
+
+    @property
+    def deeds(self) -> list[tuple[FolderState, list[object]]]:
+        """By folder, all that happened to it, in order; only folders of which all is told."""
+        return [(folder, deeds) for folder, deeds in self._deeds.items() if None not in deeds]
 
     @property
     def callbacks(self) -> list[Callable[[], None]]:

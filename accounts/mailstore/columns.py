@@ -11,8 +11,9 @@ from typing import Any
 from django.db import connection
 
 from accounts.mailstore.fetch import CHUNK, Columns
-from accounts.mailstore.uids import chunked, is_range
+from accounts.mailstore.uids import chunked
 from accounts.models import Entry, Message, ThreadedMessage
+from accounts.uid_sets import is_range
 
 Found = Mapping[str, Sequence[Any]]
 """By name ("uid", "envelope", …): one value an entry, in UID order."""

@@ -7,7 +7,6 @@ Only entries that really change get a new MODSEQ (RFC 7162 §3.1.3).
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum, IntFlag
-from typing import NamedTuple
 
 from django.db import connection
 from django.db.models import F, QuerySet
@@ -15,12 +14,14 @@ from django.db.models import F, QuerySet
 from accounts import commit
 from accounts.counters import FolderState
 from accounts.key_lists import gathered, gathered_sql
+from accounts.mailstore.deeds import Bits, Flagged
 from accounts.mailstore.locked import locked_with_rights, mailbox_of
 from accounts.mailstore.refusals import NotPermitted, TooManyKeywords
 from accounts.mailstore.rights import Right
-from accounts.mailstore.uids import as_range, chunked, in_uids, uids_sql
+from accounts.mailstore.uids import chunked, in_uids, uids_sql
 from accounts.models import Blob, Change, Entry
 from accounts.rows import Rows
+from accounts.uid_sets import as_range
 
 MAX_KEYWORDS = 63
 MAX_MODSEQ = (1 << 63) - 1
@@ -124,23 +125,17 @@ def store_flags(
     return Stored(modseq, changed, failed, bits)
 
 
-class _Bits(NamedTuple):
-    """What becomes of a set of bits: those outside `kept` go, then those of `added` come."""
-
-    kept: int
-    added: int
-
-    @classmethod
-    def of(cls, mode: StoreMode, named: int, changeable: int) -> "_Bits":
-        """What a STORE of `named` bits does where only some may be changed."""
-        named &= changeable
-        match mode:
-            case StoreMode.SET:
-                return cls(~changeable, named)
-            case StoreMode.ADD:
-                return cls(-1, named)
-            case StoreMode.REMOVE:
-                return cls(~named, 0)
+def _bits(mode: StoreMode, named: int, changeable: int) -> Bits:
+    """What a STORE of `named` bits does where only some may be changed."""
+    # Not as a Flag, whose arithmetic is slow.
+    named, changeable = int(named & changeable), int(changeable)
+    match mode:
+        case StoreMode.SET:
+            return Bits(~changeable, named)
+        case StoreMode.ADD:
+            return Bits(-1, named)
+        case StoreMode.REMOVE:
+            return Bits(~named, 0)
 
 
 _NEW_FLAGS = "(flags & %s | %s)"
@@ -168,8 +163,8 @@ class _Store:
             bits = keyword_bits(folder, self.keywords, create=self.mode is not StoreMode.REMOVE)
         changeable = flags_within(held)
         self._require_some(changeable, may_write=may_write)
-        flags = _Bits.of(self.mode, self.flags, changeable)
-        keywords = _Bits.of(self.mode, bits, -1 if may_write else 0)
+        flags = _bits(self.mode, self.flags, changeable)
+        keywords = _bits(self.mode, bits, -1 if may_write else 0)
         failed: Sequence[int] = ()
         entries = Entry.objects.filter(in_uids(self.uids), folder_id=self.folder_id)
         if self.unchanged_since is not None:
@@ -185,7 +180,7 @@ class _Store:
         changed = self._update(flags, keywords, modseq)
         if not changed:
             return Stored(folder.highest_modseq, (), failed, bits)
-        rows.changed(folder, Change.Kind.FLAGS, changed)
+        rows.changed(folder, Change.Kind.FLAGS, changed, Flagged(changed, flags, keywords))
         folder.unseen_count += unseen
         return Stored(modseq, changed, failed, bits)
 
@@ -199,7 +194,7 @@ class _Store:
         if not is_allowed:
             raise NotPermitted("You have no right to change these flags.")
 
-    def _update(self, flags: _Bits, keywords: _Bits, modseq: int) -> Sequence[int]:
+    def _update(self, flags: Bits, keywords: Bits, modseq: int) -> Sequence[int]:
         """Change the entries that differ; the UIDs, ascending, that this commit has changed."""
         since = MAX_MODSEQ if self.unchanged_since is None else self.unchanged_since
         condition, chosen = uids_sql(self.uids)

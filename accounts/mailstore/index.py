@@ -2,6 +2,7 @@
 
 `picture` always answers with the state of the database: one small query where nothing changed,
 else only the rows above the known MODSEQ; the first load of a large folder starts from a snapshot.
+What this process commits itself is laid over its picture, where that is of the state before.
 
 Invariants: a row read later than the counters is kept all the same (else a lower UID could turn up
 after a higher one and sequence numbers would lie); Vanished rows are read after entries, so an
@@ -20,6 +21,8 @@ from typing import Any
 from django.db import connection
 
 from accounts import commit, effects
+from accounts.counters import FolderState
+from accounts.mailstore.deeds import Flagged, followed
 from accounts.mailstore.history import vanished_after
 from accounts.mailstore.picture import (
     Counters,
@@ -68,6 +71,13 @@ class _Shelf:
                 self._drop(oldest)
                 self._loading.pop(oldest, None)
 
+    def replace(self, old: Picture, new: Picture) -> None:
+        """Put `new` where `old` is still the latest that is kept."""
+        with self._lock:
+            if self._pictures.get(old.folder_id) is old:
+                self._octets += new.octets - old.octets
+                self._pictures[old.folder_id] = new
+
     def drop(self, folder_id: int) -> None:
         with self._lock:
             self._drop(folder_id)
@@ -113,6 +123,19 @@ def picture(folder_id: int, counters: Counters | None = None) -> Picture:
         return fresh
 
 
+def follow(folder: FolderState, deeds: Sequence[Flagged]) -> None:
+    """Take the picture, if one is kept of the state before, past a commit of this process."""
+    known = _shelf.get(folder.id)
+    if known is None or (known.uidvalidity, known.highest_modseq) != (
+        folder.uidvalidity,
+        folder.loaded_modseq,
+    ):
+        return
+    fresh = followed(known, _counters_of(folder), deeds)
+    if fresh is not None and len(fresh) == folder.exists_count:
+        _shelf.replace(known, fresh)
+
+
 def forget() -> None:
     """Drop every picture of this process (after a restore, and between tests)."""
     _shelf.clear()
@@ -142,6 +165,18 @@ def _read_counters(folder_id: int) -> Counters:
         _shelf.drop(folder_id)
         raise FolderGone(f"folder {folder_id}")
     return counters_in(row[:-1])
+
+
+def _counters_of(folder: FolderState) -> Counters:
+    return Counters(
+        mailbox_id=folder.mailbox_id,
+        uidvalidity=folder.uidvalidity,
+        uidnext=folder.uidnext,
+        highest_modseq=folder.highest_modseq,
+        recent_from_uid=folder.recent_from_uid,
+        exists_count=folder.exists_count,
+        keywords=folder.keywords,
+    )
 
 
 def _is_current(known: Picture, counters: Counters) -> bool:

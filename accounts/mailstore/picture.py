@@ -16,10 +16,13 @@ from itertools import chain
 from struct import Struct
 from typing import Any
 
+from accounts.uid_sets import as_range
+
 # About 22 octets an entry, and as many again and more for what upper rooms keep in `memo`.
 OCTETS_PER_ENTRY = 80
 JOURNAL_STEPS = 16
-JOURNAL_UIDS = 2_000
+# In all steps, a range counting as none.
+JOURNAL_UIDS = 10_000
 
 Row = tuple[int, int, int, int]
 """(UID, flags, keywords, MODSEQ), as an Entry has them."""
@@ -43,7 +46,7 @@ class Step:
     """The UIDs that came, changed or went after `after_modseq`, up to the next step."""
 
     after_modseq: int
-    uids: tuple[int, ...]
+    uids: Sequence[int]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,15 +81,17 @@ class Picture:
         at = bisect_left(self.uids, uid)
         return at if at < len(self.uids) and self.uids[at] == uid else -1
 
-    def changed_since(self, modseq: int) -> frozenset[int] | None:
+    def changed_since(self, modseq: int) -> range | frozenset[int] | None:
         """UIDs that came, changed or went after `modseq`; None when only a scan can tell."""
         if modseq == self.highest_modseq:
             return frozenset()
-        uids: set[int] = set()
+        found: list[Sequence[int]] = []
         for step in reversed(self.journal):
-            uids.update(step.uids)
+            found.append(step.uids)
             if step.after_modseq <= modseq:
-                return frozenset(uids)
+                if len(found) == 1 and isinstance(step.uids, range):
+                    return step.uids
+                return frozenset(chain.from_iterable(found))
         return None
 
 
@@ -146,7 +151,7 @@ def advanced(
         flags=flags,
         keywords=keywords,
         modseqs=modseqs,
-        journal=_longer_journal(old, rows, gone),
+        journal=longer_journal(old, _named(rows, gone)),
         memo={} if rows or gone or old.keyword_names != tuple(counters.keywords) else old.memo,
     )
 
@@ -212,13 +217,30 @@ def _remove(uids: "array[int]", gone: Sequence[range], arrays: Sequence["array[i
         column[:] = kept
 
 
-def _longer_journal(old: Picture, rows: Sequence[Row], gone: Sequence[range]) -> tuple[Step, ...]:
+def _named(rows: Sequence[Row], gone: Sequence[range]) -> Sequence[int]:
     # All that went is named, even what `old` has lost already: where an entry went while `old` was
     # read, another picture of the same MODSEQ has it still, and a session was told that one.
-    if not old.highest_modseq or len(rows) + sum(map(len, gone)) > JOURNAL_UIDS:
+    if not gone:
+        return as_range([row[0] for row in rows])
+    return sorted({*(row[0] for row in rows), *chain.from_iterable(gone)})
+
+
+def longer_journal(old: Picture, uids: Sequence[int]) -> tuple[Step, ...]:
+    """The journal of the picture that comes after `old`, in which these UIDs differ."""
+    if not old.highest_modseq:
         return ()
-    step = Step(old.highest_modseq, (*(row[0] for row in rows), *chain.from_iterable(gone)))
-    return (*old.journal[-JOURNAL_STEPS + 1 :], step)
+    steps = [Step(old.highest_modseq, uids)]
+    room = JOURNAL_UIDS - _weight(steps[0])
+    for step in reversed(old.journal[-JOURNAL_STEPS + 1 :]):
+        room -= _weight(step)
+        if room < 0:
+            break
+        steps.append(step)
+    return tuple(reversed(steps)) if _weight(steps[0]) <= JOURNAL_UIDS else ()
+
+
+def _weight(step: Step) -> int:
+    return 0 if isinstance(step.uids, range) else len(step.uids)
 
 
 _HEADER = Struct("<BBQIQ")

@@ -6,6 +6,7 @@ from typing import Any
 from django.db.models import Q
 
 from accounts.key_lists import list_sql, listed
+from accounts.uid_sets import is_range
 
 # No write transaction that moves or deletes is longer than this many rows.
 CHUNK = 2000
@@ -19,16 +20,6 @@ def chunked(uids: Iterable[int], size: int | None = None) -> Iterator[Sequence[i
     ordered = uids if isinstance(uids, range) else sorted(set(uids))
     for start in range(0, len(ordered), size):
         yield ordered[start : start + size]
-
-
-def as_range(uids: Sequence[int]) -> Sequence[int]:
-    """Ascending UIDs, as a range where they have no gap: ten thousand cost no more than one."""
-    return range(uids[0], uids[-1] + 1) if is_range(uids) else uids
-
-
-def is_range(uids: Sequence[int]) -> bool:
-    """True when ascending UIDs have no gap."""
-    return bool(uids) and uids[-1] - uids[0] + 1 == len(uids)
 
 
 def in_uids(uids: Sequence[int]) -> Q:

@@ -1,12 +1,14 @@
 """The pictures a process keeps are what the database holds, whatever was done to the folder."""
 
 import random
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from accounts import effects
+from accounts import commit, effects
 from accounts.mailstore import append, folders, index
 from accounts.mailstore.flags import Flag, StoreMode
 from accounts.mailstore.picture import Picture
@@ -14,7 +16,8 @@ from accounts.models import Entry, Folder, FolderSnapshot
 from accounts.rows import FolderGone
 from tests import clean_slate
 from tests.accounts import as_owner
-from tests.accounts.mail import make_mailbox
+from tests.accounts.mail import append_many, inbox, make_mailbox
+from tests.accounts.test_commit import Held
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -48,9 +51,22 @@ def check(picture: Picture) -> None:
 
 
 @settings(max_examples=25, suppress_health_check=list(HealthCheck))
-@given(STEPS)
-def test_a_picture_is_what_the_database_holds(steps: list[tuple]) -> None:
+@given(STEPS, st.booleans())
+def test_a_picture_is_what_the_database_holds(steps: list[tuple], is_elsewhere: bool) -> None:
+    """Whether this process does it all or another one."""
     clean_slate.wipe()
+    with pytest.MonkeyPatch.context() as patch:
+        if is_elsewhere:
+            another_process(patch)
+        take(steps)
+
+
+def another_process(patch: pytest.MonkeyPatch) -> None:
+    """From here on what is committed reaches no picture, as though another process did it."""
+    patch.setattr(commit, "_followers", [])
+
+
+def take(steps: list[tuple]) -> None:
     mailbox_id = make_mailbox()
     folder_id = folders.find_folder(mailbox_id, "INBOX").id
     for name, *arguments in [*steps, ("look",)]:
@@ -87,7 +103,10 @@ def test_an_unchanged_folder_costs_one_query(django_assert_num_queries) -> None:
         assert index.picture(folder_id) is picture
 
 
-def test_a_changed_folder_reads_only_what_changed(django_assert_num_queries) -> None:
+def test_a_changed_folder_reads_only_what_changed(
+    django_assert_num_queries, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    another_process(monkeypatch)
     mailbox_id = make_mailbox()
     folder_id = folders.find_folder(mailbox_id, "INBOX").id
     for _ in range(5):
@@ -96,8 +115,39 @@ def test_a_changed_folder_reads_only_what_changed(django_assert_num_queries) -> 
     as_owner.store_flags(folder_id, [2], StoreMode.ADD, Flag.SEEN)
     with django_assert_num_queries(4):
         after = index.picture(folder_id)
-    assert after.changed_since(before.highest_modseq) == {2}
+    assert list(after.changed_since(before.highest_modseq)) == [2]
     check(after)
+
+
+def test_what_this_process_stores_is_not_read_again(django_assert_num_queries) -> None:
+    mailbox_id = make_mailbox()
+    folder_id = inbox(mailbox_id)
+    append_many(mailbox_id, folder_id, 5)
+    before = index.picture(folder_id)
+    as_owner.store_flags(folder_id, [2, 3, 5], StoreMode.SET, Flag.SEEN, ["$Junk"])
+    with django_assert_num_queries(1):
+        after = index.picture(folder_id)
+    assert after.uids is before.uids
+    assert sorted(after.changed_since(before.highest_modseq)) == [2, 3, 5]
+    check(after)
+    as_owner.store_flags(folder_id, [2, 3], StoreMode.REMOVE, Flag.SEEN)
+    last = index.picture(folder_id)
+    assert last.changed_since(after.highest_modseq) == range(2, 4)
+    check(last)
+
+
+def test_a_commit_that_did_more_than_a_picture_follows_is_read() -> None:
+    mailbox_id = make_mailbox()
+    folder_id = inbox(mailbox_id)
+    append_many(mailbox_id, folder_id, 3)
+    index.picture(folder_id)
+    with ThreadPoolExecutor() as pool, Held():
+        stored = pool.submit(as_owner.store_flags, folder_id, [1, 2], StoreMode.ADD, Flag.SEEN)
+        while not commit._committer._waiting:
+            time.sleep(0.001)
+        came = append.append_message(mailbox_id, folder_id, HELLO)
+    assert stored.result(20).modseq == came.result(20).modseq
+    check(index.picture(folder_id))
 
 
 def test_a_large_folder_leaves_a_snapshot(monkeypatch: pytest.MonkeyPatch) -> None:

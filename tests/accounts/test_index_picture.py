@@ -104,7 +104,7 @@ def _check_journal(older: Picture, newer: Picture) -> None:
     before = dict(zip(older.uids, older.flags, strict=True))
     after = dict(zip(newer.uids, newer.flags, strict=True))
     differs = {uid for uid in before.keys() | after.keys() if before.get(uid) != after.get(uid)}
-    assert differs <= named
+    assert differs <= set(named)
 
 
 def test_every_second_of_many_vanishes() -> None:

@@ -205,12 +205,12 @@ class FolderView:
             keyword_names=(
                 picture.keyword_names if picture.keyword_names != before.keyword_names else None
             ),
-            changed=self._changed(before, candidates.difference(untold), known, with_modseq),
+            changed=self._changed(before, _without(candidates, untold), known, with_modseq),
         )
         self._recent_told = recent
         return news
 
-    def changed_uids(self, picture: Picture) -> frozenset[int]:
+    def changed_uids(self, picture: Picture) -> Collection[int]:
         """UIDs that may differ between the picture told last and this one."""
         modseq = self.told.highest_modseq
         candidates = picture.changed_since(modseq)
@@ -221,7 +221,7 @@ class FolderView:
         ]
         return frozenset(self.told.uids).difference(picture.uids).union(changed)
 
-    def _gone(self, picture: Picture, candidates: frozenset[int]) -> set[int]:
+    def _gone(self, picture: Picture, candidates: Collection[int]) -> set[int]:
         """The UIDs that the client still numbers and the folder no longer has."""
         if picture.uids is self.uids:
             return set()
@@ -243,7 +243,7 @@ class FolderView:
     def _changed(
         self,
         before: Picture,
-        candidates: frozenset[int],
+        candidates: Collection[int],
         known: Mapping[int, FlagBits],
         with_modseq: bool,
     ) -> tuple[Changed, ...]:
@@ -337,6 +337,11 @@ class FolderView:
                 numbers.append(place + 1)
                 places.append(at)
         return Chunk(numbers, places, has_ghosts=len(numbers) < len(client_places))
+
+
+def _without(candidates: Collection[int], untold: Collection[int]) -> Collection[int]:
+    # What a client's own STORE of a whole range changed costs nothing, however much it is.
+    return () if candidates == untold else frozenset(candidates).difference(untold)
 
 
 def paged(spans: Sequence[Span], page: Page) -> list[Span]:

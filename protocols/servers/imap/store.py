@@ -8,7 +8,7 @@ from accounts.mailstore.flags import Flag
 from accounts.mailstore.picture import Picture
 from accounts.mailstore.refusals import NotPermitted
 from accounts.mailstore.rights import Right
-from accounts.mailstore.uids import as_range
+from accounts.uid_sets import as_range
 from protocols.servers.imap import rendering
 from protocols.servers.imap.answers import bad, no, ok
 from protocols.servers.imap.client import Client
