@@ -1,7 +1,8 @@
 """Access control lists of folders: read, change, hand down (RFC 4314).
 
 Rules of the file: entries are written under the owner's lock, as everything of a mailbox; an entry
-names a mailbox by its key, so a renamed mailbox keeps its rights and nobody else gets them.
+names a mailbox by its key, so a renamed mailbox keeps its rights and nobody else gets them; whom it
+names is told, since nobody watches what others may share one day.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -11,7 +12,7 @@ from functools import partial
 from django.db.models import Count, F, Q, QuerySet
 
 from accounts import commit
-from accounts.mailstore import rights
+from accounts.mailstore import changes, rights
 from accounts.mailstore.folder_info import FolderInfo
 from accounts.mailstore.locked import locked_folder
 from accounts.mailstore.refusals import NoSuchIdentifier, NotPermitted, TooManyEntries
@@ -104,6 +105,7 @@ def set_rights(actor: int, folder: FolderInfo, who: Identifier, change: str, giv
     An entry without rights is none. NoSuchFolder, NotPermitted, NoSuchIdentifier, TooManyEntries.
     """
     _run(folder.mailbox_id, partial(_set, actor, folder, who, change, given))
+    _tell(who)
 
 
 def set_rights_everywhere(owner: int, who: Identifier, given: Right) -> None:
@@ -122,6 +124,13 @@ def set_rights_everywhere(owner: int, who: Identifier, given: Right) -> None:
             rows.changed(rows.folder(folder_id), Change.Kind.FOLDER)
 
     commit.run(commit.Unit(frozenset((owner,)), write, folder_ids=folder_ids))
+    _tell(who)
+
+
+def _tell(who: Identifier) -> None:
+    """Wake whom an entry names; everybody else looks again at the next occasion."""
+    if who.mailbox_id is not None:
+        changes.publish(who.mailbox_id, 0, 0)
 
 
 def _write_everywhere(owner: int, folder_ids: Iterable[int], who: Identifier, given: Right) -> None:

@@ -11,7 +11,7 @@ from django.db.models import Count, Q, QuerySet, Sum
 from django.db.models.functions import Length
 
 from accounts import commit
-from accounts.mailstore import rights
+from accounts.mailstore import rights, shared_names
 from accounts.mailstore.folder_info import FolderInfo
 from accounts.mailstore.refusals import AnnotationTooLong, NoSuchFolder, TooManyAnnotations
 from accounts.mailstore.rights import Right
@@ -162,12 +162,18 @@ def changed_since(mailbox_id: int, modseq: int) -> list[Changed]:
     return [Changed(*row) for row in rows.values_list("modseq", "folder_id", "name")]
 
 
-def folder_names(folder_ids: Iterable[int | None]) -> dict[int, str]:
-    """The names of folders that have annotations, by their keys."""
+def folder_names(mailbox_id: int, folder_ids: Iterable[int | None]) -> dict[int, str]:
+    """The names by which the mailbox knows folders that have annotations, by their keys."""
     wanted = [folder_id for folder_id in folder_ids if folder_id is not None]
     if not wanted:
         return {}
-    return dict(Folder.objects.filter(pk__in=wanted).values_list("pk", "name"))
+    columns = ("pk", "name", "mailbox_id", "mailbox__local_part", "mailbox__domain__name")
+    return {
+        key: name if owner == mailbox_id else shared_names.join(f"{local_part}@{domain}", name)
+        for key, name, owner, local_part, domain in Folder.objects.filter(
+            pk__in=wanted
+        ).values_list(*columns)
+    }
 
 
 def latest(mailbox_id: int) -> int:

@@ -4,6 +4,9 @@
 folders above the known MODSEQ, and everything where the change log says that names changed. A
 catalog lives as long as somebody holds it.
 
+A `Sight` adds the folders of others that the mailbox may look up. What somebody else shares is not
+in the mailbox's own log, so those are read each time, by one query, with the rights as they are.
+
 Invariant: a catalog is at least as new as its MODSEQ; rows read later than the counter are kept,
 and found unchanged the next time.
 """
@@ -15,7 +18,12 @@ from weakref import WeakValueDictionary
 
 from django.db.models import Exists, Q
 
-from accounts.mailstore.folder_info import FolderInfo, changed_folders, list_folders
+from accounts.mailstore.folder_info import (
+    FolderInfo,
+    changed_folders,
+    list_folders,
+    list_others_seen,
+)
 from accounts.mailstore.folders import list_subscriptions
 from accounts.models import Change, Mailbox
 
@@ -28,6 +36,20 @@ class Catalog:
     modseq: int
     folders: Mapping[int, FolderInfo]
     subscribed: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sight:
+    """What one mailbox sees at one moment: its own catalog, and folders of others by key."""
+
+    own: Catalog
+    others: Mapping[int, FolderInfo]
+    folders: Mapping[int, FolderInfo]
+
+    @property
+    def subscribed(self) -> frozenset[str]:
+        """The names that the mailbox is subscribed to, its own and others'."""
+        return self.own.subscribed
 
 
 _lock = threading.Lock()
@@ -48,6 +70,22 @@ def catalog(mailbox_id: int, known: Catalog | None = None) -> Catalog:
         if shared is None or shared.modseq < modseq:
             _catalogs[mailbox_id] = fresh
     return fresh
+
+
+def sight(mailbox_id: int, known: Sight | None = None, *, with_others: bool) -> Sight:
+    """What the mailbox sees now; `known` itself where nothing is new."""
+    own = catalog(mailbox_id, known.own if known else None)
+    if not with_others:
+        return known if known and known.own is own else Sight(own, {}, own.folders)
+    found = {folder.id: folder for folder in list_others_seen(mailbox_id)}
+    if known and known.own is own and known.others == found:
+        return known
+    before = known.others if known else {}
+    # What did not change is the same object, as in a catalog.
+    others = {
+        key: before[key] if before.get(key) == folder else folder for key, folder in found.items()
+    }
+    return Sight(own, others, {**own.folders, **others})
 
 
 def highest_modseq(mailbox_id: int) -> int:

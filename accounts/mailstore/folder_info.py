@@ -44,6 +44,11 @@ class FolderInfo:
     rights: Right = rights.ALL
 
     @property
+    def is_readable(self) -> bool:
+        """Whether it holds messages that whoever asked may read."""
+        return self.is_selectable and Right.READ in self.rights
+
+    @property
     def counters(self) -> Counters:
         """What a picture of the folder is made from."""
         return Counters(
@@ -82,11 +87,11 @@ _SHARED = (
     f"SELECT {_OWN}, {_ADDRESS}, r.letters, r.is_negative, t.parent_id{rights.ENTRIES}"
     f" JOIN {_TABLE} f ON f.id = r.folder_id WHERE {rights.THAT_COUNT}"
 )
+# Twice, so that each half has an index.
+_OTHERS = f"{_SHARED} AND r.grantee_id = g.id UNION ALL {_SHARED} AND r.grantee_id IS NULL"
 _ALL_SEEN = (
     f"SELECT {_OWN}, NULL, NULL, NULL, NULL FROM {_TABLE} f WHERE f.mailbox_id = %s"  # noqa: S608
-    # Twice, so that each half has an index.
-    f" UNION ALL {_SHARED} AND r.grantee_id = g.id"
-    f" UNION ALL {_SHARED} AND r.grantee_id IS NULL"
+    f" UNION ALL {_OTHERS}"
 )
 
 
@@ -163,9 +168,17 @@ def list_all_readable(mailbox_id: int) -> list[FolderInfo]:
 def _all_with(mailbox_id: int, needed: Right) -> list[FolderInfo]:
     rows = _rows(_ALL_SEEN, (mailbox_id,) * 3)
     own = [_info(row[:_WIDTH]) for row in rows if row[_WIDTH] is None]
-    others = _with_rights(row for row in rows if row[_WIDTH] is not None)
-    seen = [folder for folder in others if needed in folder.rights]
-    return sorted((*own, *seen), key=lambda folder: folder.name)
+    others = _with(needed, (row for row in rows if row[_WIDTH] is not None))
+    return sorted((*own, *others), key=lambda folder: folder.name)
+
+
+def list_others_seen(mailbox_id: int) -> list[FolderInfo]:
+    """The folders of others that the mailbox may look up; one query."""
+    return _with(Right.LOOKUP, _rows(_OTHERS, (mailbox_id,) * 2))
+
+
+def _with(needed: Right, rows: Iterable[tuple[Any, ...]]) -> list[FolderInfo]:
+    return [folder for folder in _with_rights(rows) if needed in folder.rights]
 
 
 def _with_rights(rows: Iterable[tuple[Any, ...]]) -> list[FolderInfo]:

@@ -2,9 +2,11 @@
 
 import pytest
 
+from accounts.mailstore import acl, folders
 from accounts.mailstore import catalog as store
-from accounts.mailstore import folders
-from accounts.mailstore.catalog import catalog
+from accounts.mailstore.catalog import catalog, sight
+from accounts.mailstore.rights import Right
+from accounts.models import Mailbox
 from tests.accounts.mail import append_many, inbox, make_mailbox
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -56,3 +58,32 @@ def test_what_changes_nothing_is_no_news() -> None:
 
 def test_a_mailbox_that_is_gone_has_no_folders() -> None:
     assert catalog(999_999).folders == {}
+
+
+def two_of_a_tenant() -> tuple[int, int]:
+    owner = make_mailbox()
+    domain = Mailbox.objects.get(pk=owner).domain
+    reader = Mailbox.objects.create(domain=domain, local_part="reader")
+    folders.provision(reader.pk)
+    return owner, reader.pk
+
+
+def test_a_sight_has_what_others_share_now() -> None:
+    owner, reader = two_of_a_tenant()
+    known = sight(reader, with_others=True)
+    assert known.others == {}
+    assert sight(reader, known, with_others=True) is known
+    shared = folders.find_folder(owner, "INBOX")
+    acl.set_rights(owner, shared, acl.Identifier(reader), "", Right.LOOKUP | Right.READ)
+    seen = sight(reader, known, with_others=True)
+    assert list(seen.others) == [shared.id]
+    assert seen.folders == {**known.folders, **seen.others}
+    assert sight(reader, seen, with_others=True) is seen
+    assert sight(reader, with_others=False).others == {}
+    # What did not change is the same object.
+    folders.create_folder(reader, "new")
+    newer = sight(reader, seen, with_others=True)
+    assert newer is not seen
+    assert newer.folders[shared.id] is seen.folders[shared.id]
+    acl.set_rights(owner, shared, acl.Identifier(reader), "", Right.READ)
+    assert sight(reader, newer, with_others=True).others == {}

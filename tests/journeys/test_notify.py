@@ -9,20 +9,25 @@ from tests.journeys.test_shared_folders import CONNECTIONS, hears
 from tests.partners.instance import Instance
 
 ALICE = "alice@notify.test"
+BOB = "bob@notify.test"
 
 
 @pytest.fixture(scope="module")
 def host(make_instance: MakeInstance) -> Instance:
     instance = make_instance("notify")
     instance.add_mailbox(ALICE)
+    instance.add_mailbox(BOB)
     return instance
 
 
-def notify(client: imaplib.IMAP4) -> None:
-    client.send(
-        b"n NOTIFY SET (personal (MessageNew MessageExpunge FlagChange MailboxName"
-        b" SubscriptionChange MailboxMetadataChange))\r\n"
-    )
+PERSONAL = (
+    b"(personal (MessageNew MessageExpunge FlagChange MailboxName"
+    b" SubscriptionChange MailboxMetadataChange))"
+)
+
+
+def notify(client: imaplib.IMAP4, groups: bytes = PERSONAL) -> None:
+    client.send(b"n NOTIFY SET %b\r\n" % groups)
     assert hears(client, b"n ") == b"n OK Done.\r\n"
 
 
@@ -56,3 +61,27 @@ def test_sessions_in_all_processes_are_told(host: Instance) -> None:
     all_hear(b"* STATUS Play (MESSAGES 1 UIDNEXT 2 UIDVALIDITY 7 UNSEEN 0)\r\n")
     alice.delete("Play")
     all_hear(b'* LIST (\\NonExistent) "/" Play\r\n')
+
+
+def test_folders_of_others_are_told_of_in_all_processes(host: Instance) -> None:
+    watchers = [host.imap(BOB) for _ in range(CONNECTIONS)]
+    for watcher in watchers:
+        notify(watcher, b"(subtree Shared (MessageNew MessageExpunge MailboxName))")
+    alice = host.imap(ALICE)
+
+    def all_hear(line: bytes) -> None:
+        for watcher in watchers:
+            assert hears(watcher, b"* ") == line
+
+    name = b"Shared/alice@notify.test/Sent"
+    numbers = b"* STATUS %b (MESSAGES %d UIDNEXT %d UIDVALIDITY 3 UNSEEN %d)\r\n"
+    alice.setacl("Sent", BOB, "lr")
+    all_hear(b'* LIST (\\HasNoChildren) "/" %b\r\n' % name)
+    all_hear(numbers % (name, 0, 1, 0))
+    alice.append("Sent", None, None, b"Subject: news\r\n\r\nHello.\r\n")
+    all_hear(numbers % (name, 1, 2, 1))
+    alice.setacl("Sent", BOB, "l")
+    all_hear(b'* LIST (\\HasNoChildren \\NoAccess) "/" %b\r\n' % name)
+    alice.append("Sent", None, None, b"Subject: not for you\r\n\r\nHello.\r\n")
+    alice.deleteacl("Sent", BOB)
+    all_hear(b'* LIST (\\NonExistent) "/" %b\r\n' % name)

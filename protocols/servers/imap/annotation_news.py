@@ -37,11 +37,11 @@ class AnnotationNews:
         return self.hears_of_folders or changed.folder_id is None
 
 
-def changed_lines(changed: Iterable[Changed], *, is_utf8: bool = False) -> bytes:
+def changed_lines(mailbox_id: int, changed: Iterable[Changed], *, is_utf8: bool = False) -> bytes:
     """A METADATA response for each folder (or the server) of which something changed."""
     ordered = sorted(changed, key=lambda each: (each.folder_id or 0, each.name))
     by_folder = groupby(ordered, key=lambda each: each.folder_id)
-    names = annotations.folder_names({each.folder_id for each in ordered})
+    names = annotations.folder_names(mailbox_id, {each.folder_id for each in ordered})
     lines = []
     for folder_id, some in by_folder:
         folder = "" if folder_id is None else names.get(folder_id)

@@ -10,7 +10,7 @@ from accounts.directory.switchboard import Rule
 from accounts.login import Identity
 from accounts.mailstore import changes, index, rights
 from accounts.mailstore.append_together import Stored
-from accounts.mailstore.catalog import catalog
+from accounts.mailstore.catalog import sight
 from accounts.mailstore.rights import Right
 from accounts.rows import FolderGone
 from protocols.servers.authentication import Authentication
@@ -185,7 +185,7 @@ class Client:
         if self.annotations is not None:
             wants = self.watch.wants if self.watch else self.annotations.wants
             changed = filter(wants, self.annotations.take())
-            lines += changed_lines(changed, is_utf8=self.tells_utf8)
+            lines += changed_lines(self.mailbox_id, changed, is_utf8=self.tells_utf8)
         return lines
 
     def _watched_news(self, watch: Watch, arrivals: range) -> bytes:
@@ -193,8 +193,11 @@ class Client:
         try:
             if arrivals and watch.fetch_arrivals is not None:
                 lines = watch.fetch_arrivals(arrivals.start, arrivals.stop)
-            now = catalog(self.mailbox_id, watch.told)
-            return lines + watch.news(now, self.folder_id, self.manner)
+            with_others = watch.interest.is_about_others
+            now = sight(self.mailbox_id, watch.told, with_others=with_others)
+            lines += watch.news(now, self.folder_id, self.manner)
+            self.follow_owners(watch)
+            return lines
         except Overflow:
             # RFC 5465 §5.8: as though the client had said NOTIFY NONE.
             self.stop_watch()
@@ -330,13 +333,22 @@ class Client:
         # What came before anybody listened.
         self.shell.wake(watch.look)
 
+    def follow_owners(self, watch: Watch) -> None:
+        """For NOTIFY, hear of everybody whose folders are in sight."""
+
+        def subscribe(mailbox_id: int, known: int) -> Callable[[], None]:
+            return changes.subscribe_mailbox(mailbox_id, watch.notice, known_modseq=known)
+
+        if watch.follow_owners(subscribe):
+            # What came before anybody listened.
+            self.shell.wake(watch.look)
+
     def stop_watch(self) -> None:
         """End what NOTIFY began."""
         watch, self.watch = self.watch, None
         if watch is None:
             return
-        watch.leave()
-        watch.end_selected()
+        watch.end()
         if not self.enabled & (Enabled.METADATA | Enabled.METADATA_SERVER):
             self.annotations = None
 

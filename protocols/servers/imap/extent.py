@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from accounts.mailstore.names import SEPARATOR
-from accounts.mailstore.shared_names import as_seen
+from accounts.mailstore.shared_names import PREFIX, as_seen, split
 from protocols.wire.imap.scopes import Scope
 
 INBOX = "INBOX"
@@ -25,6 +25,16 @@ class Extent:
     def names(self, name: str) -> bool:
         """Whether the client has said that name itself."""
         return name in self._names
+
+    @property
+    def is_about_others(self) -> bool:
+        """Whether folders of other mailboxes may be among them."""
+        above_others = bool(self._below) and not self._names.isdisjoint(("", PREFIX))
+        return self._scope is Scope.SUBSCRIBED or above_others or any(map(split, self._names))
+
+    def says(self, name: str) -> bool:
+        """Whether the client has said that name, or what lies above it."""
+        return bool(self._names) and self.has(name, is_subscribed=False)
 
     def has(self, name: str, *, is_subscribed: bool, is_own: bool = True) -> bool:
         """Whether the folder of that name is one of them."""

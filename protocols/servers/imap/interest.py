@@ -7,6 +7,7 @@ has a group of its own for what becomes of its messages; no other group tells of
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from accounts.mailstore import shared_names
 from protocols.servers.imap.extent import Extent
 from protocols.wire.imap.notify import MESSAGE_EVENTS, SELECTED, Event, EventGroup
 
@@ -33,12 +34,22 @@ class Interest:
             if group.scope not in SELECTED
         ]
 
+    @property
+    def is_about_others(self) -> bool:
+        """Whether folders of other mailboxes may be meant."""
+        return any(group.events and group.extent.is_about_others for group in self._groups)
+
+    def names(self, name: str) -> bool:
+        """Whether a group says the name itself, or one above it (RFC 5465 §6.5, §6.6)."""
+        return any(group.extent.says(name) for group in self._groups)
+
     def of(self, name: str, *, is_subscribed: bool) -> frozenset[Event]:
         """The events of a folder that is not selected."""
+        is_own = shared_names.split(name) is None
         found = [
             group.events
             for group in self._groups
-            if group.extent.has(name, is_subscribed=is_subscribed)
+            if group.extent.has(name, is_subscribed=is_subscribed, is_own=is_own)
         ]
         return found[0] if len(found) == 1 else NOTHING.union(*found)
 

@@ -117,8 +117,14 @@ class Tree:
 
     def attributes_told(self, name: str) -> list[str]:
         """The attributes that tell everything of a name, whether or not there is such a folder."""
-        subscribed = ["\\Subscribed"] if name in self.subscribed else []
-        return self.attributes(name) + subscribed
+        attributes = self.attributes(name)
+        folder = self.folders.get(name)
+        if folder is not None and folder.is_selectable and not folder.is_readable:
+            # RFC 5465 §3.1: may be listed, but its messages not be heard of.
+            attributes.append("\\NoAccess")
+        if name in self.subscribed:
+            attributes.append("\\Subscribed")
+        return attributes
 
 
 def _existing(command: commands.List, tree: Tree, patterns: Patterns) -> Iterator[Listed]:

@@ -10,7 +10,7 @@ from functools import partial
 from accounts import login
 from accounts.blobs import BlobMissing
 from accounts.mailstore import changes, index
-from accounts.mailstore.catalog import catalog, highest_modseq
+from accounts.mailstore.catalog import highest_modseq, sight
 from accounts.mailstore.fetch import Columns
 from accounts.mailstore.fetch import fetch as fetch_rows
 from accounts.rows import FolderGone
@@ -52,6 +52,7 @@ def notify(client: Client, command: wire.Notify) -> Iterator[Push | Reply]:
     client.stop_watch()
     if command.groups:
         watch = _begin(client, command)
+        yield watch.refusals(client.manner)
         if command.wants_status:
             yield watch.numbers(client.folder_id, client.manner)
     yield client.news(may_expunge=True)
@@ -68,7 +69,8 @@ def _begin(client: Client, command: wire.Notify) -> Watch:
         client.shell.wake(look_again)
 
     leave = changes.subscribe_mailbox(client.mailbox_id, notice, known_modseq=known)
-    watch = Watch(interest, catalog(client.mailbox_id), client.folder_id)
+    seen = sight(client.mailbox_id, with_others=interest.is_about_others)
+    watch = Watch(interest, seen, client.folder_id)
     watch.look, watch.notice, watch.leave = look_again, notice, leave
     if interest.selected is not None and interest.selected.items:
         items = tuple(dict.fromkeys((Attribute.UID, *interest.selected.items)))
@@ -78,6 +80,7 @@ def _begin(client: Client, command: wire.Notify) -> Watch:
     if client.annotations is None and interest.events & METADATA_EVENTS:
         client.annotations = AnnotationNews(client.mailbox_id, hears_of_folders=False)
     client.watch = watch
+    client.follow_owners(watch)
     client.follow_selected()
     return watch
 

@@ -1,7 +1,8 @@
 """What a client of NOTIFY was told of folders, and what it must still be told (RFC 5465 §5).
 
-Pure: catalogs of the mailbox come in, lines come out. Only the difference of two catalogs is told,
-so that nothing piles up while a client does not read: it hears later how things are by then.
+Pure: what the mailbox sees comes in, lines come out. Only the difference of two sights is told, so
+that nothing piles up while a client does not read: it hears later how things are by then. Folders
+of others are in sight with the right `l`; `r` is needed to hear of their messages (§5).
 
 Invariants: a name that went is told before one that came; OLDNAME is only said where the client
 can rename what it has, which it cannot where names went round in a circle.
@@ -10,8 +11,9 @@ can rename what it has, which it cannot where names went round in a circle.
 from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
+from accounts.mailstore import shared_names
 from accounts.mailstore.annotations import Changed
-from accounts.mailstore.catalog import Catalog
+from accounts.mailstore.catalog import Sight
 from accounts.mailstore.folder_info import FolderInfo
 from protocols.servers.imap.interest import Interest
 from protocols.servers.imap.listing import Tree
@@ -35,10 +37,11 @@ class Manner(NamedTuple):
 
 
 class Watch:
-    """One client's NOTIFY: its interest, and the catalog it knows."""
+    """One client's NOTIFY: its interest, and the sight it knows."""
 
     __slots__ = (
         "_held",
+        "_leave_owners",
         "fetch_arrivals",
         "interest",
         "leave",
@@ -48,7 +51,7 @@ class Watch:
         "told",
     )
 
-    def __init__(self, interest: Interest, told: Catalog, selected_id: int) -> None:
+    def __init__(self, interest: Interest, told: Sight, selected_id: int) -> None:
         self.interest = interest
         self.told = told
         # Tells of new messages of the selected folder, from a UID on up to another.
@@ -57,8 +60,22 @@ class Watch:
         self.notice: Callable[[int, int], None] = _not_heard  # What `changes` calls.
         self.leave: Callable[[], None] = _nothing
         self.leave_selected: Callable[[], None] = _nothing
+        # By mailbox: whose folders have been in sight.
+        self._leave_owners: dict[int, Callable[[], None]] = {}
         # What the client knows of folders that were selected meanwhile; None: no numbers.
         self._held: dict[int, FolderInfo | None] = {selected_id: None} if selected_id else {}
+
+    def refusals(self, manner: Manner) -> bytes:
+        """A LIST of every folder that was named and may not be heard of (RFC 5465 §3.1)."""
+        tree = Tree(self.told.folders.values(), self.told.subscribed)
+        return b"".join(
+            responses.listed(name, tree.attributes_told(name), is_utf8=manner.is_utf8)
+            for name, folder in sorted(tree.folders.items())
+            if folder.is_selectable
+            and not folder.is_readable
+            and self.interest.names(name)
+            and self._events(name, self.told) & MESSAGE_EVENTS
+        )
 
     def numbers(self, selected_id: int, manner: Manner) -> bytes:
         """A STATUS of every folder of interest (RFC 5465 §3.1)."""
@@ -66,11 +83,11 @@ class Watch:
             _status(folder, manner)
             for folder in sorted(self.told.folders.values(), key=lambda folder: folder.name)
             if folder.id != selected_id
-            and folder.is_selectable
+            and folder.is_readable
             and self._events(folder.name, self.told) & MESSAGE_EVENTS
         )
 
-    def news(self, now: Catalog, selected_id: int, manner: Manner) -> bytes:
+    def news(self, now: Sight, selected_id: int, manner: Manner) -> bytes:
         """Take the client to `now`; what it must be told on the way there. Overflow."""
         before, self.told = self.told, now
         if before is now and self._held.keys() <= {selected_id}:
@@ -80,6 +97,25 @@ class Watch:
         if len(lines) > MAX_OCTETS:
             raise Overflow
         return lines
+
+    def follow_owners(self, subscribe: Callable[[int, int], Callable[[], None]]) -> bool:
+        """Hear of whose folders are in sight, as (mailbox, MODSEQ); whether somebody is new."""
+        found: dict[int, int] = {}
+        for folder in self.told.others.values():
+            known = found.get(folder.mailbox_id, 0)
+            found[folder.mailbox_id] = max(known, folder.highest_modseq)
+        # Those once seen stay: they may share something again.
+        new = found.keys() - self._leave_owners.keys()
+        for mailbox_id in new:
+            self._leave_owners[mailbox_id] = subscribe(mailbox_id, found[mailbox_id])
+        return bool(new)
+
+    def end(self) -> None:
+        """NOTIFY is over."""
+        self.end_selected()
+        for leave in (self.leave, *self._leave_owners.values()):
+            leave()
+        self._leave_owners.clear()
 
     def end_selected(self) -> None:
         """The selected folder is left."""
@@ -95,10 +131,10 @@ class Watch:
             return False
         return Event.MAILBOX_METADATA_CHANGE in self._events(folder.name, self.told)
 
-    def _events(self, name: str, catalog: Catalog) -> frozenset[Event]:
-        return self.interest.of(name, is_subscribed=name in catalog.subscribed)
+    def _events(self, name: str, sight: Sight) -> frozenset[Event]:
+        return self.interest.of(name, is_subscribed=name in sight.subscribed)
 
-    def _new_numbers(self, before: Catalog, selected_id: int, manner: Manner) -> bytes:
+    def _new_numbers(self, before: Sight, selected_id: int, manner: Manner) -> bytes:
         now = self.told
         lines = []
         resubscribed = before.subscribed ^ now.subscribed
@@ -112,19 +148,19 @@ class Watch:
                 was = self._held.pop(folder.id)
             elif was is folder and folder.name not in resubscribed:
                 continue
-            if folder.is_selectable and self._has_new_numbers(before, was, folder, manner):
+            if folder.is_readable and self._has_new_numbers(before, was, folder, manner):
                 lines.append((folder.name, _status(folder, manner)))
         for folder_id in self._held.keys() - now.folders.keys():
             del self._held[folder_id]
         return b"".join(line for _, line in sorted(lines))
 
     def _has_new_numbers(
-        self, before: Catalog, was: FolderInfo | None, folder: FolderInfo, manner: Manner
+        self, before: Sight, was: FolderInfo | None, folder: FolderInfo, manner: Manner
     ) -> bool:
         events = self._events(folder.name, self.told) & MESSAGE_EVENTS
         if not events:
             return False
-        if was is None or not was.is_selectable or was.name != folder.name:
+        if was is None or not was.is_readable or was.name != folder.name:
             return True
         if not self._events(was.name, before) & MESSAGE_EVENTS:
             return True
@@ -162,9 +198,9 @@ def _status(folder: FolderInfo, manner: Manner) -> bytes:
 
 
 class _Names:
-    """The LIST responses between two catalogs (RFC 5465 §5.4, §5.5)."""
+    """The LIST responses between two sights (RFC 5465 §5.4, §5.5)."""
 
-    def __init__(self, interest: Interest, before: Catalog, now: Catalog, manner: Manner) -> None:
+    def __init__(self, interest: Interest, before: Sight, now: Sight, manner: Manner) -> None:
         self._is_utf8 = manner.is_utf8
         self._interest = interest
         self._before = before
@@ -180,15 +216,20 @@ class _Names:
         went = set(was) - set(there) - set(old_names.values())
         told: dict[str, bytes] = {}
         for name in sorted(went):
-            if self._wants(Event.MAILBOX_NAME, name):
+            if self._wants(Event.MAILBOX_NAME, name) or self._hears_of_access(name):
                 told[name] = self._line(tree, name)
         for name in sorted(there):
-            if not self._wants(Event.MAILBOX_NAME, name):
-                continue
-            if name in old_names:
-                attributes = tree.attributes_told(name)
-                told[name] = renamed(name, attributes, old_names[name], is_utf8=self._is_utf8)
-            elif name not in was or _is_another(was[name], there[name]):
+            if self._wants(Event.MAILBOX_NAME, name):
+                if name in old_names:
+                    attributes = tree.attributes_told(name)
+                    told[name] = renamed(name, attributes, old_names[name], is_utf8=self._is_utf8)
+                elif name not in was or _is_another(was[name], there[name]):
+                    told[name] = self._line(tree, name)
+            elif (
+                name in was
+                and was[name].is_readable != there[name].is_readable
+                and self._hears_of_access(name)
+            ):
                 told[name] = self._line(tree, name)
         for name in sorted(before.subscribed ^ now.subscribed):
             if name not in told and self._wants(Event.SUBSCRIPTION_CHANGE, name):
@@ -221,14 +262,22 @@ class _Names:
         return found
 
     def _wants(self, event: Event, name: str) -> bool:
-        return any(
-            event in self._interest.of(name, is_subscribed=name in catalog.subscribed)
-            for catalog in (self._now, self._before)
+        return event in self._events(name)
+
+    def _hears_of_access(self, name: str) -> bool:
+        """RFC 5465 §5.9: of another's folder, whether its messages may still be heard of."""
+        return shared_names.split(name) is not None and bool(self._events(name) & MESSAGE_EVENTS)
+
+    def _events(self, name: str) -> frozenset[Event]:
+        now, before = (
+            self._interest.of(name, is_subscribed=name in sight.subscribed)
+            for sight in (self._now, self._before)
         )
+        return now | before
 
 
-def _by_name(catalog: Catalog) -> dict[str, FolderInfo]:
-    return {folder.name: folder for folder in catalog.folders.values()}
+def _by_name(sight: Sight) -> dict[str, FolderInfo]:
+    return {folder.name: folder for folder in sight.folders.values()}
 
 
 def _is_another(was: FolderInfo, folder: FolderInfo) -> bool:
@@ -236,5 +285,6 @@ def _is_another(was: FolderInfo, folder: FolderInfo) -> bool:
     return (
         was.id != folder.id
         or was.is_selectable != folder.is_selectable
+        or was.is_readable != folder.is_readable
         or was.special_use != folder.special_use
     )

@@ -143,3 +143,9 @@ def test_queries(wire: DirectWire, mailbox_id: int, django_assert_num_queries) -
     # The mailbox's MODSEQ, whether names changed, the folders that did.
     with django_assert_num_queries(3):
         assert len(ask(wire, b"NOOP")) == 2
+
+
+def test_folders_of_others_cost_one_query(wire: DirectWire, django_assert_num_queries) -> None:
+    ask(wire, b"NOTIFY SET (subtree Shared (MessageNew MessageExpunge))")
+    with django_assert_num_queries(2):
+        ask(wire, b"NOOP")
