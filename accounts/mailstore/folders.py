@@ -127,12 +127,12 @@ def _place(actor: int, name: str) -> _Place:
 def create_folder(mailbox_id: int, name: str, special_use: str = "") -> FolderInfo:
     """Create a folder and the parents it lacks (RFC 9051 §6.3.4).
 
-    InboxIsFixed, FolderExists, BadFolderName, OverQuota, NotPermitted.
+    FolderExists, BadFolderName, OverQuota, NotPermitted.
     """
     place = _place(mailbox_id, name)
     own_name = checked(place.name)
     if own_name == INBOX:
-        raise InboxIsFixed("INBOX always exists.")
+        raise FolderExists("INBOX always exists.")
     if special_use and not place.is_own:
         raise NotPermitted("Only its owner gives a folder a special use.")
     _run(place.owner, partial(_create_for, place, own_name, special_use))

@@ -62,7 +62,7 @@ def test_create_makes_the_parents() -> None:
     assert {"a", "a/b", "a/b/c"} <= set(names(mailbox_id))
     with pytest.raises(FolderExists):
         folders.create_folder(mailbox_id, "a/b")
-    with pytest.raises(InboxIsFixed):
+    with pytest.raises(FolderExists):
         folders.create_folder(mailbox_id, "Inbox")
     assert Change.objects.filter(kind="folder").count() == 3
 
