@@ -28,6 +28,8 @@ class Identity:
     tenant_id: int
     address: str
     credential_version: int
+    # Whether it may set the quotas of its domain, as it was at the login.
+    sets_quotas: bool = False
 
 
 class Secret(NamedTuple):
@@ -73,7 +75,7 @@ def read_of(mailbox_id: int) -> Keyring | None:
 # all the rest of a login whose password is remembered.
 _KEYRING = (
     "SELECT m.id, d.tenant_id, m.local_part, d.name, m.credential_version, m.app_passwords_only,"  # noqa: S608
-    " m.is_suspended OR d.is_suspended OR t.is_suspended, t.parent_id,"
+    " m.sets_quotas, m.is_suspended OR d.is_suspended OR t.is_suspended, t.parent_id,"
     " c.id, c.kind, c.hash, c.scopes, c.last_used_at"
     f" FROM {Mailbox._meta.db_table} m JOIN {Domain._meta.db_table} d ON d.id = m.domain_id"
     f" JOIN {Tenant._meta.db_table} t ON t.id = d.tenant_id"
@@ -89,9 +91,11 @@ def _read(condition: str, parameters: Sequence[int | str]) -> Keyring | None:
         found = cursor.fetchall()
     if not found:
         return None
-    mailbox_id, tenant_id, local_part, domain, version, is_strict, is_off, reseller = found[0][:8]
+    mailbox_id, tenant_id, local_part, domain, version, is_strict = found[0][:6]
+    sets_quotas, is_off, reseller = found[0][6:9]
+    address = f"{local_part}@{domain}"
     return Keyring(
-        Identity(mailbox_id, tenant_id, f"{local_part}@{domain}", version),
+        Identity(mailbox_id, tenant_id, address, version, bool(sets_quotas)),
         bool(is_off) or is_tenant_suspended(reseller),
         bool(is_strict),
         tuple(

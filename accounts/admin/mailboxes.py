@@ -73,7 +73,7 @@ class MailboxForm(SharingForm):
     class Meta:
         model = Mailbox
         fields = [
-            *("domain", "local_part", "name", "is_shared", "app_passwords_only"),
+            *("domain", "local_part", "name", "is_shared", "app_passwords_only", "sets_quotas"),
             *("pop_deletion", "pop_since"),
             *("quota_bytes", "quota_messages", "quota_folders"),
         ]
@@ -190,7 +190,12 @@ class MailboxAdmin(Page):
         limits = ("quota_bytes", "quota_messages", "quota_folders")
         written = [("local_part", "domain"), "name", limits, "is_shared", "password"]
         if obj:
-            written += ["app_passwords_only", ("pop_deletion", "pop_since"), SHARING_FIELDS]
+            written += [
+                "app_passwords_only",
+                "sets_quotas",
+                ("pop_deletion", "pop_since"),
+                SHARING_FIELDS,
+            ]
         return (
             [*written, ("used", "used_messages"), ("full_since", "state_in_words")]
             if obj
@@ -287,6 +292,8 @@ class MailboxAdmin(Page):
         if not set(form.changed_data).isdisjoint(quotas):
             octets, most, folders = (form.cleaned_data[name] for name in quotas)
             directory.set_quota(obj, octets, messages=most, folders=folders)
+        if "sets_quotas" in form.changed_data:
+            directory.set_quota_setter(obj, is_one=obj.sets_quotas)
         if "is_shared" in form.changed_data:
             directory.set_shared(obj, is_shared=obj.is_shared)
         if not {"pop_deletion", "pop_since"}.isdisjoint(form.changed_data):

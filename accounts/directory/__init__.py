@@ -34,6 +34,7 @@ from accounts.directory.mailboxes import (
     suspend_mailbox,
 )
 from accounts.directory.names import DirectoryError, fold_domain, fold_local, split_address
+from accounts.directory.quota_setters import set_quota_setter, set_quotas_of, settable_mailbox
 from accounts.directory.routes import MailboxRef, Route
 from accounts.directory.sharing import check_sharing, delegates, set_shared, share_mailbox
 from accounts.directory.tenants import (
@@ -83,8 +84,11 @@ __all__ = [
     "set_password",
     "set_pop",
     "set_quota",
+    "set_quota_setter",
+    "set_quotas_of",
     "set_shared",
     "set_targets",
+    "settable_mailbox",
     "share_mailbox",
     "shut_sessions",
     "split_address",

@@ -67,6 +67,11 @@ class Mailbox(models.Model):
         default=False,
         help_text=_("Nobody logs in to it: those it is shared with use it from their own mailbox."),
     )
+    sets_quotas = models.BooleanField(
+        _("sets quotas"),
+        default=False,
+        help_text=_("Its mail program may set the quotas of all mailboxes of the domain (IMAP)."),
+    )
     pop_deletion = models.CharField(
         _("deleted over POP3"),
         max_length=6,

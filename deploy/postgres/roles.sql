@@ -39,6 +39,8 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON
 
 GRANT SELECT, UPDATE ON accounts_credential, accounts_accesstoken TO mailhost_access;
 GRANT SELECT, INSERT, UPDATE, DELETE ON accounts_maildroplock TO mailhost_access;
+-- A mailbox that has the job sets quotas (IMAP SETQUOTA), which the directory must hear of.
+GRANT UPDATE ON accounts_directoryversion TO mailhost_access;
 GRANT SELECT ON accounts_clientrule, accounts_senderright TO mailhost_access;
 GRANT SELECT ON accounts_dkimkey TO mailhost_worker;
 

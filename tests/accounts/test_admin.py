@@ -219,6 +219,14 @@ def test_a_mailbox_is_told_to_take_app_passwords_only(client: Client, people: Pe
     assert opens(PASSWORD, "imap")
 
 
+def test_a_mailbox_is_given_the_quotas_of_its_domain(client: Client, people: People) -> None:
+    where = url(Mailbox, "change", people.alice.pk)
+    assert post_mailbox(client, where, sets_quotas="on").status_code == 302
+    assert directory.settable_mailbox(people.alice.pk, "bob@a.test") == people.bob.pk
+    assert post_mailbox(client, where).status_code == 302
+    assert directory.settable_mailbox(people.alice.pk, "bob@a.test") is None
+
+
 def test_a_shared_mailbox_and_its_delegates(client: Client, people: People) -> None:
     add = url(Mailbox, "add")
     form = {"domain": people.domain.pk, "local_part": "info", "is_shared": "on"}

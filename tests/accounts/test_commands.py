@@ -114,6 +114,10 @@ def test_the_life_of_a_mailbox() -> None:
     assert said == "x@new.test may hold 10M, 9 messages, 8 folders.\n"
     mailbox = Mailbox.objects.get()
     assert (mailbox.quota_bytes, mailbox.quota_messages, mailbox.quota_folders) == (10 << 20, 9, 8)
+    assert "set the quotas of new.test" in run("mailbox", "quota", "x@new.test", "--setter", "yes")
+    assert Mailbox.objects.get().sets_quotas
+    run("mailbox", "quota", "x@new.test", "--setter", "no")
+    assert not Mailbox.objects.get().sets_quotas
     assert "can be restored" in run("mailbox", "remove", "x@new.test")
     assert json.loads(run("mailbox", "list", "--removed", "--json"))[0]["state"] == "removed"
     run("mailbox", "restore", "x@new.test")

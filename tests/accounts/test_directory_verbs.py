@@ -144,6 +144,47 @@ def test_messages_and_folders_are_limited_beside_octets(people: People) -> None:
             directory.set_quota(people.alice, folders=wrong)
 
 
+def test_who_has_the_job_sets_quotas_of_the_domain(people: People) -> None:
+    bob, alice = people.bob.pk, people.alice.pk
+    assert directory.settable_mailbox(bob, "alice@a.test") is None
+    directory.set_quota_setter(people.bob)
+    assert directory.settable_mailbox(bob, "Alice@A.test") == alice
+    assert directory.settable_mailbox(bob, "bob@a.test") == bob
+    for stranger in ("charlie@b.test", "nobody@a.test", "alice", "@a.test", ""):
+        assert directory.settable_mailbox(bob, stranger) is None
+    other = directory.create_domain(people.tenant, "other.test")
+    directory.create_mailbox("dora@other.test", PASSWORD)
+    assert directory.settable_mailbox(bob, f"dora@{other}") is None
+
+    Mailbox.objects.filter(pk=alice).update(used_bytes=100)
+    directory.set_quotas_of(alice, 100, 7, 0)
+    people.alice.refresh_from_db()
+    assert (people.alice.quota_bytes, people.alice.quota_messages) == (100, 7)
+    assert people.alice.full_since is not None
+
+
+@pytest.mark.parametrize("off", ["mailbox", "domain", "tenant", "reseller", "removed", "told"])
+def test_the_job_ends_at_once(people: People, off: str) -> None:
+    directory.set_quota_setter(people.bob)
+    assert directory.settable_mailbox(people.bob.pk, "alice@a.test")
+    match off:
+        case "mailbox":
+            directory.suspend_mailbox(people.bob)
+        case "domain":
+            directory.suspend_domain(people.domain)
+        case "tenant":
+            directory.suspend_tenant(people.tenant)
+        case "reseller":
+            reseller = directory.create_tenant("Reseller")
+            Tenant.objects.filter(pk=people.tenant.pk).update(parent=reseller)
+            directory.suspend_tenant(reseller)
+        case "removed":
+            directory.remove_mailbox(people.bob)
+        case _:
+            directory.set_quota_setter(people.bob, is_one=False)
+    assert directory.settable_mailbox(people.bob.pk, "alice@a.test") is None
+
+
 @pytest.mark.parametrize("name", ["-x.test", "x y.test", "127.0.0.1", "a..test", "", "x" * 64])
 def test_names_that_are_no_domains(people: People, name: str) -> None:
     with pytest.raises(DirectoryError):

@@ -73,6 +73,13 @@ def test_access_reads_what_a_session_asks() -> None:
 
 
 @pytest.mark.usefixtures("roles")
+def test_access_tells_the_directory_of_quotas() -> None:
+    for kind in ("access", "web"):
+        assert may(kind, "UPDATE accounts_directoryversion SET token = 1"), kind
+    assert not may("mx", "UPDATE accounts_directoryversion SET token = 1")
+
+
+@pytest.mark.usefixtures("roles")
 @pytest.mark.parametrize(
     ("table", "readers"),
     [

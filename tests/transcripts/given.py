@@ -137,6 +137,8 @@ def _mailbox(address: str, password: str | None, more: list[str]) -> None:
             Mailbox.objects.filter(pk=mailbox.pk).update(quota_folders=int(count))
         case ["suspended"]:
             Mailbox.objects.filter(pk=mailbox.pk).update(is_suspended=True)
+        case ["sets-quotas"]:
+            Mailbox.objects.filter(pk=mailbox.pk).update(sets_quotas=True)
         case ["app-passwords-only"]:
             Mailbox.objects.filter(pk=mailbox.pk).update(app_passwords_only=True)
         case _:

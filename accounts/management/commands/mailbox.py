@@ -61,6 +61,9 @@ class Command(NounCommand):
         verb.add_argument("size", metavar="SIZE", nargs="?", help="5G, 500M; 0: unlimited")
         verb.add_argument("--messages", type=int, metavar="N", help="in all folders; 0: unlimited")
         verb.add_argument("--folders", type=int, metavar="N", help="0: as many as anybody")
+        verb.add_argument(
+            "--setter", choices=("yes", "no"), help="may it set those of its domain, over IMAP"
+        )
 
         verb = add("pop", self.pop, "Set what POP3 programs see, and what their deleting does.")
         verb.add_argument("address", metavar="ADDRESS")
@@ -127,12 +130,16 @@ class Command(NounCommand):
         octets = None if options["size"] is None else _quota(options["size"])
         messages, folders = options["messages"], options["folders"]
         directory.set_quota(mailbox, octets, messages=messages, folders=folders)
+        if options["setter"]:
+            directory.set_quota_setter(mailbox, is_one=options["setter"] == "yes")
         allowed = [_size(mailbox.quota_bytes)]
         if mailbox.quota_messages:
             allowed.append(f"{mailbox.quota_messages} messages")
         if mailbox.quota_folders:
             allowed.append(f"{mailbox.quota_folders} folders")
         self.say(f"{mailbox} may hold {', '.join(allowed)}.")
+        if mailbox.sets_quotas:
+            self.say(f"It may set the quotas of {mailbox.domain}.")
 
     def pop(self, options: Options) -> None:
         mailbox = directory.find_mailbox(options["address"])

@@ -89,7 +89,8 @@ def capabilities(client: Client) -> tuple[str, ...]:
 
 def _capabilities(client: Client) -> tuple[str, ...]:
     if client.state is not State.NOT_AUTHENTICATED:
-        return (*ALWAYS, *AFTER_LOGIN, f"APPENDLIMIT={settings.MAILHOST.max_message_size}")
+        more = ("QUOTASET",) if client.identity is not None and client.identity.sets_quotas else ()
+        return (*ALWAYS, *AFTER_LOGIN, *more, f"APPENDLIMIT={settings.MAILHOST.max_message_size}")
     before = () if client.shell.is_tls else ("STARTTLS",)
     if mechanisms := authentication.mechanisms(client.shell):
         return (*ALWAYS, *before, *(f"AUTH={name}" for name in mechanisms))

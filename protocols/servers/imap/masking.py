@@ -135,6 +135,10 @@ def _of_multisearch(command: c.MultiSearch) -> Iterator[str]:
         yield "PARTIAL"
 
 
+def _of_set_quota(command: c.SetQuota) -> Iterator[str]:
+    yield "QUOTASET"
+
+
 def _of_list(command: c.List) -> Iterator[str]:
     if command.is_extended:
         yield "LIST-EXTENDED"
@@ -165,6 +169,7 @@ _OPTIONS: dict[type[c.Event], Callable[[Any], Iterator[str]]] = {
     c.MultiSearch: _of_multisearch,
     c.Search: _of_search,
     c.Select: _of_select,
+    c.SetQuota: _of_set_quota,
     c.Store: _of_store,
     c.Thread: _of_thread,
 }
