@@ -4,13 +4,12 @@ Pure. Where the deeds do not fit the picture nothing comes of it: then the datab
 """
 
 from array import array
-from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 from typing import NamedTuple
 
-from accounts.mailstore.picture import Counters, Picture, longer_journal
+from accounts.mailstore.picture import Counters, Picture, longer_journal, pick
 from accounts.uid_sets import as_range
 
 
@@ -19,6 +18,14 @@ class Bits(NamedTuple):
 
     kept: int
     added: int
+
+    def applied(self, column: Sequence[int]) -> Sequence[int]:
+        """A column of such sets of bits afterwards."""
+        kept, added = self
+        return column if self == UNCHANGED else [bits & kept | added for bits in column]
+
+
+UNCHANGED = Bits(-1, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +44,12 @@ def followed(old: Picture, counters: Counters, deeds: Sequence[Flagged]) -> Pict
     """
     flags, keywords, modseqs = old.flags[:], old.keywords[:], old.modseqs[:]
     for deed in deeds:
-        places = _places(old.uids, deed.uids)
+        places = old.places(deed.uids)
         if places is None:
             return None
         _change(flags, places, deed.flags)
         _change(keywords, places, deed.keywords)
-        _set(modseqs, places, counters.highest_modseq)
+        _put(modseqs, places, array("Q", [counters.highest_modseq]) * len(places))
     return replace(
         old,
         uidnext=counters.uidnext,
@@ -57,40 +64,16 @@ def followed(old: Picture, counters: Counters, deeds: Sequence[Flagged]) -> Pict
     )
 
 
-def _places(uids: "array[int]", chosen: Sequence[int]) -> slice | list[int] | None:
-    """Where the chosen UIDs are: a slice where they lie side by side; None if one is missing."""
-    start = bisect_left(uids, chosen[0])
-    stop = start + len(chosen)
-    if stop <= len(uids) and uids[stop - 1] == chosen[-1] and _are_equal(uids[start:stop], chosen):
-        return slice(start, stop)
-    places = [bisect_left(uids, uid) for uid in chosen]
-    is_there = all(
-        at < len(uids) and uids[at] == uid for at, uid in zip(places, chosen, strict=True)
-    )
-    return places if is_there else None
+def _change(column: "array[int]", places: range | list[int], bits: Bits) -> None:
+    if bits != UNCHANGED:
+        _put(column, places, array(column.typecode, bits.applied(pick(column, places))))
 
 
-def _are_equal(some: "array[int]", chosen: Sequence[int]) -> bool:
-    # As many different UIDs between the same two ends: a range has no others.
-    return (isinstance(chosen, range) and some[0] == chosen[0]) or some == array("I", chosen)
-
-
-def _change(column: "array[int]", places: slice | list[int], bits: Bits) -> None:
-    kept, added = bits
-    if (kept, added) == (-1, 0):
+def _put(column: "array[int]", places: range | list[int], values: "array[int]") -> None:
+    if isinstance(places, range):
+        column[places.start : places.stop] = values
         return
-    if isinstance(places, slice):
-        column[places] = array(column.typecode, [old & kept | added for old in column[places]])
-        return
-    for place in places:
-        column[place] = column[place] & kept | added
-
-
-def _set(column: "array[int]", places: slice | list[int], value: int) -> None:
-    if isinstance(places, slice):
-        column[places] = array(column.typecode, [value]) * (places.stop - places.start)
-        return
-    for place in places:
+    for place, value in zip(places, values, strict=True):
         column[place] = value
 
 

@@ -125,7 +125,7 @@ def store_flags(
     return Stored(modseq, changed, failed, bits)
 
 
-def _bits(mode: StoreMode, named: int, changeable: int) -> Bits:
+def bits_of(mode: StoreMode, named: int, changeable: int) -> Bits:
     """What a STORE of `named` bits does where only some may be changed."""
     # Not as a Flag, whose arithmetic is slow.
     named, changeable = int(named & changeable), int(changeable)
@@ -163,8 +163,8 @@ class _Store:
             bits = keyword_bits(folder, self.keywords, create=self.mode is not StoreMode.REMOVE)
         changeable = flags_within(held)
         self._require_some(changeable, may_write=may_write)
-        flags = _bits(self.mode, self.flags, changeable)
-        keywords = _bits(self.mode, bits, -1 if may_write else 0)
+        flags = bits_of(self.mode, self.flags, changeable)
+        keywords = bits_of(self.mode, bits, -1 if may_write else 0)
         failed: Sequence[int] = ()
         entries = Entry.objects.filter(in_uids(self.uids), folder_id=self.folder_id)
         if self.unchanged_since is not None:

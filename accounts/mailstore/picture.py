@@ -16,7 +16,7 @@ from itertools import chain
 from struct import Struct
 from typing import Any
 
-from accounts.uid_sets import as_range
+from accounts.uid_sets import as_range, is_range
 
 # About 22 octets an entry, and as many again and more for what upper rooms keep in `memo`.
 OCTETS_PER_ENTRY = 80
@@ -81,6 +81,20 @@ class Picture:
         at = bisect_left(self.uids, uid)
         return at if at < len(self.uids) and self.uids[at] == uid else -1
 
+    def places(self, uids: Sequence[int]) -> range | list[int] | None:
+        """The places of ascending `uids`, a range where they lie together; None if one is gone."""
+        if not uids:
+            return range(0)
+        start = bisect_left(self.uids, uids[0])
+        together = range(start, start + len(uids))
+        if together.stop <= len(self.uids) and self.uids[together.stop - 1] == uids[-1]:
+            # As many between the same two ends: where `uids` have no gap they are the same.
+            some = self.uids[together.start : together.stop]
+            if (is_range(uids) and some[0] == uids[0]) or some == array("I", uids):
+                return together
+        found = [self.position(uid) for uid in uids]
+        return None if -1 in found else found
+
     def changed_since(self, modseq: int) -> range | frozenset[int] | None:
         """UIDs that came, changed or went after `modseq`; None when only a scan can tell."""
         if modseq == self.highest_modseq:
@@ -93,6 +107,13 @@ class Picture:
                     return step.uids
                 return frozenset(chain.from_iterable(found))
         return None
+
+
+def pick(column: "array[int]", places: Sequence[int]) -> Sequence[int]:
+    """The items of an array at these places."""
+    if isinstance(places, range):
+        return column[places.start : places.stop]
+    return [column[place] for place in places]
 
 
 def empty(folder_id: int, counters: Counters) -> Picture:

@@ -1,6 +1,6 @@
 """One client of the server: its state, as data that the groups of commands act on."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from enum import Enum, IntFlag
 from typing import NamedTuple
@@ -17,7 +17,8 @@ from protocols.servers.authentication import Authentication
 from protocols.servers.imap import recent, rendering
 from protocols.servers.imap.annotation_news import AnnotationNews, changed_lines
 from protocols.servers.imap.contexts import Contexts
-from protocols.servers.imap.folder_view import NO_BITS, NO_NEWS, FlagBits, FolderView, Wording
+from protocols.servers.imap.folder_view import NO_NEWS, FolderView, Wording
+from protocols.servers.imap.known import NOTHING, Known
 from protocols.servers.imap.sections import Structures
 from protocols.servers.imap.watch import Manner, Overflow, Watch
 from protocols.servers.session import Shell
@@ -161,7 +162,7 @@ class Client:
         self,
         *,
         may_expunge: bool,
-        known: Mapping[int, FlagBits] = NO_BITS,
+        known: Known = NOTHING,
         untold: Collection[int] = (),
     ) -> bytes:
         """Take the view to the folder's present state; the lines that tell the client of it.
@@ -208,7 +209,7 @@ class Client:
         self,
         view: FolderView,
         may_expunge: bool,
-        known: Mapping[int, FlagBits],
+        known: Known,
         untold: Collection[int],
     ) -> bytes:
         said = self._look_at_rights(view)

@@ -17,7 +17,8 @@ from accounts.mailstore.columns import Found, large_ones, read_columns
 from accounts.mailstore.fetch import FetchRow
 from accounts.mailstore.flags import Flag
 from accounts.mailstore.locked import mailbox_of
-from protocols.servers.imap import binary, rendering
+from accounts.mailstore.picture import pick
+from protocols.servers.imap import binary
 from protocols.servers.imap.answers import bad, no, ok, pauses
 from protocols.servers.imap.client import Client
 from protocols.servers.imap.enabled import note_condstore
@@ -137,7 +138,7 @@ def _kept_lines(view: FolderView, plan: Plan, chunk: Chunk) -> bytes | None:
 def _fetch_rows(client: Client, plan: Plan, chunk: Chunk) -> Generator[Push, None, LeftOut]:
     """The lines of a chunk; the value tells why messages are missing in it."""
     view = client.selected
-    uids = list(rendering.pick(view.told.uids, chunk.places))
+    uids = list(pick(view.told.uids, chunk.places))
     if plan.sections or plan.sets_seen:
         rows = store.fetch(client.folder_id, uids, columns=plan.columns)
         if plan.makes_previews:

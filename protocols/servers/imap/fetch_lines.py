@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from accounts.mailstore.columns import Found
 from accounts.mailstore.fetch import Columns
 from accounts.mailstore.object_ids import email_id, thread_id
+from accounts.mailstore.picture import pick
 from protocols.servers.imap import rendering
 from protocols.servers.imap.dates import internal_dates
 from protocols.servers.imap.folder_view import FolderView
@@ -141,7 +142,7 @@ def _template(
 ) -> tuple[bytes, Columnwise]:
     pieces: list[bytes] = []
     by_uid = view.wording.by_uid
-    columns: Columnwise = [rendering.pick(view.told.uids, places) if by_uid else numbers]
+    columns: Columnwise = [pick(view.told.uids, places) if by_uid else numbers]
     digits = found.get("digits")
     for item in items:
         if isinstance(item, Attribute):
@@ -180,11 +181,11 @@ def _values(
 ) -> Sequence[object]:
     match item:
         case Attribute.UID:
-            return rendering.pick(view.told.uids, places)
+            return pick(view.told.uids, places)
         case Attribute.FLAGS:
             return rendering.flag_texts(view, places)
         case Attribute.MODSEQ:
-            return rendering.pick(view.told.modseqs, places)
+            return pick(view.told.modseqs, places)
         case Attribute.INTERNALDATE if "date" in found:
             return found["date"]
         case Attribute.INTERNALDATE:

@@ -12,22 +12,18 @@ and only grow at the end.
 
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from accounts.mailstore.picture import Picture
 from accounts.mailstore.rights import ALL, Right
+from protocols.servers.imap.known import NOTHING, Known
 from protocols.wire.imap.options import Page
 from protocols.wire.imap.sequence_set import Range, SequenceSet
 
 Span = tuple[int, int]
 """Places from the first (counted from 0) up to but not including the second."""
-
-FlagBits = tuple[int, int]
-"""Flags and keywords, as bits of a picture."""
-
-NO_BITS: Mapping[int, FlagBits] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +175,7 @@ class FolderView:
         picture: Picture,
         *,
         may_expunge: bool,
-        known: Mapping[int, FlagBits] = NO_BITS,
+        known: Known = NOTHING,
         untold: Collection[int] = (),
         with_modseq: bool = False,
     ) -> News:
@@ -244,9 +240,12 @@ class FolderView:
         self,
         before: Picture,
         candidates: Collection[int],
-        known: Mapping[int, FlagBits],
+        known: Known,
         with_modseq: bool,
     ) -> tuple[Changed, ...]:
+        if not with_modseq and known.is_so(self.told):
+            candidates, known = _without(candidates, known.uids), NOTHING
+        known_bits = known.by_uid()
         changed = []
         for uid in sorted(candidates):
             at = self.told.position(uid)
@@ -255,7 +254,7 @@ class FolderView:
                 continue
             bits = self.told.flags[at], self.told.keywords[at]
             modseq = self.told.modseqs[at]
-            knows_flags = bits == known.get(uid, (before.flags[was], before.keywords[was]))
+            knows_flags = bits == known_bits.get(uid, (before.flags[was], before.keywords[was]))
             if knows_flags and not (with_modseq and modseq != before.modseqs[was]):
                 continue
             number = self.number(uid)

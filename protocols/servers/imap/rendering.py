@@ -4,13 +4,12 @@ Pure. Columns, not messages, are rendered: one list of octets an item and chunk,
 `%` over the chunk. That is several times faster than a call a message.
 """
 
-from array import array
 from bisect import bisect_left
 from collections.abc import Sequence
 from itertools import chain
 
 from accounts.mailstore.flags import MAX_KEYWORDS, flags_within
-from accounts.mailstore.picture import Picture
+from accounts.mailstore.picture import Picture, pick
 from accounts.mailstore.rights import Right
 from protocols.servers.imap.folder_view import Changed, FolderView, News
 from protocols.wire.imap import responses
@@ -18,13 +17,6 @@ from protocols.wire.imap.flags import RENDERED
 from protocols.wire.imap.sequence_set import compact
 
 SYSTEM_FLAGS = rb"\Answered \Flagged \Deleted \Seen \Draft"
-
-
-def pick(column: "array[int]", places: Sequence[int]) -> Sequence[int]:
-    """The items of an array at these places."""
-    if isinstance(places, range):
-        return column[places.start : places.stop]
-    return [column[place] for place in places]
 
 
 def flag_texts(view: FolderView, places: Sequence[int]) -> list[bytes]:

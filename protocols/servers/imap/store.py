@@ -5,16 +5,16 @@ from contextlib import suppress
 
 from accounts.mailstore import expunge, flags, rights
 from accounts.mailstore.flags import Flag
-from accounts.mailstore.picture import Picture
+from accounts.mailstore.picture import Picture, pick
 from accounts.mailstore.refusals import NotPermitted
 from accounts.mailstore.rights import Right
 from accounts.uid_sets import as_range
-from protocols.servers.imap import rendering
 from protocols.servers.imap.answers import bad, no, ok
 from protocols.servers.imap.client import Client
 from protocols.servers.imap.enabled import note_condstore
 from protocols.servers.imap.fetch_lines import lines
-from protocols.servers.imap.folder_view import Chunk, FlagBits, FolderView
+from protocols.servers.imap.folder_view import Chunk, FolderView
+from protocols.servers.imap.known import Known
 from protocols.servers.imap.progress import Progress
 from protocols.wire.imap import commands, responses
 from protocols.wire.imap.commands import StoreMode
@@ -81,7 +81,7 @@ def _store_chunk(
     """
     view = client.selected
     before = view.told
-    uids = as_range(rendering.pick(before.uids, chunk.places))
+    uids = as_range(pick(before.uids, chunk.places))
     mode = _MODES[command.mode]
     stored = flags.store_flags(
         client.folder_id,
@@ -93,10 +93,13 @@ def _store_chunk(
         unchanged_since=command.unchanged_since,
     )
     if command.is_silent:
-        known = _expected(before, chunk.places, command, stored.keywords)
-        for uid in (*stored.failed, *_told_meanwhile(heard, before, chunk.places)):
-            known.pop(uid, None)
-        yield client.news(may_expunge=False, known=known)
+        doubtful = {*stored.failed, *_told_meanwhile(heard, before, chunk.places)}
+        known = Known(
+            uids,
+            flags.bits_of(mode, command.flags, -1).applied(pick(before.flags, chunk.places)),
+            flags.bits_of(mode, stored.keywords, -1).applied(pick(before.keywords, chunk.places)),
+        )
+        yield client.news(may_expunge=False, known=known.without(doubtful))
         return stored.failed
     # The FETCH lines below tell these messages' flags, changed by us or by others.
     yield client.news(may_expunge=False, untold=uids)
@@ -130,27 +133,6 @@ def flag_lines(
         *((Attribute.MODSEQ,) if with_modseq else ()),
     )
     return lines(view, items, numbers, places)
-
-
-def _expected(
-    picture: Picture, places: Sequence[int], command: commands.Store, named: int
-) -> dict[int, FlagBits]:
-    """What the client of a STORE.SILENT takes its messages' flags to be now.
-
-    `named` are the bits of the keywords it named.
-    """
-    expected = {}
-    for place in places:
-        now, keywords = picture.flags[place], picture.keywords[place]
-        match command.mode:
-            case StoreMode.SET:
-                bits = command.flags, named
-            case StoreMode.ADD:
-                bits = now | command.flags, keywords | named
-            case StoreMode.REMOVE:
-                bits = now & ~command.flags, keywords & ~named
-        expected[picture.uids[place]] = bits
-    return expected
 
 
 def _told_meanwhile(heard: Picture, told: Picture, places: Sequence[int]) -> Iterator[int]:

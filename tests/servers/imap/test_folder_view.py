@@ -7,6 +7,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from accounts.mailstore.picture import Picture
 from protocols.servers.imap.folder_view import Changed, FolderView, News
+from protocols.servers.imap.known import Known
 from protocols.wire.imap.sequence_set import parse
 from tests.servers.imap.pictures import after, picture_of
 
@@ -60,16 +61,16 @@ def test_changed_flags_bear_the_new_number() -> None:
 def test_what_the_client_did_itself_is_not_told_again() -> None:
     picture = picture_of({1: 0, 2: 0})
     newer = after(picture, flags={1: SEEN, 2: SEEN})
-    assert opened(picture).refresh(newer, may_expunge=False, known={1: (SEEN, 0)}).changed == (
-        Changed(2, 2, SEEN, 0, 3, is_recent=False),
-    )
+    assert opened(picture).refresh(
+        newer, may_expunge=False, known=Known([1], [SEEN], [0])
+    ).changed == (Changed(2, 2, SEEN, 0, 3, is_recent=False),)
     assert opened(picture).refresh(newer, may_expunge=False, untold=[1, 2]) == News()
 
 
 def test_what_another_did_at_the_same_time_is_told() -> None:
     picture = picture_of({1: 0})
     newer = after(picture, flags={1: SEEN | 4})
-    news = opened(picture).refresh(newer, may_expunge=False, known={1: (SEEN, 0)})
+    news = opened(picture).refresh(newer, may_expunge=False, known=Known([1], [SEEN], [0]))
     assert news.changed == (Changed(1, 1, SEEN | 4, 0, 3, is_recent=False),)
 
 
@@ -222,7 +223,7 @@ def test_a_client_of_condstore_hears_of_every_modseq() -> None:
     picture = picture_of({1: SEEN, 2: 0})
     view = opened(picture)
     same = after(picture, flags={1: SEEN, 2: SEEN})
-    news = view.refresh(same, may_expunge=True, known={2: (SEEN, 0)}, with_modseq=True)
+    news = view.refresh(same, may_expunge=True, known=Known([2], [SEEN], [0]), with_modseq=True)
     assert news.changed == (
         Changed(1, 1, SEEN, 0, 3, is_recent=False, knows_flags=True),
         Changed(2, 2, SEEN, 0, 3, is_recent=False, knows_flags=True),
