@@ -13,19 +13,25 @@ def as_range(uids: Sequence[int]) -> Sequence[int]:
     return range(uids[0], uids[-1] + 1) if is_range(uids) else uids
 
 
-def sequence_set(uids: Sequence[int]) -> str:
-    """Ascending UIDs as RFC 9051's sequence-set, e.g. "3:5,9"."""
-    if isinstance(uids, range) and uids:
-        return str(uids[0]) if len(uids) == 1 else f"{uids[0]}:{uids[-1]}"
-    parts: list[str] = []
+def runs(uids: Sequence[int]) -> Iterator[range]:
+    """Ascending UIDs as ranges."""
+    if is_range(uids):
+        yield range(uids[0], uids[-1] + 1)
+        return
     at = 0
     while at < len(uids):
         end = at
         while end + 1 < len(uids) and uids[end + 1] == uids[end] + 1:
             end += 1
-        parts.append(str(uids[at]) if at == end else f"{uids[at]}:{uids[end]}")
+        yield range(uids[at], uids[end] + 1)
         at = end + 1
-    return ",".join(parts)
+
+
+def sequence_set(uids: Sequence[int]) -> str:
+    """Ascending UIDs as RFC 9051's sequence-set, e.g. "3:5,9"."""
+    return ",".join(
+        str(run.start) if len(run) == 1 else f"{run.start}:{run.stop - 1}" for run in runs(uids)
+    )
 
 
 def uids_in(text: str) -> Iterator[int]:

@@ -15,8 +15,8 @@ from django.db import connection
 
 from accounts import commit
 from accounts.counters import FolderState
-from accounts.mailstore.expunge import remove_entries
-from accounts.mailstore.flags import ALL_FLAGS, Flag, flags_within, keyword_bits
+from accounts.mailstore.expunge import SEEN, remove_entries
+from accounts.mailstore.flags import ALL_FLAGS, flags_within, keyword_bits
 from accounts.mailstore.locked import locked_folder, locked_with_rights, mailbox_of
 from accounts.mailstore.quota import require_room
 from accounts.mailstore.rights import Right
@@ -102,7 +102,7 @@ class _Copy:
         if Right.WRITE in held:
             for row in found:
                 used |= row[3]
-        mask = flags_within(held)
+        mask = int(flags_within(held))
         keywords = translated(source.keywords, target, used)
         first = copy_entries(rows, source, target, uids, keywords, mask)
         if is_elsewhere:
@@ -189,6 +189,6 @@ def count_in(rows: Rows, target: FolderState, came: Sequence[tuple[int, int, int
     """Count entries, given as (uid, flags, size), into a folder and its mailbox."""
     octets = sum(row[2] for row in came)
     target.exists_count += len(came)
-    target.unseen_count += sum(1 for row in came if not row[1] & Flag.SEEN)
+    target.unseen_count += sum(1 for row in came if not row[1] & SEEN)
     target.octets += octets
     rows.mailbox(target.mailbox_id).use(octets, len(came))

@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from itertools import chain
 from typing import NamedTuple
 
-from accounts.mailstore.picture import Counters, Picture, longer_journal, pick
-from accounts.uid_sets import as_range
+from accounts.mailstore.picture import Counters, Picture, cut_out, longer_journal, pick, places_of
+from accounts.uid_sets import as_range, runs
 
 
 class Bits(NamedTuple):
@@ -37,25 +37,41 @@ class Flagged:
     keywords: Bits
 
 
-def followed(old: Picture, counters: Counters, deeds: Sequence[Flagged]) -> Picture | None:
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """Entries that went; UIDs ascending."""
+
+    uids: Sequence[int]
+
+
+Deed = Flagged | Removed
+
+
+def followed(old: Picture, counters: Counters, deeds: Sequence[Deed]) -> Picture | None:
     """`old` after all deeds of the one commit that led to `counters`; None where they do not fit.
 
-    The UIDs stay the same object, which tells upper rooms that nobody came or went.
+    Where nothing went the UIDs stay the same object, which tells upper rooms so.
     """
-    flags, keywords, modseqs = old.flags[:], old.keywords[:], old.modseqs[:]
+    uids, flags, keywords, modseqs = old.uids, old.flags[:], old.keywords[:], old.modseqs[:]
     for deed in deeds:
-        places = old.places(deed.uids)
+        places = places_of(uids, deed.uids)
         if places is None:
             return None
-        _change(flags, places, deed.flags)
-        _change(keywords, places, deed.keywords)
-        _put(modseqs, places, array("Q", [counters.highest_modseq]) * len(places))
+        match deed:
+            case Flagged():
+                _change(flags, places, deed.flags)
+                _change(keywords, places, deed.keywords)
+                _put(modseqs, places, array("Q", [counters.highest_modseq]) * len(places))
+            case Removed():
+                uids = uids[:]
+                cut_out(runs(deed.uids), uids, flags, keywords, modseqs)
     return replace(
         old,
         uidnext=counters.uidnext,
         highest_modseq=counters.highest_modseq,
         recent_from_uid=counters.recent_from_uid,
         keyword_names=tuple(counters.keywords),
+        uids=uids,
         flags=flags,
         keywords=keywords,
         modseqs=modseqs,
@@ -77,7 +93,7 @@ def _put(column: "array[int]", places: range | list[int], values: "array[int]") 
         column[place] = value
 
 
-def _all_uids(deeds: Sequence[Flagged]) -> Sequence[int]:
+def _all_uids(deeds: Sequence[Deed]) -> Sequence[int]:
     if len(deeds) == 1:
         return as_range(deeds[0].uids)
     return as_range(sorted(set(chain.from_iterable(deed.uids for deed in deeds))))

@@ -12,6 +12,7 @@ from django.db.models import F
 
 from accounts import commit
 from accounts.counters import FolderState
+from accounts.mailstore.deeds import Removed
 from accounts.mailstore.flags import Flag
 from accounts.mailstore.locked import locked_folder, mailbox_of
 from accounts.mailstore.recording import record
@@ -19,7 +20,10 @@ from accounts.mailstore.rights import Right
 from accounts.mailstore.uids import chunked, in_uids
 from accounts.models import Blob, Change, Entry, Vanished
 from accounts.rows import Rows
-from accounts.uid_sets import sequence_set
+from accounts.uid_sets import as_range, sequence_set
+
+# A Flag is slow to reckon with.
+SEEN = int(Flag.SEEN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +57,7 @@ def expunge_uids(
             folder_ids=frozenset((folder_id,)),
             rows=len(chunk),
         )
-        for chunk in chunked(uids)
+        for chunk in chunked(uids, commit.MAX_ROWS)
     )
     for done in commit.run_each(units):
         modseq = max(modseq, done.modseq)
@@ -81,7 +85,8 @@ class _Expunge:
             .order_by("uid")
             .values_list("uid", "flags", "message__size")
         )
-        gone = [row for row in found if not self.only_deleted or row[1] & Flag.DELETED]
+        needed_bit = int(Flag.DELETED if self.only_deleted else 0)
+        gone = [row for row in found if row[1] & needed_bit == needed_bit]
         if not gone:
             return Expunged(folder.highest_modseq, ())
         modseq = remove_entries(rows, folder, gone)
@@ -96,15 +101,15 @@ def remove_entries(
     Keeps the counters and writes what vanished; returns the MODSEQ. `is_move`: they stand in
     another folder now, and nothing is lost that could be brought back.
     """
-    uids = [row[0] for row in gone]
+    uids = as_range([row[0] for row in gone])
     octets = sum(row[2] for row in gone)
     if not is_move:
         record(folder, uids, messages=len(gone), octets=octets)
-    modseq = rows.changed(folder, Change.Kind.VANISHED, uids)
+    modseq = rows.changed(folder, Change.Kind.VANISHED, uids, Removed(uids))
     Entry.objects.filter(in_uids(uids), folder_id=folder.id).delete()
     Vanished.objects.create(folder_id=folder.id, modseq=modseq, uids=sequence_set(uids))
     folder.exists_count -= len(gone)
-    folder.unseen_count -= sum(1 for row in gone if not row[1] & Flag.SEEN)
+    folder.unseen_count -= sum(1 for row in gone if not row[1] & SEEN)
     folder.octets -= octets
     rows.mailbox(folder.mailbox_id).use(-octets, -len(gone))
     return modseq

@@ -22,7 +22,7 @@ from django.db import connection
 
 from accounts import commit, effects
 from accounts.counters import FolderState
-from accounts.mailstore.deeds import Flagged, followed
+from accounts.mailstore.deeds import Deed, followed
 from accounts.mailstore.history import vanished_after
 from accounts.mailstore.picture import (
     Counters,
@@ -123,7 +123,7 @@ def picture(folder_id: int, counters: Counters | None = None) -> Picture:
         return fresh
 
 
-def follow(folder: FolderState, deeds: Sequence[Flagged]) -> None:
+def follow(folder: FolderState, deeds: Sequence[Deed]) -> None:
     """Take the picture, if one is kept of the state before, past a commit of this process."""
     known = _shelf.get(folder.id)
     if known is None or (known.uidvalidity, known.highest_modseq) != (

@@ -82,18 +82,8 @@ class Picture:
         return at if at < len(self.uids) and self.uids[at] == uid else -1
 
     def places(self, uids: Sequence[int]) -> range | list[int] | None:
-        """The places of ascending `uids`, a range where they lie together; None if one is gone."""
-        if not uids:
-            return range(0)
-        start = bisect_left(self.uids, uids[0])
-        together = range(start, start + len(uids))
-        if together.stop <= len(self.uids) and self.uids[together.stop - 1] == uids[-1]:
-            # As many between the same two ends: where `uids` have no gap they are the same.
-            some = self.uids[together.start : together.stop]
-            if (is_range(uids) and some[0] == uids[0]) or some == array("I", uids):
-                return together
-        found = [self.position(uid) for uid in uids]
-        return None if -1 in found else found
+        """As `places_of`, in this picture."""
+        return places_of(self.uids, uids)
 
     def changed_since(self, modseq: int) -> range | frozenset[int] | None:
         """UIDs that came, changed or went after `modseq`; None when only a scan can tell."""
@@ -107,6 +97,22 @@ class Picture:
                     return step.uids
                 return frozenset(chain.from_iterable(found))
         return None
+
+
+def places_of(column: "array[int]", uids: Sequence[int]) -> range | list[int] | None:
+    """The places of ascending `uids`, a range where they lie together; None if one is not there."""
+    if not uids:
+        return range(0)
+    start = bisect_left(column, uids[0])
+    stop = start + len(uids)
+    if stop <= len(column) and column[stop - 1] == uids[-1]:
+        # As many between the same two ends: where `uids` have no gap they are the same.
+        is_same = is_range(uids) and column[start] == uids[0]
+        if is_same or column[start:stop] == array(column.typecode, uids):
+            return range(start, stop)
+    found = [bisect_left(column, uid) for uid in uids]
+    is_there = found[-1] < len(column) and pick(column, found) == list(uids)
+    return found if is_there else None
 
 
 def pick(column: "array[int]", places: Sequence[int]) -> Sequence[int]:
@@ -161,7 +167,7 @@ def advanced(
     else:
         uids, flags, keywords, modseqs = old.uids, old.flags, old.keywords, old.modseqs
     if gone:
-        _remove(uids, gone, (uids, flags, keywords, modseqs))
+        cut_out(gone, uids, flags, keywords, modseqs)
     return replace(
         old,
         uidnext=counters.uidnext,
@@ -215,8 +221,9 @@ def _overlay(
             modseqs.insert(at, modseq)
 
 
-def _remove(uids: "array[int]", gone: Sequence[range], arrays: Sequence["array[int]"]) -> None:
-    """Cut the UIDs of `gone` out of every array."""
+def cut_out(gone: Iterable[range], uids: "array[int]", *others: "array[int]") -> None:
+    """Cut the UIDs of `gone` out of an array, and what stands at their places out of others."""
+    arrays = (uids, *others)
     cuts = sorted(
         (low, high)
         for run in gone

@@ -136,6 +136,19 @@ def test_what_this_process_stores_is_not_read_again(django_assert_num_queries) -
     check(last)
 
 
+def test_what_this_process_expunges_is_not_read_again(django_assert_num_queries) -> None:
+    mailbox_id = make_mailbox()
+    folder_id = inbox(mailbox_id)
+    append_many(mailbox_id, folder_id, 6)
+    before = index.picture(folder_id)
+    as_owner.expunge_uids(folder_id, [1, 3, 4], only_deleted=False)
+    with django_assert_num_queries(1):
+        after = index.picture(folder_id)
+    assert list(after.uids) == [2, 5, 6]
+    assert sorted(after.changed_since(before.highest_modseq)) == [1, 3, 4]
+    check(after)
+
+
 def test_a_commit_that_did_more_than_a_picture_follows_is_read() -> None:
     mailbox_id = make_mailbox()
     folder_id = inbox(mailbox_id)
@@ -220,6 +233,7 @@ def test_a_commit_between_two_reads_is_in_the_picture_whole(
     reader: str, is_known: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Two pictures of one MODSEQ that differ would cost a session an EXPUNGE."""
+    another_process(monkeypatch)
     mailbox_id = make_mailbox()
     folder_id = folders.find_folder(mailbox_id, "INBOX").id
     for _ in range(5):

@@ -201,7 +201,9 @@ class FolderView:
             keyword_names=(
                 picture.keyword_names if picture.keyword_names != before.keyword_names else None
             ),
-            changed=self._changed(before, _without(candidates, untold), known, with_modseq),
+            changed=self._changed(
+                before, _without(_without(candidates, vanished), untold), known, with_modseq
+            ),
         )
         self._recent_told = recent
         return news
@@ -221,13 +223,20 @@ class FolderView:
         """The UIDs that the client still numbers and the folder no longer has."""
         if picture.uids is self.uids:
             return set()
-        gone = {uid for uid in candidates if picture.position(uid) < 0 and self.number(uid)}
+        if _is_much(len(candidates), self.uids):
+            gone = set(candidates).difference(picture.uids).intersection(self.uids)
+        else:
+            gone = {uid for uid in candidates if picture.position(uid) < 0 and self.number(uid)}
         return gone | self._ghosts
 
     def _renumber(self, picture: Picture, gone: set[int], may_expunge: bool) -> tuple[int, ...]:
         if may_expunge or not gone:
             # Highest first, so that no EXPUNGE shifts a number that is still to be said.
-            numbers = sorted((bisect_left(self.uids, uid) + 1 for uid in gone), reverse=True)
+            if _is_much(len(gone), self.uids):
+                numbers = [number for number, uid in enumerate(self.uids, 1) if uid in gone]
+            else:
+                numbers = sorted(bisect_left(self.uids, uid) + 1 for uid in gone)
+            numbers.reverse()
             self.uids = picture.uids
             self._ghosts = frozenset()
             return tuple(numbers)
@@ -340,7 +349,14 @@ class FolderView:
 
 def _without(candidates: Collection[int], untold: Collection[int]) -> Collection[int]:
     # What a client's own STORE of a whole range changed costs nothing, however much it is.
+    if not untold or not candidates:
+        return candidates
     return () if candidates == untold else frozenset(candidates).difference(untold)
+
+
+def _is_much(count: int, uids: Sequence[int]) -> bool:
+    """Whether looking at each of `uids` is less work than searching them that often."""
+    return count * 8 > len(uids)
 
 
 def paged(spans: Sequence[Span], page: Page) -> list[Span]:

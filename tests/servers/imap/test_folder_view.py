@@ -35,6 +35,18 @@ def test_expunged_numbers_go_from_the_top() -> None:
     assert news == News(expunged=(4, 2), vanished=(2, 9))
 
 
+def test_one_of_many_expunged() -> None:
+    picture = picture_of(dict.fromkeys(range(1, 50), 0))
+    news = opened(picture).refresh(after(picture, gone=(30,)), may_expunge=True)
+    assert news == News(expunged=(30,), vanished=(30,))
+
+
+def test_all_of_many_expunged() -> None:
+    picture = picture_of(dict.fromkeys(range(1, 50), 0))
+    news = opened(picture).refresh(after(picture, gone=(*range(1, 50),)), may_expunge=True)
+    assert news == News(expunged=(*range(49, 0, -1),), vanished=(*range(1, 50),))
+
+
 def test_an_expunge_waits_until_it_may_be_said() -> None:
     picture = picture_of({1: 0, 2: 0, 3: 0})
     view = opened(picture)
