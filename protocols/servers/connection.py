@@ -29,9 +29,10 @@ __all__ = ["After", "Connection", "Later", "Peer", "Session", "Shell"]
 
 log = structlog.get_logger(__name__)
 
-# Octets handed to the transport at once. It asks us to pause above 64 KiB, so at most about
-# 192 KiB wait for a peer that does not read.
-WRITE_SIZE = 128 * 1024
+# Octets handed to the transport, and by it to the system, at once: each call gives up the
+# interpreter. It asks us to pause above 64 KiB, so at most about 576 KiB wait for a peer that does
+# not read.
+WRITE_SIZE = 512 * 1024
 # Events answered without a break, so that a pipelined flood leaves turns to other peers.
 EVENTS_PER_TURN = 100
 # Seconds.
@@ -126,6 +127,7 @@ class Connection(TwistedProtocol):
     def connectionMade(self) -> None:
         self._since = self._heard_at = self.runtime.reactor.seconds()
         self.runtime.enter(self)
+        self.transport.SEND_LIMIT = WRITE_SIZE
         self.transport.registerProducer(self, True)
         if self._is_in_handshake:
             self.transport.startTLS(self.runtime.tls)

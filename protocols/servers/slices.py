@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from threading import Lock
 from typing import Any
 
-# A slice ends at the first of these, so that no peer holds a pool thread or much memory.
+# A slice ends at the first of these, so that no peer holds a pool thread or much memory. Whoever
+# takes what it is told gets more at a time: each slice costs two changes of the thread at work.
 SLICE_ITEMS = 1000
 SLICE_OCTETS = 1 << 18
+MOST_SLICE_OCTETS = 1 << 20
 SLICE_SECONDS = 0.03
 # Slices read before the peer has taken them, and at most so many in one go.
 AHEAD = 1
@@ -41,6 +43,7 @@ class Slices:
         "_is_over",
         "_is_pulled",
         "_items",
+        "_octets",
         "_pulls",
         "_untaken",
     )
@@ -53,12 +56,15 @@ class Slices:
         self._guard = Lock()
         self._is_pulled = True
         self._is_over = False
+        self._octets = SLICE_OCTETS
         self._untaken = 0
         self._pulls = 0
 
     def pulled(self, part: Slice) -> bool:
         """Count a slice before it is handed over; whether whoever pulls is to go on."""
         with self._guard:
+            if not self._untaken:
+                self._octets = min(2 * self._octets, MOST_SLICE_OCTETS)
             self._untaken += 1
             self._pulls += 1
             self._is_over |= part.is_last
@@ -94,7 +100,7 @@ class Slices:
                     pushes.append(self._held)
                     octets += len(self._held) if hasattr(self._held, "__len__") else 0
                 self._held = item
-                if octets >= SLICE_OCTETS or len(pushes) >= SLICE_ITEMS or time.monotonic() > until:
+                if octets >= self._octets or len(pushes) >= SLICE_ITEMS or time.monotonic() > until:
                     return Slice(pushes, None, is_last=False)
         except Exception:  # noqa: BLE001 (`fail` logs it and turns it into a reply)
             if self._held is not _END:
