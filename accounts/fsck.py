@@ -46,7 +46,6 @@ _PREPARED = (
     "headers",
     "sent_at",
     "preview",
-    "overview",
     "prepared_version",
 )
 
@@ -97,12 +96,14 @@ def prepare_again(progress: Progress) -> int:
             return renewed
         last = rows[-1][0]
         messages = []
+        overviews: dict[int, bytes | None] = {}
         for key, size, seconds, zone, prefix, *place in rows:
             try:
                 # What was put on top at delivery is part of what its readers see.
                 prepared = prepare(blobs.view(Place(*place)), prefix=bytes(prefix))
             except BlobMissing:
                 continue
+            overviews[key] = overview.pack(prepared, size=size, seconds=seconds, zone_minutes=zone)
             messages.append(
                 Message(
                     pk=key,
@@ -112,11 +113,11 @@ def prepare_again(progress: Progress) -> int:
                     headers=prepared.headers,
                     sent_at=prepared.sent_at,
                     preview=prepared.preview,
-                    overview=overview.pack(prepared, size=size, seconds=seconds, zone_minutes=zone),
                     prepared_version=prepared.version,
                 )
             )
         Message.objects.bulk_update(messages, _PREPARED, batch_size=50)
+        overview.renew(overviews)
         sort_kept.forget([message.pk for message in messages])
         renewed += len(messages)
         progress(f"{renewed} messages prepared again")

@@ -69,7 +69,8 @@ class Inserts:
 
 
 def insert_rows(model: Model, columns: tuple[str, ...], rows: Sequence[PendingRow]) -> None:
-    """Insert rows and learn their keys."""
+    """Insert rows and learn their keys, where they do not bring them."""
+    brings_keys = _key(model).column in columns
     step = MAX_PARAMETERS // len(columns)
     with connection.cursor() as cursor:
         for start in range(0, len(rows), step):
@@ -80,7 +81,10 @@ def insert_rows(model: Model, columns: tuple[str, ...], rows: Sequence[PendingRo
             ]
             statement = _statement(model, columns, len(chunk))
             keys: Iterable[int]
-            if _has_consecutive_keys(model, columns):
+            if brings_keys:
+                cursor.execute(statement, parameters)
+                continue
+            if _has_consecutive_keys(model):
                 cursor.execute(statement, parameters)
                 last = cursor.lastrowid
                 assert last is not None
@@ -92,18 +96,13 @@ def insert_rows(model: Model, columns: tuple[str, ...], rows: Sequence[PendingRo
                 row.pk = key
 
 
-def _has_consecutive_keys(model: Model, columns: tuple[str, ...]) -> bool:
+def _has_consecutive_keys(model: Model) -> bool:
     """Whether a statement's rows are numbered without a gap, so that the last key tells all.
 
     SQLite's AUTOINCREMENT counts one up for each row, and a transaction that writes is alone. To
     be told the keys row by row would hand the interpreter to another thread as often.
     """
-    key = _key(model)
-    return (
-        connection.vendor == "sqlite"
-        and isinstance(key, models.AutoField)
-        and key.column not in columns
-    )
+    return connection.vendor == "sqlite" and isinstance(_key(model), models.AutoField)
 
 
 def _statement(model: Model, columns: tuple[str, ...], count: int) -> str:

@@ -14,7 +14,7 @@ from accounts.mailstore.locked import locked_folder, locked_with_rights, mailbox
 from accounts.mailstore.quota import require_room
 from accounts.mailstore.refusals import NoSuchFolder, NoSuchMessage
 from accounts.mailstore.rights import ALL, Right
-from accounts.models import Blob, Change, Entry, Message
+from accounts.models import Blob, Change, Entry, Message, Overview
 from accounts.rows import Rows
 from protocols.wire.message import Prepared, prepare
 
@@ -31,9 +31,9 @@ _MESSAGE = (
     "headers",
     "sent_at",
     "preview",
-    "overview",
     "prepared_version",
 )
+_OVERVIEW = ("message_id", "octets")
 _ENTRY = ("folder_id", "message_id", "uid", "flags", "keywords", "modseq", "saved_at")
 
 
@@ -104,10 +104,12 @@ def add_entry(
             prepared.headers,
             prepared.sent_at,
             prepared.preview,
-            overview.pack(prepared, size=size, seconds=received_at, zone_minutes=zone_minutes),
             prepared.version,
         ),
     )
+    shown = overview.pack(prepared, size=size, seconds=received_at, zone_minutes=zone_minutes)
+    if shown is not None:
+        rows.insert_values(Overview, _OVERVIEW, (message, shown))
     rows.insert_values(Entry, _ENTRY, (folder.id, message, uid, int(flags), bits, modseq, now))
     folder.exists_count += 1
     folder.unseen_count += not flags & Flag.SEEN

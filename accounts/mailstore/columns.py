@@ -44,11 +44,11 @@ def read_columns(
     One query for every 500 UIDs. Dates are Unix seconds, sizes octets. With `at_most`, a text of
     more octets comes as None, to be read alone: a stranger's mail may have a header of a MiB.
     """
-    names, chosen, also = _plan(columns, at_most)
+    names, chosen, joins = _plan(columns, at_most)
     rows: list[tuple[Any, ...]] = []
     with connection.cursor() as cursor:
         for some in chunked(uids, CHUNK):
-            cursor.execute(*entries_query(chosen, folder_id, some, also, order="ORDER BY e.uid"))
+            cursor.execute(*entries_query(chosen, joins, folder_id, some, order="ORDER BY e.uid"))
             rows += cursor.fetchall()
     values = zip(*rows, strict=True) if rows else [()] * len(names)
     return dict(zip(names, values, strict=True))
@@ -61,14 +61,13 @@ def large_ones(found: Found) -> Sequence[int]:
 
 
 def entries_query(
-    chosen: str, folder_id: int, uids: Sequence[int], also: str = "", *, order: str = ""
+    chosen: str, joins: str, folder_id: int, uids: Sequence[int], *, order: str = ""
 ) -> tuple[str, tuple[int, ...]]:
-    """The statement that selects `chosen` of entries `e`, their messages `m` and what is joined to
-    them `also`, in an order if one is given (all SQL of ours), and its parameters.
+    """The statement that selects `chosen` of entries `e` and what is joined to them, in an order if
+    one is given (all SQL of ours), and its parameters.
     """
     query = (
-        f"SELECT {chosen} FROM {Entry._meta.db_table} e"  # noqa: S608 (our own names)
-        f" JOIN {Message._meta.db_table} m ON m.id = e.message_id{also}"
+        f"SELECT {chosen} FROM {Entry._meta.db_table} e{joins}"  # noqa: S608 (our own names)
         " WHERE e.folder_id = %s AND e.uid"
     )
     if is_range(uids):
@@ -82,13 +81,11 @@ def _plan(columns: Columns, at_most: int) -> tuple[tuple[str, ...], str, str]:
     fields = [field for bit, field in _FIELDS if bit & columns]
     if columns & ~_total():
         raise ValueError(f"{columns!r} are not all to be had here")
-    threads = (
-        f" LEFT JOIN {ThreadedMessage._meta.db_table} t ON t.message_id = e.message_id"
-        if columns & Columns.THREAD
-        else ""
-    )
+    joins = f" JOIN {Message._meta.db_table} m ON m.id = e.message_id"
+    if columns & Columns.THREAD:
+        joins += f" LEFT JOIN {ThreadedMessage._meta.db_table} t ON t.message_id = e.message_id"
     chosen = ", ".join(["e.uid", *(_chosen(field, at_most) for field in fields)])
-    return ("uid", *(field[2:] for field in fields)), chosen, threads
+    return ("uid", *(field[2:] for field in fields)), chosen, joins
 
 
 def _chosen(field: str, at_most: int) -> str:

@@ -21,7 +21,7 @@ from accounts.mailstore.locked import locked_folder, locked_with_rights, mailbox
 from accounts.mailstore.quota import require_room
 from accounts.mailstore.rights import Right
 from accounts.mailstore.uids import chunked, in_uids, uids_sql
-from accounts.models import Blob, Change, Entry, Message
+from accounts.models import Blob, Change, Entry, Message, Overview
 from accounts.rows import Rows
 
 # Messages whose rows are in memory at once: a row has some kilobytes.
@@ -179,8 +179,12 @@ def _adopt(target: FolderState, first: int) -> None:
         for message in messages.values():
             message.pk, message.mailbox_id = None, target.mailbox_id
             message._state.adding = True
-        new = Message.objects.bulk_create(messages.values())
-        pairs = [(message.pk, key, target.id, first) for message, key in zip(new, old, strict=True)]
+        new = dict(zip(old, Message.objects.bulk_create(messages.values()), strict=True))
+        shown = Overview.objects.filter(pk__in=old).values_list("pk", "octets")
+        Overview.objects.bulk_create(
+            Overview(message_id=new[key].pk, octets=octets) for key, octets in shown
+        )
+        pairs = [(message.pk, key, target.id, first) for key, message in new.items()]
         with connection.cursor() as cursor:
             cursor.executemany(statement, pairs)
 

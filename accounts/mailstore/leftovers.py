@@ -11,6 +11,7 @@ from accounts.key_lists import listed
 from accounts.models import (
     Entry,
     Message,
+    Overview,
     RecoverableEntry,
     SearchText,
     SortKeys,
@@ -40,7 +41,7 @@ def remove_unplaced_messages() -> int:
         last = keys[-1]
         with transaction.atomic():
             # Not delete(): it would load these wide rows to look for what hangs on them.
-            for kept in (SearchText.objects, SortKeys.objects):
+            for kept in (Overview.objects, SearchText.objects, SortKeys.objects):
                 derived = kept.filter(pk__in=keys)
                 derived._raw_delete(derived.db)
             _leave_threads(keys)

@@ -12,6 +12,7 @@ from accounts.models.folder import Folder, FolderSnapshot, Subscription
 from accounts.models.folder_right import FolderRight
 from accounts.models.mailbox import Credential, Mailbox, MaildropLock, PopDeletion
 from accounts.models.message import Entry, Message, Vanished
+from accounts.models.overview import Overview
 from accounts.models.recoverable import Recoverable, RecoverableEntry
 from accounts.models.search_index import SearchBits, SearchBlock, SearchCursor
 from accounts.models.search_text import SearchText
@@ -42,6 +43,7 @@ __all__ = [
     "MaildropLock",
     "Membership",
     "Message",
+    "Overview",
     "PopDeletion",
     "Recoverable",
     "RecoverableEntry",

@@ -34,7 +34,6 @@ class Message(models.Model):
     sent_at = models.BigIntegerField(null=True, help_text=_("The Date field, Unix seconds UTC."))
     # Its first words; NULL in what was delivered before there were previews, until asked for.
     preview = models.TextField(null=True)
-    overview = models.BinaryField(null=True)
     prepared_version = models.SmallIntegerField(default=1)
 
     class Meta:

@@ -9,9 +9,9 @@ from django.core.management import call_command
 from django.db.models import F
 
 from accounts import blobs, commit, fsck
-from accounts.mailstore import fetch
+from accounts.mailstore import fetch, overview
 from accounts.mailstore.flags import Flag
-from accounts.models import Blob, Folder, Mailbox, Message, Segment
+from accounts.models import Blob, Folder, Mailbox, Message, Overview, Segment
 from protocols.wire.message import PREPARED_VERSION
 from tests.accounts import as_owner
 from tests.accounts.mail import (
@@ -155,11 +155,16 @@ def test_json() -> None:
 def test_prepare_renews_old_forms() -> None:
     mailbox_id = filled()
     [good] = fetch.fetch(inbox(mailbox_id), [6], columns=fetch.Columns.ENVELOPE)
+    shown = overview.read(inbox(mailbox_id), [1, 2, 3, 4, 5, 6])
+    assert shown is not None
     Message.objects.update(prepared_version=PREPARED_VERSION - 1, envelope=b"old")
+    Overview.objects.filter(pk__gt=Overview.objects.earliest("pk").pk).delete()
+    Overview.objects.update(octets=b"old")
     code, text = run("--prepare")
     assert code == 0
     assert "prepared: 6" in text
     assert fetch.fetch(inbox(mailbox_id), [6], columns=fetch.Columns.ENVELOPE) == [good]
+    assert overview.read(inbox(mailbox_id), [1, 2, 3, 4, 5, 6]) == shown
     assert set(Message.objects.values_list("prepared_version", flat=True)) == {PREPARED_VERSION}
 
 

@@ -211,6 +211,8 @@ def _values(
 
 def _told(view: FolderView, forms: Sequence[bytes]) -> Sequence[bytes]:
     """Prepared forms as this client reads them: with raw UTF-8 in them there are two ways."""
+    if b"".join(forms).isascii():
+        return forms
     told = in_utf8 if view.wording.in_utf8 else in_ascii
     return [form if form.isascii() else told(form) for form in forms]
 
