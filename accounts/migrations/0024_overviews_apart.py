@@ -6,7 +6,7 @@ import accounts.models.overview
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("accounts", "0022_sort_keys"),
+        ("accounts", "0023_quota_setters"),
     ]
 
     operations = [
