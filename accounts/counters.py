@@ -153,29 +153,25 @@ _mailbox_values = attrgetter(*MailboxState.FIELDS)
 _folder_values = attrgetter(*FolderState.FIELDS)
 
 
-_MAILBOXES = (
-    "SELECT id, quota_bytes, quota_messages, used_bytes, used_messages,"  # noqa: S608
-    " highest_modseq, next_uidvalidity, full_since IS NOT NULL"
-    f" FROM {Mailbox._meta.db_table} WHERE id IN ({{keys}}) ORDER BY id"
+_MAILBOX = (
+    "id, quota_bytes, quota_messages, used_bytes, used_messages, highest_modseq, next_uidvalidity,"
+    " full_since IS NOT NULL"
 )
-_FOLDERS = (
-    "SELECT id, mailbox_id, name, is_selectable, uidvalidity, uidnext, highest_modseq,"  # noqa: S608
-    " recent_from_uid, exists_count, unseen_count, octets, keywords"
-    f" FROM {Folder._meta.db_table} WHERE "
+_FOLDER = (
+    "id, mailbox_id, name, is_selectable, uidvalidity, uidnext, highest_modseq, recent_from_uid,"
+    " exists_count, unseen_count, octets, keywords"
 )
 
 
 def lock_mailboxes(keys: Sequence[int]) -> list[MailboxState]:
     """Lock mailboxes, ascending, and load their counters; those that are gone are left out."""
     subquery, parameters = list_sql(sorted(keys))
-    statement = _MAILBOXES.format(keys=subquery)
+    condition = f"id IN ({subquery}) ORDER BY id"
     if connection.features.has_select_for_no_key_update:
         # Unlike FOR UPDATE it does not stand in the way of inserts that point at the mailbox. On
         # SQLite the transaction is IMMEDIATE: it holds the only write lock already.
-        statement += " FOR NO KEY UPDATE"
-    with connection.cursor() as cursor:
-        cursor.execute(statement, parameters)
-        return [MailboxState(*row) for row in cursor.fetchall()]
+        condition += " FOR NO KEY UPDATE"
+    return [MailboxState(*row) for row in _select(Mailbox, _MAILBOX, condition, parameters)]
 
 
 def load_folders(keys: Sequence[int]) -> list[FolderState]:
@@ -190,9 +186,26 @@ def load_inboxes(mailbox_ids: Sequence[int]) -> list[FolderState]:
 
 def _load(condition: str, keys: Sequence[int]) -> list[FolderState]:
     subquery, parameters = list_sql(keys)
+    rows = _select(Folder, _FOLDER, condition.format(keys=subquery), parameters)
+    return [FolderState(*row) for row in rows]
+
+
+def _select(
+    model: type[models.Model], columns: str, condition: str, parameters: Sequence[Any]
+) -> list[Any]:
+    """The rows' columns; on SQLite all in one JSON text, and truth as 0 or 1.
+
+    Each step of SQLite would hand the interpreter to another thread.
+    """
+    is_sqlite = connection.vendor == "sqlite"
+    if is_sqlite:
+        columns = f"json_group_array(json_array({columns}))"
+    statement = f"SELECT {columns} FROM {model._meta.db_table} WHERE {condition}"  # noqa: S608
     with connection.cursor() as cursor:
-        cursor.execute(_FOLDERS + condition.format(keys=subquery), parameters)
-        return [FolderState(*row) for row in cursor.fetchall()]
+        cursor.execute(statement, parameters)
+        rows = cursor.fetchall()
+    found: list[Any] = json.loads(rows[0][0]) if is_sqlite else rows
+    return found
 
 
 def write_back(mailboxes: Iterable[MailboxState], folders: Iterable[FolderState]) -> None:
