@@ -1,8 +1,8 @@
 """Group commit: one thread a process takes whatever is ready and makes it durable together.
 
 There is no timer: what queues while one commit runs is the next batch. For each batch the octets
-are made durable first (one fdatasync), then the rows are committed (one transaction), then the
-futures are resolved.
+are written, and made durable (one fdatasync) while its rows are made; once they are, the rows are
+committed (one transaction), then the futures are resolved.
 
 Invariants (what a kill -9 at any line leaves behind):
 
@@ -35,7 +35,7 @@ from django.db.utils import Error as DatabaseError
 from django.utils import timezone
 
 from accounts import blobs, effects
-from accounts.blobs import Adopted, OutOfSpace, Place, Spool
+from accounts.blobs import Adopted, OutOfSpace, Place, Spool, Storing
 from accounts.counters import FolderState, MailboxState
 from accounts.inserts import PendingRow, insert_rows
 from accounts.models import Blob, CommitMark, Segment
@@ -93,6 +93,10 @@ class _OutcomeUnknown(Exception):
     """The database went away during a COMMIT and did not come back to say what became of it."""
 
 
+class _OctetsLost(Exception):
+    """The disk refused what it was given to store: nothing of the batch is committed."""
+
+
 @dataclass
 class Unit(Generic[T]):
     """Something to commit: the mailboxes to lock, octets to store, and what makes the rows.
@@ -117,6 +121,7 @@ class _Item:
     payload: bytes | None = None
     adopted: Adopted | None = None
     place: Place | None = None
+    storing: Storing | None = None
     result: Any = None
     error: BaseException | None = None
 
@@ -214,10 +219,15 @@ def _nothing() -> _Outcome:
 
 
 def _make_durable(batch: list[_Item]) -> _Outcome:
-    """Octets first, then rows."""
+    """Write the octets, then commit the rows: not before the octets are durable."""
     try:
         ready = _store_octets(batch)
-        return _commit(ready) if ready else _nothing()
+        try:
+            return _commit(ready) if ready else _nothing()
+        except _OctetsLost:
+            log.exception("commit: a segment was abandoned")
+            ready = _store_octets(batch, and_wait=True)
+            return _commit(ready) if ready else _nothing()
     except Exception as error:
         log.exception("commit: a batch of %d failed", len(batch))
         for item in batch:
@@ -245,27 +255,39 @@ def _settle(batch: list[_Item], outcome: _Outcome) -> None:
         effects.soon(f"notices {time.monotonic_ns()}", tell, lane="notices")
 
 
-def _store_octets(batch: list[_Item]) -> list[_Item]:
-    """Make the batch's octets durable; returns the items that may go on."""
+def _store_octets(batch: list[_Item], *, and_wait: bool = False) -> list[_Item]:
+    """Write the batch's octets, and wait for the disk if so asked; the items that may go on."""
     with_octets = [item for item in batch if item.payload is not None]
     if not with_octets:
         return batch
     payloads = [item.payload or b"" for item in with_octets]
     try:
         try:
-            places = blobs.append(payloads)
+            storing = blobs.begin(payloads)
         except OSError:
             log.exception("commit: a segment was abandoned")
-            places = blobs.append(payloads)
+            storing = blobs.begin(payloads)
+        if and_wait:
+            storing.wait()
     except (OSError, DatabaseError) as error:
         log.exception("commit: octets could not be stored")
         for item in with_octets:
             item.error = _unavailable(error)
         connection.close()
         return [item for item in batch if item.error is None]
-    for item, place in zip(with_octets, places, strict=True):
-        item.place = place
+    for item, place in zip(with_octets, storing.places, strict=True):
+        item.place, item.storing = place, storing
     return batch
+
+
+def _await_octets(items: Iterable[_Item]) -> None:
+    """Return once all octets are durable. _OctetsLost."""
+    try:
+        for item in items:
+            if item.storing is not None:
+                item.storing.wait()
+    except OSError as error:
+        raise _OctetsLost(str(error)) from error
 
 
 def _commit(items: list[_Item]) -> _Outcome:
@@ -283,6 +305,8 @@ def _commit_under_one_mark(items: list[_Item], attempt: "_Attempt") -> _Outcome:
     for pause in (*RETRY_PAUSES, None):
         try:
             attempt.run()
+        except _OctetsLost:
+            raise
         except (OperationalError, InterfaceError) as failure:
             log.warning("commit: %s", failure)
             connection.close()
@@ -360,6 +384,7 @@ class _Attempt:
             rows.write()
             if dead:
                 Blob.objects.filter(pk__in=dead).delete()
+            _await_octets(self._items)
             self._verdicts = verdicts
             self._outcome = _Outcome(rows.deeds, rows.callbacks, rows.notices)
 

@@ -5,8 +5,10 @@ from accounts.blobs.place import BlobMissing, OutOfSpace, Place, directory
 from accounts.blobs.reading import checked_read, forget_files, read, read_many, view
 from accounts.blobs.segments import (
     Adopted,
+    Storing,
     adopt,
     append,
+    begin,
     close_segment,
     forget_segment,
     seal_abandoned,
@@ -27,9 +29,11 @@ __all__ = [
     "OutOfSpace",
     "Place",
     "Spool",
+    "Storing",
     "adopt",
     "append",
     "backup_running",
+    "begin",
     "checked_read",
     "close_segment",
     "collect_garbage",

@@ -4,7 +4,8 @@ Invariants (what a kill -9 at any line leaves behind):
 
 1. A segment's file exists and is locked (flock) before its row does; a file without a row holds
    nothing that anybody was promised.
-2. A place is handed out only after fdatasync of the file and fsync of every directory above it.
+2. A place counts only after fdatasync of the file (`Storing.wait`) and fsync of every directory
+   above it. The sync runs in a thread of its own, so that rows can be made meanwhile.
 3. One process appends to a segment, and only while it holds the file's lock: an open segment whose
    lock is free belonged to a process that died, and is sealed by the next one that opens its own.
 4. After a failed write or sync a segment is never written again: the kernel may have dropped the
@@ -17,7 +18,9 @@ import secrets
 import time
 import zlib
 from collections.abc import Sequence
+from concurrent import futures
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from accounts.blobs.place import (
@@ -59,6 +62,11 @@ def record(payload: bytes) -> bytes:
     return HEADER.pack(MAGIC, PLAIN, len(payload), zlib.crc32(payload))
 
 
+@cache
+def _syncer() -> futures.ThreadPoolExecutor:
+    return futures.ThreadPoolExecutor(1, thread_name_prefix="sync")
+
+
 class OpenSegment:
     """A segment this process appends to."""
 
@@ -67,6 +75,7 @@ class OpenSegment:
         self._fd = create_file(self.name)
         self.size = 0
         self._opened_at = time.monotonic()
+        self._sync: futures.Future[None] | None = None
         self.row_id = Segment.objects.create(name=self.name).pk
 
     @property
@@ -74,8 +83,9 @@ class OpenSegment:
         """True once it should be sealed and another one begun."""
         return self.size >= ROLL_SIZE or time.monotonic() - self._opened_at > ROLL_AGE
 
-    def append(self, batch: Sequence[bytes]) -> list[Place]:
-        """Append records and make them durable with one fdatasync."""
+    def write(self, batch: Sequence[bytes]) -> list[Place]:
+        """Append records and begin to make them durable, all with one fdatasync."""
+        self.wait()
         parts: list[bytes] = []
         places: list[Place] = []
         at = self.size
@@ -88,12 +98,19 @@ class OpenSegment:
         while view:
             written = os.pwrite(self._fd, view, at - len(view))
             view = view[written:]
-        os.fdatasync(self._fd)
+        self._sync = _syncer().submit(os.fdatasync, self._fd)
         self.size = at
         return places
 
+    def wait(self) -> None:
+        """Return once all that was written is durable."""
+        if self._sync is not None:
+            self._sync.result()
+
     def seal(self) -> None:
         """Write its size into its row and let go of the file."""
+        if self._sync is not None:
+            futures.wait((self._sync,))
         Segment.objects.filter(pk=self.row_id).update(is_sealed=True, size=self.size)
         self.close()
 
@@ -107,8 +124,24 @@ class OpenSegment:
 _open: OpenSegment | None = None
 
 
-def append(batch: Sequence[bytes]) -> list[Place]:
-    """Store octets durably; the committer thread alone calls this, outside any transaction.
+@dataclass(frozen=True, slots=True)
+class Storing:
+    """Octets on their way to the disk, and where they will be."""
+
+    places: list[Place]
+    _segment: OpenSegment
+
+    def wait(self) -> None:
+        """Return once they are durable, at once when asked again. OSError as for `begin`."""
+        try:
+            self._segment.wait()
+        except OSError as error:
+            _abandon(self._segment)
+            raise known(error) from error
+
+
+def begin(batch: Sequence[bytes]) -> Storing:
+    """Begin to store octets; the committer thread alone calls this, outside any transaction.
 
     After an OSError (OutOfSpace among them) nothing of the batch counts as stored, and the next
     call begins a new segment.
@@ -120,12 +153,25 @@ def append(batch: Sequence[bytes]) -> list[Place]:
         if _open is None:
             seal_abandoned()
             _open = OpenSegment()
-        return _open.append(batch)
+        return Storing(_open.write(batch), _open)
     except OSError as error:
-        abandoned, _open = _open, None
-        if abandoned is not None:
-            abandoned.close()
+        if _open is not None:
+            _abandon(_open)
         raise known(error) from error
+
+
+def append(batch: Sequence[bytes]) -> list[Place]:
+    """Store octets, durable on return; else as `begin`."""
+    storing = begin(batch)
+    storing.wait()
+    return storing.places
+
+
+def _abandon(segment: OpenSegment) -> None:
+    global _open
+    if _open is segment:
+        _open = None
+    segment.close()
 
 
 def close_segment() -> None:
@@ -204,5 +250,7 @@ def forget_segment() -> None:
         segment.close()
 
 
-# The child shares the parent's file lock while it holds the descriptor: it must let go at once.
+# The child shares the parent's file lock while it holds the descriptor: it must let go at once. And
+# it has none of the parent's threads.
 os.register_at_fork(after_in_child=forget_segment)
+os.register_at_fork(after_in_child=_syncer.cache_clear)

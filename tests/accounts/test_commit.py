@@ -10,6 +10,7 @@ from django.db import OperationalError, connection, transaction
 
 from accounts import blobs, commit
 from accounts.blobs import OutOfSpace, Spool
+from accounts.mailstore.append import Appended
 from accounts.models import Blob, Change, CommitMark, Entry, Folder, Mailbox, Message, Segment
 from accounts.rows import Rows
 from tests.accounts.mail import HELLO, content, counters_agree, delivery, inbox, make_mailbox
@@ -314,6 +315,64 @@ def test_a_failed_sync_abandons_the_segment(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr("os.fdatasync", fail)
     assert commit.run(delivery(mailbox_id, HELLO)).uid == 2
     assert list(Segment.objects.order_by("pk").values_list("is_sealed", flat=True)) == [True, False]
+    assert set(content(inbox(mailbox_id)).values()) == {HELLO}
+
+
+def test_rows_are_made_while_the_disk_works_and_committed_after_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    mailbox_id = make_mailbox()
+    commit.run(delivery(mailbox_id, HELLO))
+    made, may_sync = threading.Event(), threading.Event()
+    sync = blobs.segments.os.fdatasync
+
+    def wait_and_sync(fd: int) -> None:
+        assert may_sync.wait(20)
+        sync(fd)
+
+    def write(rows: Rows, blob: Blob | None) -> int:
+        made.set()
+        return rows.modseq(mailbox_id)
+
+    monkeypatch.setattr("os.fdatasync", wait_and_sync)
+    future = commit.submit(commit.Unit(frozenset((mailbox_id,)), write, HELLO))
+    assert made.wait(20)
+    assert Blob.objects.count() == 1
+    assert not future.done()
+    may_sync.set()
+    assert future.result(20) > 0
+    assert Blob.objects.count() == 2
+
+
+def test_octets_that_the_disk_lost_leave_no_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second time round another segment has them, and each unit has run twice."""
+    mailbox_id = make_mailbox()
+    commit.run(delivery(mailbox_id, HELLO))
+    failures = iter([True])
+    sync = blobs.segments.os.fdatasync
+    runs: list[int] = []
+
+    def fail(fd: int) -> None:
+        if next(failures, False):
+            raise OSError(errno.EIO, "Input/output error")
+        sync(fd)
+
+    def counted(made: commit.Unit[Appended]) -> commit.Unit[Appended]:
+        write = made.write
+
+        def again(rows: Rows, blob: Blob | None) -> Appended:
+            runs.append(rows.mailbox(mailbox_id).used_messages)
+            return write(rows, blob)
+
+        made.write = again
+        return made
+
+    monkeypatch.setattr("os.fdatasync", fail)
+    with Held():
+        futures = [commit.submit(counted(delivery(mailbox_id, HELLO))) for _ in range(2)]
+    assert [future.result(20).uid for future in futures] == [2, 3]
+    assert runs == [1, 2, 1, 2]
+    assert Blob.objects.count() == 3
     assert set(content(inbox(mailbox_id)).values()) == {HELLO}
 
 
