@@ -34,6 +34,7 @@ def parts(*each: bytes, kind: str = "mixed") -> bytes:
         (text("Grüße aus Köln", charset="iso-8859-1"), "Grüße aus Köln"),
         (text("> said he\r\n> again\r\nNo.\r\n"), "No."),
         (text("> said he\r\n> again\r\n"), "> said he > again"),
+        (text("a " * 50 + "\r\n> " + "b " * 600 + "\r\nc"), "a " * 50 + "c"),
         (text("<p>Dear <b>Bob</b>,</p><p>1 &lt; 2</p>", kind="html"), "Dear Bob, 1 < 2"),
         (
             text(
