@@ -226,5 +226,5 @@ def _fill_folder(match: re.Match[str], scene: Scene) -> None:
     for name in re.split(r"[,\s]+", match["files"].strip()):
         octets = (MESSAGES / name).read_bytes()
         append_message(mailbox_id, folder_id, octets, flags=flags, keywords=keywords).result(
-            timeout=10
+            timeout=60
         )
