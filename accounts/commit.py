@@ -64,7 +64,7 @@ __all__ = [
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
-Listener = Callable[[int, int, int], None]
+Listener = Callable[[list[tuple[int, int, int]]], None]
 Follower = Callable[[FolderState, list[Any]], None]
 
 MAX_UNITS = 200
@@ -502,8 +502,7 @@ _listeners: list[Listener] = []
 
 def _tell(notices: list[tuple[int, int, int]]) -> None:
     for listener in _listeners:
-        for notice in notices:
-            listener(*notice)
+        listener(notices)
 
 
 def follow(follower: Follower) -> None:
@@ -516,7 +515,7 @@ def follow(follower: Follower) -> None:
 
 
 def listen(listener: Listener) -> None:
-    """Have (mailbox id, folder id, MODSEQ) told of every folder that changed, after the commit."""
+    """Have every (mailbox id, folder id, MODSEQ) that changed told, together after the commit."""
     if listener not in _listeners:
         _listeners.append(listener)
 

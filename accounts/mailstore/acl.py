@@ -130,7 +130,7 @@ def set_rights_everywhere(owner: int, who: Identifier, given: Right) -> None:
 def _tell(who: Identifier) -> None:
     """Wake whom an entry names; everybody else looks again at the next occasion."""
     if who.mailbox_id is not None:
-        changes.publish(who.mailbox_id, 0, 0)
+        changes.publish([(who.mailbox_id, 0, 0)])
 
 
 def _write_everywhere(owner: int, folder_ids: Iterable[int], who: Identifier, given: Right) -> None:

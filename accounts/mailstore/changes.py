@@ -10,7 +10,7 @@ import itertools
 import logging
 import os
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from accounts.mailstore import notices
 from accounts.models import Folder, Mailbox
@@ -29,10 +29,11 @@ _tickets = itertools.count()
 _listener: notices.Listener | None = None
 
 
-def publish(mailbox_id: int, folder_id: int, modseq: int) -> None:
-    """Say that the folder (0: the mailbox's list of folders) is at `modseq` now."""
-    _dispatch(mailbox_id, folder_id, modseq)
-    notices.send(mailbox_id, folder_id, modseq)
+def publish(changed: Sequence[notices.Notice]) -> None:
+    """Say which folders (0: the mailbox's list of folders) are at which MODSEQ now."""
+    for notice in changed:
+        _dispatch(*notice)
+    notices.send(changed)
 
 
 def subscribe(folder_id: int, callback: Callback, *, known_modseq: int) -> Callable[[], None]:

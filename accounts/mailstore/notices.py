@@ -13,7 +13,7 @@ import socket
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -31,15 +31,17 @@ _LONGEST_ADDRESS = 100
 # A directory's time stamp is no finer than a clock tick of the kernel.
 _STAMP_SETTLES_NS = 100_000_000
 
+# The mailbox, the folder (0: the list of folders) and its MODSEQ.
+Notice = tuple[int, int, int]
 Receive = Callable[[int, int, int], None]
 
 
-def send(mailbox_id: int, folder_id: int, modseq: int) -> None:
+def send(changed: Sequence[Notice]) -> None:
     """Tell the other processes, as far as they can be reached at once."""
     if _uses_redis():
-        _redis_outbox.put(mailbox_id, folder_id, modseq)
+        _redis_outbox.put(changed)
     else:
-        _datagrams.send(b"%d %d %d" % (mailbox_id, folder_id, modseq))
+        _datagrams.send([b"%d %d %d" % notice for notice in changed])
 
 
 class Listener(threading.Thread):
@@ -167,7 +169,7 @@ class _Datagrams:
         self._stamp: tuple[Path, int] | None = None
         self._names: list[str] = []
 
-    def send(self, notice: bytes) -> None:
+    def send(self, changed: Sequence[bytes]) -> None:
         directory = _directory()
         with self._lock:
             try:
@@ -176,7 +178,8 @@ class _Datagrams:
                 return
             for name in self._names:
                 if name not in self.own_names:
-                    self._send_to(directory, name, notice)
+                    for notice in changed:
+                        self._send_to(directory, name, notice)
 
     def _refresh(self, directory: Path) -> None:
         stamp = directory.stat().st_mtime_ns
@@ -213,9 +216,10 @@ class _RedisOutbox:
         """Tells this process from all others; a forked child is another."""
         return f"{self._token}-{os.getpid()}"
 
-    def put(self, mailbox_id: int, folder_id: int, modseq: int) -> None:
+    def put(self, changed: Sequence[Notice]) -> None:
         with self._lock:
-            self._waiting[mailbox_id, folder_id] = modseq
+            for mailbox_id, folder_id, modseq in changed:
+                self._waiting[mailbox_id, folder_id] = modseq
         # A lane of its own: nudges pause, and may wait for a broker.
         effects.soon("notices", self._flush, lane="publications")
 

@@ -42,18 +42,18 @@ def ear() -> Ear:
 
 def test_a_watcher_of_the_folder_is_called(ear: Ear) -> None:
     leave = changes.subscribe(7, ear, known_modseq=1)
-    changes.publish(1, 8, 5)
-    changes.publish(1, 7, 6)
+    changes.publish([(1, 8, 5)])
+    changes.publish([(1, 7, 6)])
     leave()
-    changes.publish(1, 7, 7)
+    changes.publish([(1, 7, 7)])
     assert ear.heard == [(7, 6)]
 
 
 def test_a_watcher_of_the_mailbox_hears_of_every_folder(ear: Ear) -> None:
     leave = changes.subscribe_mailbox(1, ear, known_modseq=1)
-    changes.publish(1, 7, 6)
-    changes.publish(1, 0, 7)
-    changes.publish(2, 9, 8)
+    changes.publish([(1, 7, 6)])
+    changes.publish([(1, 0, 7)])
+    changes.publish([(2, 9, 8)])
     leave()
     assert ear.heard == [(7, 6), (0, 7)]
 
@@ -65,7 +65,7 @@ def test_one_broken_watcher_does_not_silence_the_others(
         raise RuntimeError("broken")
 
     leaves = [changes.subscribe(7, each, known_modseq=1) for each in (broken, ear)]
-    changes.publish(1, 7, 6)
+    changes.publish([(1, 7, 6)])
     for leave in leaves:
         leave()
     assert ear.heard == [(7, 6)]
@@ -112,7 +112,7 @@ changes.subscribe(7, lambda folder, modseq: heard.set(), known_modseq=1)
 print("ready", flush=True)
 print("heard" if heard.wait(10) else "deaf", flush=True)
 if sys.argv[1] == "answer":
-    changes.publish(1, 8, 2)
+    changes.publish([(1, 8, 2)])
 sys.stdin.read()
 """
 
@@ -153,7 +153,7 @@ def test_processes_hear_each_other(ear: Ear) -> None:
 
 def _publish_until(done: threading.Event) -> None:
     for modseq in range(2, 1000):
-        changes.publish(1, 7, modseq)
+        changes.publish([(1, 7, modseq)])
         if done.wait(0.01):
             return
 
@@ -169,7 +169,7 @@ def test_the_socket_of_a_dead_process_is_removed() -> None:
     other.communicate()
     until = time.monotonic() + 5
     while any(path.exists() for path in before) and time.monotonic() < until:
-        changes.publish(1, 7, 2)
+        changes.publish([(1, 7, 2)])
     assert not any(path.exists() for path in before)
 
 
@@ -181,10 +181,25 @@ def test_a_long_path_is_no_obstacle(
     monkeypatch.setattr(notices, "_datagrams", notices._Datagrams())
     listening = notices._bind()
     notices._datagrams.own_names.clear()
-    notices._datagrams.send(b"1 7 2")
+    notices._datagrams.send([b"1 7 2"])
     listening.settimeout(5)
     assert listening.recv(256) == b"1 7 2"
     listening.close()
+
+
+def test_one_look_for_the_sockets_serves_all_notices_of_a_commit(
+    ear: Ear, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[object] = []
+    sender = notices._Datagrams()
+    monkeypatch.setattr(notices, "_uses_redis", lambda: False)
+    monkeypatch.setattr(notices, "_datagrams", sender)
+    monkeypatch.setattr(sender, "_refresh", looks.append)
+    leave = changes.subscribe_mailbox(1, ear, known_modseq=1)
+    changes.publish([(1, 7, 6), (1, 8, 6)])
+    leave()
+    assert ear.heard == [(7, 6), (8, 6)]
+    assert len(looks) == 1
 
 
 def test_a_notice_that_is_none_is_passed_over(caplog: pytest.LogCaptureFixture) -> None:
@@ -198,7 +213,7 @@ def test_a_notice_that_is_none_is_passed_over(caplog: pytest.LogCaptureFixture) 
 
 def test_publishing_asks_no_database() -> None:
     with connection.execute_wrapper(_refuse):
-        changes.publish(1, 7, 2)
+        changes.publish([(1, 7, 2)])
 
 
 def _refuse(*arguments: object) -> None:

@@ -423,8 +423,8 @@ def test_listeners_hear_of_changed_folders() -> None:
     heard: list[tuple[int, int, int]] = []
     told = threading.Event()
 
-    def listener(*notice: int) -> None:
-        heard.append(notice)  # type: ignore[arg-type]
+    def listener(notices: list[tuple[int, int, int]]) -> None:
+        heard.extend(notices)
         told.set()
 
     commit.listen(listener)

@@ -94,7 +94,7 @@ def test_nothing_piles_up_for_who_does_not_read(wire: DirectWire, mailbox_id: in
         folders.create_folder(mailbox_id, f"f{number}")
         folders.delete_folder(mailbox_id, f"f{number}")
     append_many(mailbox_id, inbox(mailbox_id), 20)
-    changes.publish(mailbox_id, 0, 1)
+    changes.publish([(mailbox_id, 0, 1)])
     assert len(wire._shell.wakes) == 1
     assert ask(wire, b"NOOP")[:-1] == [
         b"* STATUS INBOX (MESSAGES 20 UIDNEXT 21 UIDVALIDITY 1 UNSEEN 20)"
