@@ -16,7 +16,7 @@ class MarionetteError(Exception):
 class Marionette:
     """One session, whose scripts run with the program's own rights."""
 
-    def __init__(self, port: int, patience: float = 30) -> None:
+    def __init__(self, port: int, patience: float = 90) -> None:
         self._socket = socket.create_connection(("127.0.0.1", port), timeout=patience)
         self._file = self._socket.makefile("rb")
         self._last = 0
