@@ -37,6 +37,10 @@ class TookTooLong(StoreRefusal):
     """What was stored for a request is gone again: nobody finished it for an hour."""
 
 
+class SearchTooLarge(StoreRefusal):
+    """A search would be more work than one may be."""
+
+
 class FolderError(StoreRefusal):
     """Something about a folder's name or existence."""
 

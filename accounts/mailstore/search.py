@@ -2,21 +2,31 @@
 
 A program runs over the folder slice by slice. In a slice each key narrows a list of candidates:
 flags and numbers from the picture first, then stored columns, octets last and only for those
-messages on which the answer still depends.
+messages on which the answer still depends. Every key counts its work before it does it
+(`search_work`), so that a program of thousands is refused and not run for minutes.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from operator import itemgetter
 from typing import Any
 
-from accounts.mailstore import fetch, search_fields, search_index, search_kept, search_recent
+from accounts.mailstore import (
+    fetch,
+    search_fields,
+    search_index,
+    search_kept,
+    search_recent,
+    search_work,
+)
 from accounts.mailstore.columns import large_ones, read_columns
 from accounts.mailstore.fetch import Columns, FetchRow
 from accounts.mailstore.object_ids import email_id, thread_id
 from accounts.mailstore.picture import Picture
 from accounts.mailstore.search_fuzzy import FuzzyNeedle
 from accounts.mailstore.search_text import Needle
+from accounts.mailstore.search_work import Work
 from protocols.wire.imap import search as keys
 from protocols.wire.imap.search import SearchKey, When
 from protocols.wire.imap.sequence_set import Range, SequenceSet, within
@@ -45,7 +55,7 @@ class Scope:
 
     `numbers` are the UIDs in the order the client numbers them from 1. `now` is in Unix seconds.
     `saved` are the UIDs that `$` stands for. `relevancy` takes how much messages are like what
-    FUZZY keys ask for, by UID, from 1 to 100.
+    FUZZY keys ask for, by UID, from 1 to 100. Scopes of one command share their `work`.
     """
 
     picture: Picture
@@ -54,15 +64,20 @@ class Scope:
     now: int
     saved: tuple[Range, ...] = ()
     relevancy: dict[int, int] = field(default_factory=dict)
+    work: Work = field(default_factory=Work)
 
 
 def search(scope: Scope, program: SearchKey) -> Iterator[list[int]]:
-    """The UIDs that match, ascending: a list a slice, perhaps empty."""
+    """The UIDs that match, ascending: a list a slice, perhaps empty.
+
+    SearchTooLarge: it is more work than one search may be.
+    """
     size = slice_size(program)
     count = len(scope.picture)
-    ranges = _Ranges(scope)
-    narrowing = _Narrowing(scope, ranges)
+    program = _cheapest_first(program)
+    narrowing = _Narrowing(scope)
     for start in range(0, count, size):
+        scope.work.begin_slice()
         places = narrowing.matching(program, list(range(start, min(start + size, count))))
         yield [scope.picture.uids[place] for place in places]
 
@@ -74,11 +89,13 @@ def slice_size(program: SearchKey) -> int:
 
 def matching_among(scope: Scope, program: SearchKey, uids: Sequence[int]) -> list[int]:
     """Those of some (ascending) UIDs that match; one that is not there does not."""
-    narrowing = _Narrowing(scope, _Ranges(scope))
+    program = _cheapest_first(program)
+    narrowing = _Narrowing(scope)
     position = scope.picture.position
     places = [place for uid in uids if (place := position(uid)) >= 0]
     found: list[int] = []
     for start in range(0, len(places), SLICE):
+        scope.work.begin_slice()
         found += narrowing.matching(program, places[start : start + SLICE])
     return [scope.picture.uids[place] for place in found]
 
@@ -118,7 +135,27 @@ def _cost(key: SearchKey) -> int:
             return _MEMORY
 
 
+def _cheapest_first(key: SearchKey) -> SearchKey:
+    return _ordered(key)[1]
+
+
+def _ordered(key: SearchKey) -> tuple[int, SearchKey]:
+    """A key's cost, and the key with its own keys by theirs."""
+    match key:
+        case keys.And(keys=several) | keys.Or(keys=several):
+            pairs = sorted(map(_ordered, several), key=itemgetter(0))
+            return pairs[-1][0], type(key)(tuple(each for _, each in pairs))
+        case keys.Not(key=inner) | keys.Fuzzy(key=inner):
+            cost, inner = _ordered(inner)
+            return cost, type(key)(inner)
+        case _:
+            return _cost(key), key
+
+
 _Test = Callable[[int, bytes], bool]
+
+
+_EXACT, _LIKE = search_work.TEXT_OCTETS, search_work.LIKE_TEXT_OCTETS
 
 
 def _exactly(needle: Needle) -> _Test:
@@ -157,10 +194,11 @@ class _Ranges:
 class _Narrowing:
     """Narrows lists of a folder's messages."""
 
-    def __init__(self, scope: Scope, ranges: _Ranges) -> None:
+    def __init__(self, scope: Scope) -> None:
         self._scope = scope
         self._picture = scope.picture
-        self._ranges = ranges
+        self._ranges = _Ranges(scope)
+        self._work = scope.work
         self._possible: dict[str, frozenset[int] | None] = {}
         self._fuzzy: dict[str, FuzzyNeedle] = {}
 
@@ -169,19 +207,25 @@ class _Narrowing:
         if not places:
             return places
         match key:
-            case keys.Everything():
-                return places
             case keys.And(keys=several):
-                for each in sorted(several, key=_cost):
+                for each in several:
                     places = self.matching(each, places)
+                    if not places:
+                        break
                 return places
             case keys.Or(keys=several):
                 return self._matching_any(several, places)
-            case keys.Not(key=inner):
-                found = set(self.matching(inner, places))
-                return [place for place in places if place not in found]
             case keys.Fuzzy(key=inner):
                 return self._matching_fuzzy(inner, places)
+        self._work.begin_key()
+        match key:
+            case keys.Everything():
+                self._work.add(len(places) * search_work.A_FLAG)
+                return places
+            case keys.Not(key=inner):
+                self._work.add(len(places) * search_work.A_FLAG)
+                found = set(self.matching(inner, places))
+                return [place for place in places if place not in found]
             case keys.HeaderHas() | keys.BodyHas() | keys.TextHas() | keys.SentOn():
                 return self._matching_text(key, places)
             case _ if _cost(key) == _COLUMNS:
@@ -191,12 +235,18 @@ class _Narrowing:
 
     def _matching_any(self, several: Sequence[SearchKey], places: Places) -> Places:
         found: set[int] = set()
-        for each in sorted(several, key=_cost):
-            found.update(self.matching(each, [at for at in places if at not in found]))
+        rest = places
+        for each in several:
+            if more := self.matching(each, rest):
+                found.update(more)
+                rest = [place for place in rest if place not in found]
+                if not rest:
+                    break
         return [place for place in places if place in found]
 
     def _matching_fuzzy(self, key: SearchKey, places: Places) -> Places:
         """As `matching`, where the words of a text need only be alike (RFC 6203 §3)."""
+        self._work.begin_key()
         match key:
             case keys.And(keys=several):
                 return self.matching(keys.And(tuple(map(keys.Fuzzy, several))), places)
@@ -206,10 +256,10 @@ class _Narrowing:
                 return self.matching(keys.Not(keys.Fuzzy(inner)), places)
             case keys.BodyHas(text=text) if text:
                 test = self._likeness(text)
-                return self._with_texts(places, test, with_header=False)
+                return self._with_texts(places, test, with_header=False, a_look=_LIKE)
             case keys.TextHas(text=text) if text:
                 test = self._likeness(text)
-                return self._with_texts(places, test, with_header=True)
+                return self._with_texts(places, test, with_header=True, a_look=_LIKE)
             case keys.HeaderHas(name=name, text=text) if text and name.encode() in LIST_VIEW_FIELDS:
                 return self._with_like_field(places, name.encode(), text)
             case _:
@@ -225,6 +275,7 @@ class _Narrowing:
         return is_like
 
     def _with_like_field(self, places: Places, field: bytes, text: str) -> Places:
+        self._work.add(len(places) * search_work.A_LIKE_FIELD)
         needle = self._fuzzy.setdefault(text, FuzzyNeedle(text))
         uids = [self._picture.uids[place] for place in places]
         values = search_fields.values(self._picture, field, uids)
@@ -248,6 +299,8 @@ class _Narrowing:
     def _matching_memory(self, key: SearchKey, places: Places) -> Places:
         picture = self._picture
         uids, flags, keywords = picture.uids, picture.flags, picture.keywords
+        in_bits = isinstance(key, keys.FlagIs | keys.KeywordIs | keys.ModseqFrom)
+        self._work.add(len(places) * (search_work.A_FLAG if in_bits else search_work.A_RANGE))
         match key:
             case keys.FlagIs(flag=flag, is_set=is_set):
                 bit, wanted = int(flag), int(flag) if is_set else 0
@@ -273,6 +326,7 @@ class _Narrowing:
         return [place for place in places if within(ranges, uids[place])]
 
     def _matching_columns(self, key: SearchKey, places: Places) -> Places:
+        self._work.add(len(places) * search_work.A_COLUMN)
         now = self._scope.now
         match key:
             case keys.ArrivedOn(when=when, day=day):
@@ -340,6 +394,7 @@ class _Narrowing:
 
     def _sent(self, when: When, wanted: int, places: Places) -> Places:
         """By the day in the Date field, in its own zone (RFC 3501 §6.4.4, SENTON)."""
+        self._work.add(len(places) * search_work.A_COLUMN)
         found: Places = []
         open_places: Places = []
         for place, sent_at in self._read(places, Columns.SENT_AT, "sent_at"):
@@ -352,6 +407,7 @@ class _Narrowing:
                 open_places.append(place)
             elif first:
                 found.append(place)
+        self._work.add(len(open_places) * search_work.A_HEADER)
         for place, headers in self._read(open_places, Columns.HEADERS, "headers"):
             day = _sent_day(bytes(headers))
             if day is not None and _compare(when, day, wanted):
@@ -360,6 +416,7 @@ class _Narrowing:
 
     def _with_field(self, places: Places, field: bytes, needle: Needle) -> Places:
         """By a list-view field: its value in memory, else the block of header fields."""
+        self._work.add(len(places) * search_work.A_FIELD)
         found: Places = []
         if needle.is_one_piece:
             uids = [self._picture.uids[place] for place in places]
@@ -373,21 +430,33 @@ class _Narrowing:
             if len(known) == len(places):
                 return found
             places = [place for place, uid in zip(places, uids, strict=True) if uid not in values]
+        self._work.add(len(places) * search_work.A_HEADER)
         rows = self._read(places, Columns.HEADERS, "headers")
         found += [place for place, headers in rows if needle.is_in_field(field, bytes(headers))]
         return sorted(found)
 
-    def _with_texts(self, places: Places, test: _Test, *, with_header: bool) -> Places:
-        """By the texts that are kept; from octets, and then kept, where there are none yet."""
+    def _with_texts(
+        self, places: Places, test: _Test, *, with_header: bool, a_look: int = _EXACT
+    ) -> Places:
+        """By the texts that are kept; from octets, and then kept, where there are none yet.
+
+        `a_look` are the octets of text that the test takes in one look.
+        """
+        self._work.add(len(places) * search_work.A_TEXT)
         uids = [self._picture.uids[place] for place in places]
         known = search_recent.texts(self._picture, uids, with_header=with_header)
-        found = {uid for uid in uids if uid in known and test(uid, known[uid])}
-        unread = [uid for uid in uids if uid not in known]
+        held = {uid: known[uid] for uid in uids if uid in known}
+        self._work.add(sum(map(len, held.values())) // a_look)
+        found = {uid for uid, text in held.items() if test(uid, text)}
+        unread = [uid for uid in uids if uid not in held]
         columns = Columns.OCTETS | Columns.SIZE | Columns.MESSAGE
         rows = fetch.fetch(self._picture.folder_id, unread, columns=columns)
         for group in _groups(rows):
             made: list[tuple[int, search_kept.Texts]] = []
             read: dict[int, bytes] = {}
+            size = sum(row.size or 0 for row in group)
+            self._work.add(len(group) * search_work.A_WHOLE_MESSAGE)
+            self._work.add(size // search_work.DECODED_OCTETS + size // a_look)
             for row, octets in zip(group, fetch.octets_many(group), strict=True):
                 texts = search_kept.texts_of(octets)
                 assert row.message_id is not None
@@ -417,6 +486,9 @@ class _Narrowing:
         place_of = dict(zip(uids, places, strict=True))
         found: Places = []
         for group in _groups(rows):
+            size = sum(row.size or 0 for row in group)
+            self._work.add(len(group) * search_work.A_WHOLE_MESSAGE)
+            self._work.add(size // search_work.DECODED_OCTETS)
             found += _holding(group, test, place_of)
         return found
 

@@ -13,6 +13,7 @@ _CODES: tuple[tuple[type[Exception], bytes], ...] = (
     (refusals.TooManyKeywords, b"LIMIT"),
     (refusals.FiltersTooLarge, b"LIMIT"),
     (refusals.TooManyFolders, b"LIMIT"),
+    (refusals.SearchTooLarge, b"LIMIT"),
     # RFC 5464 §4.3.
     (refusals.AnnotationTooLong, b"METADATA MAXSIZE %d" % MAX_VALUE),
     (refusals.TooManyAnnotations, b"METADATA TOOMANY"),

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from accounts.mailstore import search as store
 from accounts.mailstore import thread_ids
 from accounts.mailstore.picture import Picture
+from accounts.mailstore.search_work import is_always_done
 from accounts.mailstore.sort import Sorting
 from protocols.servers.imap.folder_view import FolderView
 from protocols.wire.imap import search as keys
@@ -78,7 +79,8 @@ class Contexts:
 
     def follow(self, followed: Followed) -> bool:
         """Follow a search from now on; False: it is refused."""
-        if store.reads_octets(followed.program):
+        # News must not be refused later.
+        if store.reads_octets(followed.program) or not is_always_done(followed.program):
             return False
         if self._followed:
             total = sum(len(each.results) for each in self._followed.values())

@@ -13,6 +13,7 @@ from accounts.mailstore import folders, index
 from accounts.mailstore.folders import FolderInfo
 from accounts.mailstore.rights import Right
 from accounts.mailstore.search import Scope as SearchScope
+from accounts.mailstore.search_work import Work
 from accounts.rows import FolderGone
 from protocols.servers.imap import recent
 from protocols.servers.imap.answers import bad, ok
@@ -22,6 +23,7 @@ from protocols.servers.imap.extent import Extent
 from protocols.servers.imap.filters import expanded
 from protocols.servers.imap.progress import Progress
 from protocols.servers.imap.search import (
+    emptied_if_refused,
     esearch_line,
     is_followed_already,
     not_followed,
@@ -50,13 +52,14 @@ def search_folders(client: Client, command: MultiSearch) -> Iterator[Push | Repl
     progress = Progress(command.tag)
     chosen = _chosen(client, command)
     done, goal = 0, sum(folder.exists for folder in chosen)
+    work = Work()
     for folder in chosen:
         here = _with_filters(client, command, folder)
         if not command.is_of_selected_alone and asks_selected(here.program):
             yield bad(command.tag, "Only the selected folder has message numbers.")
             return
         try:
-            yield from _searched(client, here, folder, progress, done, goal)
+            yield from _searched(client, here, folder, work, progress, done, goal)
         except FolderGone:
             if folder.id == client.folder_id:
                 raise
@@ -102,6 +105,7 @@ def _searched(
     client: Client,
     command: MultiSearch,
     folder: FolderInfo,
+    work: Work,
     progress: Progress,
     done: int,
     goal: int,
@@ -115,7 +119,9 @@ def _searched(
         picture = index.picture(folder.id)
         fresh = () if client.is_rev2 else (recent.look(picture),)
         scope = SearchScope(picture, picture.uids, fresh, int(time.time()), (), relevancy)
-    found = yield from scanned(scope, command.program, progress, done=done, goal=goal)
+    scope = replace(scope, work=work)
+    with emptied_if_refused(client, command):
+        found = yield from scanned(scope, command.program, progress, done=done, goal=goal)
     picture = scope.picture
     name = folder_name(folder.name, is_utf8=client.tells_utf8)
     origin = Origin(name, picture.uidvalidity)

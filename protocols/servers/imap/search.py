@@ -3,12 +3,14 @@
 import time
 from array import array
 from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TypeAlias
 
 from accounts.mailstore import search as store
 from accounts.mailstore import thread_ids
 from accounts.mailstore.picture import Picture
+from accounts.mailstore.refusals import StoreRefusal
 from accounts.mailstore.search_fuzzy import BEST
 from protocols.servers.imap.answers import bad, ok, pauses
 from protocols.servers.imap.client import Client
@@ -38,9 +40,10 @@ def search(client: Client, command: commands.Search) -> Iterator[Push | Reply]:
     command = replace(command, program=expanded_here(client, command.program))
     progress = Progress(command.tag)
     relevancy: dict[int, int] = {}
-    found = yield from matching(
-        client, command.program, progress, is_uid=command.is_uid, relevancy=relevancy
-    )
+    with emptied_if_refused(client, command):
+        found = yield from matching(
+            client, command.program, progress, is_uid=command.is_uid, relevancy=relevancy
+        )
     if command.return_options is None and not client.is_rev2:
         modseq = highest_modseq(client.selected.told, command.program, found)
         yield responses.search(numbered(client.selected, command, found), modseq)
@@ -59,6 +62,17 @@ def cancel_update(client: Client, command: CancelUpdate) -> Tagged:
 def is_followed_already(client: Client, command: _Returning) -> bool:
     """Whether UPDATE is asked for under a tag that is in use (RFC 5267 §4.3)."""
     return "UPDATE" in (command.return_options or ()) and command.tag in client.contexts
+
+
+@contextmanager
+def emptied_if_refused(client: Client, command: _Returning) -> Iterator[None]:
+    """RFC 5182 §2.1: a search that was to be saved and is answered NO leaves `$` empty."""
+    try:
+        yield
+    except StoreRefusal:
+        if client.view is not None and "SAVE" in (command.return_options or ()):
+            client.view.save([])
+        raise
 
 
 def returned(

@@ -9,6 +9,7 @@ from protocols.servers.imap.client import Client
 from protocols.servers.imap.filters import expanded_here
 from protocols.servers.imap.progress import Progress
 from protocols.servers.imap.search import (
+    emptied_if_refused,
     highest_modseq,
     is_followed_already,
     matching,
@@ -29,9 +30,10 @@ def sort(client: Client, command: Sort) -> Iterator[Push | Reply]:
     progress = Progress(command.tag)
     count = len(client.selected.told)
     relevancy: dict[int, int] = {}
-    found = yield from matching(
-        client, command.program, progress, is_uid=command.is_uid, relevancy=relevancy
-    )
+    with emptied_if_refused(client, command):
+        found = yield from matching(
+            client, command.program, progress, is_uid=command.is_uid, relevancy=relevancy
+        )
     sorting = Sorting(client.folder_id, command.criteria, relevancy)
     for done in sorting.read(found):
         # A second way of the same kind, so that the count only grows.
