@@ -11,8 +11,8 @@ from django.utils import timezone
 
 from accounts import effects, scopes
 from accounts.directory.names import split_address
-from accounts.models import Credential, Domain, Mailbox, Tenant
-from accounts.suspension import is_tenant_suspended
+from accounts.models import Credential
+from accounts.suspension import CAN_LOG_IN, IS_SUSPENDED, MAILBOXES, is_tenant_suspended
 
 # `last_used_at` is a courtesy to people, not worth a write a login.
 USE_NOTED_EVERY = timedelta(hours=1)
@@ -71,17 +71,13 @@ def read_of(mailbox_id: int) -> Keyring | None:
     return _read("m.id = %s", (mailbox_id,))
 
 
-# By hand, as every login and every SELECT asks it: preparing it through the ORM costs more CPU than
-# all the rest of a login whose password is remembered.
+# By hand, as every login asks it: preparing it through the ORM costs more CPU than all the rest of
+# a login whose password is remembered.
 _KEYRING = (
     "SELECT m.id, d.tenant_id, m.local_part, d.name, m.credential_version, m.app_passwords_only,"  # noqa: S608
-    " m.sets_quotas, m.is_suspended OR d.is_suspended OR t.is_suspended, t.parent_id,"
-    " c.id, c.kind, c.hash, c.scopes, c.last_used_at"
-    f" FROM {Mailbox._meta.db_table} m JOIN {Domain._meta.db_table} d ON d.id = m.domain_id"
-    f" JOIN {Tenant._meta.db_table} t ON t.id = d.tenant_id"
-    f" LEFT JOIN {Credential._meta.db_table} c ON c.mailbox_id = m.id"
-    # A shared mailbox has no owner who could log in.
-    " WHERE m.removed_at IS NULL AND NOT m.is_shared AND "
+    f" m.sets_quotas, {IS_SUSPENDED}, t.parent_id, c.id, c.kind, c.hash, c.scopes, c.last_used_at"
+    f" FROM {MAILBOXES} LEFT JOIN {Credential._meta.db_table} c ON c.mailbox_id = m.id"
+    f" WHERE {CAN_LOG_IN} AND "
 )
 
 

@@ -18,7 +18,7 @@ from accounts.mailstore.refusals import NoSuchFolder
 from accounts.mailstore.rights import Right
 from accounts.mailstore.shared_names import SharedName
 from accounts.models import Folder
-from accounts.suspension import is_tenant_suspended
+from accounts.suspension import CAN_LOG_IN, IS_SUSPENDED, MAILBOXES, is_tenant_suspended
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +82,12 @@ _OWN = ", ".join(f"f.{name}" for name in _COLUMNS)
 _TABLE = Folder._meta.db_table
 # By hand, as SELECT, STATUS, APPEND and LIST ask little else.
 _SELECT = f"SELECT {_OWN} FROM {_TABLE} f WHERE "  # noqa: S608
+# What a SELECT asks at once.
+_STANDING = (
+    f"SELECT m.credential_version, {IS_SUSPENDED}, t.parent_id, {_OWN} FROM {MAILBOXES}"  # noqa: S608
+    f" LEFT JOIN {_TABLE} f ON f.mailbox_id = m.id AND f.name = %s"
+    f" WHERE m.id = %s AND {CAN_LOG_IN}"
+)
 _ADDRESS = "o.local_part || '@' || od.name"
 _SHARED = (
     f"SELECT {_OWN}, {_ADDRESS}, r.letters, r.is_negative, t.parent_id{rights.ENTRIES}"
@@ -120,6 +126,26 @@ def find_folder(mailbox_id: int, name: str, needed: Right = Right.READ) -> Folde
     if not rows:
         raise NoSuchFolder("There is no folder of that name.")
     return _info(rows[0])
+
+
+def find_while_valid(mailbox_id: int, credential_version: int, name: str) -> FolderInfo | None:
+    """`find_folder`, where a login with this version of the mailbox's credentials still holds.
+
+    None where it does not; one query where the folder is the mailbox's own.
+    """
+    shared = shared_names.split(name)
+    own_name = canonical(name) if shared is None else ""
+    rows = _rows(_STANDING, (own_name, mailbox_id))
+    if not rows:
+        return None
+    version, is_suspended, reseller, *row = rows[0]
+    if version != credential_version or is_suspended or is_tenant_suspended(reseller):
+        return None
+    if shared is not None:
+        return _find_shared(mailbox_id, shared, Right.READ)
+    if row[0] is None:
+        raise NoSuchFolder("There is no folder of that name.")
+    return _info(row)
 
 
 def _find_shared(mailbox_id: int, shared: SharedName, needed: Right) -> FolderInfo:

@@ -25,6 +25,7 @@ from accounts.mailstore.expunge import remove_entries
 from accounts.mailstore.folder_info import (
     FolderInfo,
     find_folder,
+    find_while_valid,
     get_folder,
     list_all_readable,
     list_all_seen,
@@ -60,6 +61,7 @@ __all__ = [
     "create_folder",
     "delete_folder",
     "find_folder",
+    "find_while_valid",
     "get_folder",
     "list_all_readable",
     "list_all_seen",

@@ -7,7 +7,9 @@ from django.test import RequestFactory
 
 from accounts import directory, effects, hashers, login
 from accounts.login import Identity, Refused
-from accounts.models import Credential, User
+from accounts.mailstore import folders
+from accounts.mailstore.refusals import NoSuchFolder
+from accounts.models import Credential, Tenant, User
 from accounts.throttle import FREE
 from accounts.web_login import AdminBackend, MailboxBackend
 from tests.accounts.people import PASSWORD, People, settle
@@ -84,6 +86,30 @@ def test_a_new_password_counts_at_once(people: People) -> None:
     assert check("alice@a.test", PASSWORD) == Refused("credentials")
     assert isinstance(check("alice@a.test", "another one"), Identity)
     assert not login.still_valid(identity)
+
+
+def test_a_folder_is_found_while_the_login_holds(people: People) -> None:
+    identity = check("alice@a.test", PASSWORD)
+    assert isinstance(identity, Identity)
+
+    def find(name: str = "INBOX") -> folders.FolderInfo | None:
+        return folders.find_while_valid(identity.mailbox_id, identity.credential_version, name)
+
+    assert find() == find("inbox") == folders.find_folder(identity.mailbox_id, "INBOX")
+    others = "Shared/nobody@a.test/INBOX"
+    for name in ("Nowhere", "", others):
+        with pytest.raises(NoSuchFolder):
+            find(name)
+    directory.suspend_domain(people.domain)
+    assert find() is find(others) is None
+    directory.suspend_domain(people.domain, is_suspended=False)
+    reseller = Tenant.objects.create(slug="r", name="r", is_suspended=True)
+    Tenant.objects.filter(pk=people.tenant.pk).update(parent=reseller)
+    assert find() is None
+    Tenant.objects.filter(pk=people.tenant.pk).update(parent=None)
+    assert find() is not None
+    directory.set_password(people.alice, "another one")
+    assert find() is find(others) is find("Nowhere") is None
 
 
 def test_suspension_counts_at_once_and_is_told_only_to_the_owner(people: People) -> None:

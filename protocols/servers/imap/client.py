@@ -307,6 +307,11 @@ class Client:
             return b""
         return responses.highest_modseq(self.view.told.highest_modseq)
 
+    @property
+    def leaves_at_once(self) -> bool:
+        """Whether `leave_folder` needs neither the database nor anybody else."""
+        return not self.took_recent and self.watch is None
+
     def leave_folder(self) -> None:
         """Back to authenticated state."""
         self.stop_idling()

@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 
 from django.conf import settings
 
-from accounts import login
 from accounts.mailstore import folders, index, quota
 from accounts.mailstore.flags import Flag
 from accounts.mailstore.folders import FolderInfo
@@ -47,13 +46,16 @@ def select(client: Client, command: commands.Select) -> Iterator[Push | Reply]:
         yield responses.untagged("OK", "The folder is closed.", b"CLOSED")
     if command.condstore:
         note_condstore(client)
-    assert client.identity is not None
-    if not login.still_valid(client.identity):
+    identity = client.identity
+    assert identity is not None
+    folder = folders.find_while_valid(
+        identity.mailbox_id, identity.credential_version, command.name
+    )
+    if folder is None:
         client.is_leaving = True
         farewell = Bye("The login is no longer valid.").to_bytes()
         yield Tagged(command.tag, "NO", "Log in again.", b"", farewell, closes=True)
         return
-    folder = folders.find_folder(client.mailbox_id, command.name)
     if not folder.is_selectable:
         yield no(command.tag, "The folder holds only other folders.", code=b"CANNOT")
         return

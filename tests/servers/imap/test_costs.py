@@ -7,6 +7,7 @@ import pytest
 from accounts.login import Identity
 from accounts.mailstore import acl, folders, rights
 from accounts.models import Mailbox
+from protocols.wire.imap.commands import Unselect
 from tests.accounts.mail import append_many, inbox, make_mailbox
 from tests.transcripts.direct import DirectVenue, DirectWire
 from tests.transcripts.given import Scene
@@ -92,7 +93,7 @@ def _answer(wire: DirectWire, tag: bytes) -> bytes:
         (b"SORT (DATE SIZE) UTF-8 ALL", 4, 2),
         (b"STATUS Sent (MESSAGES UNSEEN UIDNEXT)", 2, 2),
         (b'LIST "" *', 2, 7),
-        (b"SELECT INBOX", 2, 11),
+        (b"SELECT INBOX", 1, 11),
     ],
 )
 def test_queries(
@@ -103,3 +104,11 @@ def test_queries(
         said = _answer(wire, b"t")
     assert b"t OK" in said
     assert said.count(b"\r\n") == lines
+
+
+def test_a_folder_is_left_without_a_thread(wire: DirectWire) -> None:
+    session = wire._session
+    assert session.is_quick(Unselect("t"))
+    # What the client was the first to see is written down.
+    session._client.took_recent = True
+    assert not session.is_quick(Unselect("t"))
