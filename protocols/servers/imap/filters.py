@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from accounts.mailstore import annotations
 from accounts.mailstore.refusals import FiltersTooLarge, UndefinedFilter
 from protocols.servers.imap.client import Client
-from protocols.wire.imap.search import MAX_KEYS, SearchKey, filter_names, with_filters
+from protocols.wire.imap.search import MAX_KEYS, SearchKey, asks_numbers, filter_names, with_filters
 from protocols.wire.imap.search_grammar import filter_program
 
 _PLACES = ("/private/filters/values/", "/shared/filters/values/")
@@ -33,9 +33,9 @@ def expanded(client: Client, program: SearchKey, owner_id: int, folder_id: int) 
     programs = {}
     count = 0
     for name, times in named.items():
-        # One that cannot be read is as good as none.
+        # One that cannot be read, or says what means nothing to this client, is as good as none.
         found = filter_program(values[name]) if name in values else None
-        if found is None:
+        if found is None or (client.is_uid_only and asks_numbers(found.program)):
             raise UndefinedFilter(name)
         programs[name] = found.program
         count += found.keys * times
