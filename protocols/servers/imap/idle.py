@@ -1,6 +1,7 @@
 """IDLE: tell the client of changes as they happen (RFC 2177)."""
 
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 
 from accounts import login
 from accounts.mailstore import changes
@@ -22,17 +23,19 @@ def start(client: Client, command: commands.Idle) -> Iterator[Push | Reply]:
     if client.hears_news:
         client.stop_idling()
         # Watching starts before the look, so that nothing falls between the two.
-        client.stop_watching = _watch(client)
+        # The same callable each time, so that notices that come together queue one look.
+        look_again = partial(look, client)
+        client.stop_watching = _watch(client, look_again)
         # What is new already follows the continuation: some clients take what comes first for it.
-        client.shell.wake(lambda: look(client))
+        client.shell.wake(look_again)
     yield Continuation(b"idling")
 
 
-def _watch(client: Client) -> Callable[[], None]:
-    """Look again whenever something changes that the client hears of."""
+def _watch(client: Client, look_again: Callable[[], Iterable[Push]]) -> Callable[[], None]:
+    """Look again whenever something changes that the client hears of; the way out."""
 
     def notice(folder_id: int, modseq: int) -> None:
-        client.shell.wake(lambda: look(client))
+        client.shell.wake(look_again)
 
     leaves = []
     if client.view is not None:
