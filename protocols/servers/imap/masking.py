@@ -16,11 +16,14 @@ from protocols.servers.imap.client import Client
 from protocols.wire.imap import commands as c
 from protocols.wire.imap.fetch_items import Binary, BinarySize, Preview
 from protocols.wire.imap.responses import Tagged
+from protocols.wire.imap.search import asks_fuzzy
 
 log = structlog.get_logger(__name__)
 
 # Commands that a capability brings. What is not here stays: APPENDUID hurts nobody.
 _COMMANDS: dict[type[c.Event], str] = {
+    # Of a search or an order: only who masks both forms has nothing to cancel.
+    c.CancelUpdate: "CONTEXT",
     c.Compress: "COMPRESS=DEFLATE",
     c.DeleteAcl: "ACL",
     c.Enable: "ENABLE",
@@ -73,13 +76,17 @@ def _settle(client: Client) -> None:
 
 
 def refusal(client: Client, event: c.Event) -> Tagged | None:
-    """What a server without the masked capabilities would answer, None where it would obey."""
+    """What a server without the masked capabilities would answer, None where it would obey.
+
+    An APPEND that is under way ends with it.
+    """
     masked = client.masked
     brought_by = _COMMANDS.get(type(event))
     if brought_by is not None and hides(masked, brought_by):
         return bad(event.tag, "Unknown command.")  # type: ignore[union-attr]
     options = _OPTIONS.get(type(event))
     if options is not None and any(hides(masked, name) for name in options(event)):
+        client.drop_append()
         return bad(event.tag, "No such option.")  # type: ignore[union-attr]
     return None
 
@@ -105,13 +112,22 @@ def _of_fetch(command: c.Fetch) -> Iterator[str]:
             yield "BINARY"
 
 
-def _of_append(command: c.Append) -> Iterator[str]:
+def _of_append(command: c.Append | c.AppendMore) -> Iterator[str]:
     if command.is_binary and not command.is_wrapped:
         yield "BINARY"
+    if command.is_catenated:
+        yield "CATENATE"
+    yield from _of_steps(command)
+
+
+def _of_steps(command: c.Append | c.AppendMore | c.AppendEnd) -> Iterator[str]:
+    for step in command.steps:
+        yield "CATENATE" if isinstance(step, c.Url) else "MULTIAPPEND"
 
 
 def _of_thread(command: c.Thread) -> Iterator[str]:
     yield f"THREAD={command.algorithm.value}"
+    yield from _of_program(command)
 
 
 def _of_store(command: c.Store) -> Iterator[str]:
@@ -122,17 +138,29 @@ def _of_store(command: c.Store) -> Iterator[str]:
 def _of_search(command: c.Search) -> Iterator[str]:
     if command.return_options is not None:
         yield "ESEARCH"
-        if "SAVE" in command.return_options:
-            yield "SEARCHRES"
-    if command.page is not None:
-        yield "PARTIAL"
+    yield from _of_results(command)
 
 
-def _of_multisearch(command: c.MultiSearch) -> Iterator[str]:
-    if "SAVE" in command.return_options:
+def _of_sort(command: c.Sort) -> Iterator[str]:
+    if command.return_options is not None:
+        yield "ESORT"
+    yield from _of_results(command)
+
+
+def _of_results(command: c.Search | c.Sort | c.MultiSearch) -> Iterator[str]:
+    options = command.return_options or frozenset()
+    if "SAVE" in options:
         yield "SEARCHRES"
+    if not options.isdisjoint(("UPDATE", "CONTEXT")):
+        yield "CONTEXT=SORT" if isinstance(command, c.Sort) else "CONTEXT=SEARCH"
     if command.page is not None:
         yield "PARTIAL"
+    yield from _of_program(command)
+
+
+def _of_program(command: c.Search | c.Sort | c.MultiSearch | c.Thread) -> Iterator[str]:
+    if asks_fuzzy(command.program):
+        yield "SEARCH=FUZZY"
 
 
 def _of_set_quota(command: c.SetQuota) -> Iterator[str]:
@@ -162,14 +190,18 @@ def _of_expunge(command: c.Expunge) -> Iterator[str]:
 
 _OPTIONS: dict[type[c.Event], Callable[[Any], Iterator[str]]] = {
     c.Append: _of_append,
+    c.AppendEnd: _of_steps,
+    c.AppendMore: _of_append,
     c.Create: _of_create,
     c.Expunge: _of_expunge,
     c.Fetch: _of_fetch,
     c.List: _of_list,
-    c.MultiSearch: _of_multisearch,
+    c.MultiSearch: _of_results,
+    c.Replace: _of_append,
     c.Search: _of_search,
     c.Select: _of_select,
     c.SetQuota: _of_set_quota,
+    c.Sort: _of_sort,
     c.Store: _of_store,
     c.Thread: _of_thread,
 }
