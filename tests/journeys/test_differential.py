@@ -17,13 +17,26 @@ from tests.transcripts.real import RealVenue
 RFCS = Path(__file__).resolve().parents[2] / "docs" / "rfcs.md"
 FILES = sorted(HERE.glob("*.txt"))
 
-# What Mailhost has without being told: folders for special uses, and COMPRESS.
+# What Mailhost has without being told: folders for special uses, and extensions by plug-ins.
 CONFIGURATION = """
+# NOTIFY needs it.
+mailbox_list_index = yes
+mail_plugins = acl quota
+mail_attribute_dict = file:%h/dovecot-attributes
+plugin {
+  acl = vfile
+  acl_anyone = allow
+  quota = count:User quota
+  quota_vsizes = yes
+}
 passdb {
   driver = static
   args = password=secret
 }
 namespace inbox {
+  mailbox INBOX {
+    auto = subscribe
+  }
   mailbox Archive {
     special_use = \\Archive
     auto = subscribe
@@ -46,7 +59,8 @@ namespace inbox {
   }
 }
 protocol imap {
-  mail_plugins = $mail_plugins imap_zlib
+  mail_plugins = $mail_plugins imap_zlib imap_acl imap_quota
+  imap_metadata = yes
   mail_max_userip_connections = 1000
 }
 protocol pop3 {

@@ -20,6 +20,9 @@ _NUMBERS = (
     (re.compile(r"MODSEQ \(\d+\)"), "MODSEQ (M)"),
     (re.compile(r"\(MODSEQ \d+\)"), "(MODSEQ M)"),
     (re.compile(r"MODSEQ \d+"), "MODSEQ M"),
+    # Each dialogue has a mailbox of its own.
+    (re.compile(r"user\d+(@a\.test)?"), "USER"),
+    (re.compile(r'"CHILDINFO"'), "CHILDINFO"),
 )
 # Untagged responses whose order among each other means nothing.
 _ANY_ORDER = ("SELECT", "EXAMINE", "LIST", "LSUB", "STATUS", "ENABLE")
@@ -76,9 +79,18 @@ def _ordered(response: Response) -> list[Any]:
             pairs = [(words[2][at], words[2][at + 1]) for at in range(0, len(words[2]), 2)]
             words[1:] = [Text(words[1]), [word for pair in sorted(pairs) for word in pair]]
         case b"ESEARCH":
-            tail = [word for word in words[1:] if not (isinstance(word, list))]
-            words = [words[0], *tail]
+            # Without the tag that it is about.
+            tail = words[2:] if len(words) > 1 and isinstance(words[1], list) else words[1:]
+            start = tail[:1] if tail[:1] == [b"UID"] else []
+            words = [words[0], *start, *_sorted_pairs(tail[len(start) :])]
+        case b"METADATA" if isinstance(words[2], list):
+            words[2] = _sorted_pairs(words[2])
     return words
+
+
+def _sorted_pairs(words: list[Any]) -> list[Any]:
+    pairs = [(words[at], words[at + 1]) for at in range(0, len(words), 2)]
+    return [word for pair in sorted(pairs, key=_by_name) for word in pair]
 
 
 def _by_name(pair: tuple[Any, Any]) -> bytes:
