@@ -14,6 +14,7 @@ from accounts.mailstore.locked import locked_folder, locked_with_rights, mailbox
 from accounts.mailstore.quota import require_room
 from accounts.mailstore.refusals import NoSuchFolder, NoSuchMessage
 from accounts.mailstore.rights import ALL, Right
+from accounts.mailstore.tally import tally
 from accounts.models import Blob, Change, Entry, Message, Overview
 from accounts.rows import Rows
 from protocols.wire.message import Prepared, prepare
@@ -170,8 +171,7 @@ def append_message(
 def _remove(rows: Rows, folder_id: int, uid: int, actor: int) -> None:
     folder = locked_folder(rows, folder_id, actor, Right.MARK_DELETED | Right.EXPUNGE)
     rows.direct()
-    entry = Entry.objects.filter(folder_id=folder_id, uid=uid)
-    found = entry.values_list("uid", "flags", "message__size").first()
-    if found is None:
+    found = tally(folder_id, [uid])
+    if not found:
         raise NoSuchMessage("The message is gone.")
-    remove_entries(rows, folder, [found])
+    remove_entries(rows, folder, found)

@@ -9,20 +9,22 @@ each message is in exactly one of the two folders at any moment (RFC 6851 §3.3)
 import time
 from collections.abc import Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.db import connection
 
 from accounts import commit
 from accounts.counters import FolderState
-from accounts.mailstore.expunge import SEEN, remove_entries
-from accounts.mailstore.flags import ALL_FLAGS, flags_within, keyword_bits
+from accounts.mailstore.expunge import remove_entries
+from accounts.mailstore.flags import ALL_FLAGS, Flag, flags_within, keyword_bits
 from accounts.mailstore.locked import locked_folder, locked_with_rights, mailbox_of
 from accounts.mailstore.quota import require_room
 from accounts.mailstore.rights import Right
+from accounts.mailstore.tally import Tally, tally
 from accounts.mailstore.uids import chunked, in_uids, uids_sql
 from accounts.models import Blob, Change, Entry, Message, Overview
 from accounts.rows import Rows
+from accounts.uid_sets import is_range
 
 # Messages whose rows are in memory at once: a row has some kilobytes.
 ADOPT_CHUNK = 500
@@ -86,33 +88,34 @@ class _Copy:
         source = locked_folder(rows, self.folder_id, self.actor, needed)
         target, held = locked_with_rights(rows, self.target_folder_id, self.actor, Right.INSERT)
         rows.direct()
-        found = list(
-            Entry.objects.filter(in_uids(self.uids), folder_id=source.id)
-            .order_by("uid")
-            .values_list("uid", "flags", "message__size", "keywords")
-        )
+        found = tally(source.id, self.uids)
         if not found:
             return Copied(target.uidvalidity, (), ())
         is_elsewhere = source.mailbox_id != target.mailbox_id
         if is_elsewhere or not self.is_move:
-            octets = sum(row[2] for row in found)
-            require_room(rows.mailbox(target.mailbox_id), octets, len(found))
-        uids = [row[0] for row in found]
-        used = 0
-        if Right.WRITE in held:
-            for row in found:
-                used |= row[3]
+            require_room(rows.mailbox(target.mailbox_id), found.octets, len(found))
+        used = _keywords_in_use(source.id, found.uids) if Right.WRITE in held else 0
         mask = int(flags_within(held))
         keywords = translated(source.keywords, target, used)
-        first = copy_entries(rows, source, target, uids, keywords, mask)
+        first = copy_entries(rows, source, target, found.uids, keywords, mask)
         if is_elsewhere:
             _adopt(target, first)
-        count_in(rows, target, [(uid, flags & mask, size) for uid, flags, size, _ in found])
+        keeps_seen = mask & Flag.SEEN
+        count_in(rows, target, found if keeps_seen else replace(found, unseen=len(found)))
         if self.is_move:
             # What went to another's mailbox its owner may still want back.
-            gone = [row[:3] for row in found]
-            remove_entries(rows, source, gone, is_move=not is_elsewhere)
-        return Copied(target.uidvalidity, tuple(uids), tuple(range(first, first + len(uids))))
+            remove_entries(rows, source, found, is_move=not is_elsewhere)
+        targets = tuple(range(first, first + len(found)))
+        return Copied(target.uidvalidity, tuple(found.uids), targets)
+
+
+def _keywords_in_use(folder_id: int, uids: Sequence[int]) -> int:
+    """The bits of the keywords that any of the entries has."""
+    entries = Entry.objects.filter(in_uids(uids), folder_id=folder_id)
+    used = 0
+    for bits in entries.values_list("keywords", flat=True).distinct():
+        used |= bits
+    return used
 
 
 def _unit(work: _Copy) -> commit.Unit[Copied]:
@@ -153,11 +156,13 @@ def copy_entries(
     modseq = rows.changed(target, Change.Kind.APPENDED, range(first, first + len(uids)))
     table = Entry._meta.db_table
     condition, chosen = uids_sql(uids)
+    # Numbering row by row costs a third of the statement: without gaps it is a sum.
+    place = f"uid - {uids[0]:d} + 1" if is_range(uids) else "row_number() OVER (ORDER BY uid)"
     with connection.cursor() as cursor:
         cursor.execute(
             f"INSERT INTO {table}"  # noqa: S608
             " (folder_id, message_id, uid, flags, keywords, modseq, saved_at)"
-            f" SELECT %s, message_id, row_number() OVER (ORDER BY uid) + %s,"
+            f" SELECT %s, message_id, {place} + %s,"
             f" flags & {flags:d}, {keywords},"
             f" %s, %s FROM {table} WHERE folder_id = %s AND {condition} ORDER BY uid",
             [target.id, first - 1, modseq, int(time.time()), source.id, *chosen],
@@ -189,10 +194,9 @@ def _adopt(target: FolderState, first: int) -> None:
             cursor.executemany(statement, pairs)
 
 
-def count_in(rows: Rows, target: FolderState, came: Sequence[tuple[int, int, int]]) -> None:
-    """Count entries, given as (uid, flags, size), into a folder and its mailbox."""
-    octets = sum(row[2] for row in came)
+def count_in(rows: Rows, target: FolderState, came: Tally) -> None:
+    """Count entries into a folder and its mailbox."""
     target.exists_count += len(came)
-    target.unseen_count += sum(1 for row in came if not row[1] & SEEN)
-    target.octets += octets
-    rows.mailbox(target.mailbox_id).use(octets, len(came))
+    target.unseen_count += came.unseen
+    target.octets += came.octets
+    rows.mailbox(target.mailbox_id).use(came.octets, len(came))

@@ -17,13 +17,11 @@ from accounts.mailstore.flags import Flag
 from accounts.mailstore.locked import locked_folder, mailbox_of
 from accounts.mailstore.recording import record
 from accounts.mailstore.rights import Right
+from accounts.mailstore.tally import Tally, tally
 from accounts.mailstore.uids import chunked, in_uids
 from accounts.models import Blob, Change, Entry, Vanished
 from accounts.rows import Rows
-from accounts.uid_sets import as_range, sequence_set
-
-# A Flag is slow to reckon with.
-SEEN = int(Flag.SEEN)
+from accounts.uid_sets import sequence_set
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,36 +78,28 @@ class _Expunge:
             needed |= Right.MARK_DELETED
         folder = locked_folder(rows, self.folder_id, self.actor, needed)
         rows.direct()
-        found = (
-            Entry.objects.filter(in_uids(self.uids), folder_id=self.folder_id)
-            .order_by("uid")
-            .values_list("uid", "flags", "message__size")
-        )
-        needed_bit = int(Flag.DELETED if self.only_deleted else 0)
-        gone = [row for row in found if row[1] & needed_bit == needed_bit]
+        flags = int(Flag.DELETED) if self.only_deleted else 0
+        gone = tally(self.folder_id, self.uids, flags=flags)
         if not gone:
             return Expunged(folder.highest_modseq, ())
         modseq = remove_entries(rows, folder, gone)
-        return Expunged(modseq, tuple(row[0] for row in gone))
+        return Expunged(modseq, tuple(gone.uids))
 
 
-def remove_entries(
-    rows: Rows, folder: FolderState, gone: Sequence[tuple[int, int, int]], *, is_move: bool = False
-) -> int:
-    """Delete entries, given as (uid, flags, size) ascending, from inside a direct Unit.
+def remove_entries(rows: Rows, folder: FolderState, gone: Tally, *, is_move: bool = False) -> int:
+    """Delete entries from inside a direct Unit.
 
     Keeps the counters and writes what vanished; returns the MODSEQ. `is_move`: they stand in
     another folder now, and nothing is lost that could be brought back.
     """
-    uids = as_range([row[0] for row in gone])
-    octets = sum(row[2] for row in gone)
+    uids = gone.uids
     if not is_move:
-        record(folder, uids, messages=len(gone), octets=octets)
+        record(folder, uids, messages=len(gone), octets=gone.octets)
     modseq = rows.changed(folder, Change.Kind.VANISHED, uids, Removed(uids))
     Entry.objects.filter(in_uids(uids), folder_id=folder.id).delete()
     Vanished.objects.create(folder_id=folder.id, modseq=modseq, uids=sequence_set(uids))
     folder.exists_count -= len(gone)
-    folder.unseen_count -= sum(1 for row in gone if not row[1] & SEEN)
-    folder.octets -= octets
-    rows.mailbox(folder.mailbox_id).use(-octets, -len(gone))
+    folder.unseen_count -= gone.unseen
+    folder.octets -= gone.octets
+    rows.mailbox(folder.mailbox_id).use(-gone.octets, -len(gone))
     return modseq

@@ -46,6 +46,7 @@ from accounts.mailstore.refusals import (
     TooManyFolders,
 )
 from accounts.mailstore.rights import Right
+from accounts.mailstore.tally import tally
 from accounts.models import Blob, Change, Entry, Folder, Mailbox, Subscription, Vanished
 from accounts.rows import Rows
 
@@ -280,15 +281,11 @@ def _rename(place: _Place, new: str, rows: Rows) -> None:
 def _rename_inbox(mailbox_id: int, new: str, rows: Rows) -> None:
     inbox = rows.inbox(mailbox_id)
     target = rows.folder(_create(mailbox_id, new, "", rows))
-    found = list(
-        Entry.objects.filter(folder_id=inbox.id)
-        .order_by("uid")
-        .values_list("uid", "flags", "message__size")
-    )
+    found = tally(inbox.id)
     if not found:
         return
     target.keywords = inbox.keywords
-    copy_entries(rows, inbox, target, [row[0] for row in found], "keywords")
+    copy_entries(rows, inbox, target, found.uids, "keywords")
     count_in(rows, target, found)
     remove_entries(rows, inbox, found, is_move=True)
 

@@ -25,6 +25,7 @@ from accounts.mailstore.names import canonical
 from accounts.mailstore.quota import require_room, usage
 from accounts.mailstore.refusals import FolderExists, OverQuota, TooManyKeywords
 from accounts.mailstore.rights import Right
+from accounts.mailstore.tally import Tally
 from accounts.mailstore.uids import CHUNK
 from accounts.models import Blob, Change, Entry, Folder, Recoverable, RecoverableEntry
 from accounts.rows import Rows
@@ -127,26 +128,30 @@ class _Restore:
         found = list(first.values_list("pk", "flags", "message__size", "keywords"))
         if not found:
             return 0
-        require_room(rows.mailbox(folder.mailbox_id), sum(row[2] for row in found), len(found))
-        self._insert(rows, folder, found)
-        count_in(rows, folder, [row[:3] for row in found])
+        octets = sum(row[2] for row in found)
+        require_room(rows.mailbox(folder.mailbox_id), octets, len(found))
+        uids = self._insert(rows, folder, found)
+        unseen = sum(1 for row in found if not row[1] & 1)
+        count_in(rows, folder, Tally(uids, octets, unseen))
         drop_entries([row[0] for row in found])
         return len(found)
 
     def _insert(
         self, rows: Rows, folder: FolderState, found: Sequence[tuple[int, int, int, int]]
-    ) -> None:
+    ) -> range:
         used = 0
         for row in found:
             used |= row[3]
-        uid = folder.take_uids(len(found))
-        modseq = rows.changed(folder, Change.Kind.APPENDED, range(uid, uid + len(found)))
+        first = folder.take_uids(len(found))
+        uids = range(first, first + len(found))
+        modseq = rows.changed(folder, Change.Kind.APPENDED, uids)
         keys, parameters = list_sql([row[0] for row in found])
         with connection.cursor() as cursor:
             cursor.execute(
                 _INSERT.format(keywords=self._translated(folder, used), keys=keys),
-                [folder.id, uid - 1, ~Flag.DELETED, modseq, int(time.time()), *parameters],
+                [folder.id, first - 1, ~Flag.DELETED, modseq, int(time.time()), *parameters],
             )
+        return uids
 
     def _translated(self, folder: FolderState, used: int) -> str:
         try:

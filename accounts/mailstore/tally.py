@@ -1,0 +1,44 @@
+"""What entries of a folder come to: all that counters need to know of them, in one row."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from django.db import connection
+
+from accounts.key_lists import gathered, gathered_sql
+from accounts.mailstore.uids import uids_sql
+from accounts.models import Entry, Message
+from accounts.uid_sets import as_range
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """The UIDs, ascending, of entries, their octets, and how many are not \\\\Seen."""
+
+    uids: Sequence[int]
+    octets: int
+    unseen: int
+
+    def __len__(self) -> int:
+        return len(self.uids)
+
+
+_TALLY = (
+    "SELECT {uids}, COALESCE(SUM(m.size), 0), COALESCE(SUM(1 - (e.flags & 1)), 0)"  # noqa: S608
+    f" FROM {Entry._meta.db_table} e JOIN {Message._meta.db_table} m ON m.id = e.message_id"
+    " WHERE e.folder_id = %s AND e.flags & %s = %s"
+)
+
+
+def tally(folder_id: int, uids: Sequence[int] | None = None, *, flags: int = 0) -> Tally:
+    """Of the entries among `uids` (None: of all) that have all of `flags`."""
+    statement = _TALLY.format(uids=gathered_sql("e.uid"))
+    parameters = [folder_id, flags, flags]
+    if uids is not None:
+        condition, chosen = uids_sql(uids)
+        statement += f" AND {condition}"
+        parameters += chosen
+    with connection.cursor() as cursor:
+        cursor.execute(statement, parameters)
+        found, octets, unseen = cursor.fetchone()
+    return Tally(as_range(gathered(found)), int(octets), int(unseen))
