@@ -2,7 +2,9 @@
 
 There is no timer: what queues while one commit runs is the next batch. For each batch the octets
 are written, and made durable (one fdatasync) while its rows are made; once they are, the rows are
-committed (one transaction), then the futures are resolved.
+committed (one transaction), then the futures are resolved. Where the database locks rows and not
+itself, a unit larger than a whole batch (a COPY of a hundred thousand) is committed aside, by a
+thread of its own: only what is about the same mailboxes waits for it.
 
 Invariants (what a kill -9 at any line leaves behind):
 
@@ -133,46 +135,62 @@ class _Item:
 
 
 class _Committer:
-    """The queue and the thread that empties it."""
+    """A queue and the thread that empties it.
 
-    def __init__(self) -> None:
-        self._condition = threading.Condition()
+    The two of a process share `guard`, and `held`: the mailboxes of what is being committed aside,
+    whose other units would make a whole batch wait for their rows.
+    """
+
+    def __init__(self, guard: threading.Condition, held: set[int], *, is_aside: bool) -> None:
+        self._guard = guard
+        self._held = held
+        self._is_aside = is_aside
         self._waiting: deque[_Item] = deque()
         self._thread: threading.Thread | None = None
         self._is_stopping = False
 
     def put(self, item: _Item) -> None:
-        with self._condition:
+        with self._guard:
             if self._is_stopping:
                 raise CommitUnavailable("the server is shutting down")
             if len(self._waiting) >= MAX_WAITING:
                 raise CommitUnavailable("too many commits are waiting")
             self._waiting.append(item)
             if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="committer", daemon=True)
+                name = "committer aside" if self._is_aside else "committer"
+                self._thread = threading.Thread(target=self._run, name=name, daemon=True)
                 self._thread.start()
-            self._condition.notify()
+            self._guard.notify_all()
 
     def stop(self) -> None:
         """Commit what waits, then end the thread."""
-        with self._condition:
+        with self._guard:
             self._is_stopping = True
             thread = self._thread
-            self._condition.notify()
+            self._guard.notify_all()
         if thread is not None:
             thread.join()
 
     def _has_work(self) -> bool:
         """Wait for units; False once there is nothing left to do and the thread should end."""
-        with self._condition:
-            self._condition.wait_for(lambda: self._waiting or self._is_stopping)
+        with self._guard:
+            self._guard.wait_for(
+                lambda: self._has_ready() if self._waiting else self._is_stopping,
+            )
             return bool(self._waiting)
+
+    def _has_ready(self) -> bool:
+        return not self._held or any(self._is_ready(item) for item in self._waiting)
+
+    def _is_ready(self, item: _Item) -> bool:
+        return self._is_aside or self._held.isdisjoint(item.unit.mailbox_ids)
 
     def _take(self) -> list[_Item]:
         """The next batch of what waits; empty where all of it was cancelled."""
         batch: list[_Item] = []
+        passed_over: list[_Item] = []
         octets = rows = 0
-        with self._condition:
+        with self._guard:
             while (
                 self._waiting
                 and len(batch) < MAX_UNITS
@@ -180,13 +198,27 @@ class _Committer:
                 and (not rows or rows + self._waiting[0].unit.rows <= MAX_ROWS)
             ):
                 item = self._waiting.popleft()
+                if not self._is_ready(item):
+                    passed_over.append(item)
+                    continue
                 octets += len(item.payload or b"")
                 rows += item.unit.rows
                 if item.future.set_running_or_notify_cancel():
                     batch.append(item)
+                    if self._is_aside:
+                        self._held.update(item.unit.mailbox_ids)
+            self._waiting.extendleft(reversed(passed_over))
         return batch
 
+    def _let_go(self) -> None:
+        with self._guard:
+            self._held.clear()
+            self._guard.notify_all()
+
     def _run(self) -> None:
+        if self._is_aside:
+            self._run_aside()
+            return
         batches = 0
         try:
             while self._has_work():
@@ -204,6 +236,15 @@ class _Committer:
         finally:
             _turns.close()
             connection.close()
+
+    def _run_aside(self) -> None:
+        """The same, without octets: segments are the other thread's, and so is the turn."""
+        while self._has_work():
+            batch = self._take()
+            outcome = _make_durable(batch)
+            self._let_go()
+            _settle(batch, outcome)
+        connection.close()
 
 
 class _Outcome(NamedTuple):
@@ -520,7 +561,12 @@ def listen(listener: Listener) -> None:
         _listeners.append(listener)
 
 
-_committer = _Committer()
+def _committers() -> tuple[_Committer, _Committer]:
+    guard, held = threading.Condition(), set[int]()
+    return _Committer(guard, held, is_aside=False), _Committer(guard, held, is_aside=True)
+
+
+_committer, _aside = _committers()
 _turns = Turns()
 
 
@@ -546,10 +592,16 @@ def submit(unit: Unit[T]) -> Future[T]:
                 item.payload = payload
         else:
             item.payload = octets
-        _committer.put(item)
+        (_aside if _goes_aside(unit) else _committer).put(item)
     except (OSError, CommitUnavailable) as error:
         item.future.set_exception(error)
     return item.future
+
+
+def _goes_aside(unit: Unit[Any]) -> bool:
+    # SQLite has one write lock: aside or not, everybody waits for it.
+    is_large = unit.rows > MAX_ROWS and unit.octets is None
+    return is_large and connection.features.has_select_for_update
 
 
 def run(unit: Unit[T]) -> T:
@@ -573,21 +625,23 @@ def run_each(units: Iterable[Unit[T]]) -> Iterator[T]:
 
 def shutdown() -> None:
     """Commit what waits and seal the open segment; later units are refused."""
+    _aside.stop()
     _committer.stop()
 
 
 def reset() -> None:
     """Commit what waits, then start afresh: for tests, whose database goes away between them."""
-    global _committer
-    _committer.stop()
-    _committer = _Committer()
+    global _committer, _aside
+    shutdown()
+    _committer, _aside = _committers()
     blobs.reset()
 
 
 def _start_afresh() -> None:
-    global _committer, _turns
+    global _committer, _aside, _turns
     _turns.close()
-    _committer, _turns = _Committer(), Turns()
+    _committer, _aside = _committers()
+    _turns = Turns()
 
 
 # A forked child has none of its parent's threads; the parent's units are the parent's to finish.

@@ -201,7 +201,7 @@ def delete_folder(mailbox_id: int, name: str) -> None:
     place = _place(mailbox_id, name)
     if place.name == INBOX:
         raise InboxIsFixed("INBOX cannot be deleted.")
-    _run(place.owner, partial(_delete, place))
+    _run(place.owner, partial(_delete, place), rows=_count(place.owner, place.name))
 
 
 def _delete(place: _Place, rows: Rows) -> None:
@@ -245,7 +245,8 @@ def rename_folder(mailbox_id: int, old: str, new: str) -> None:
     if place.name == INBOX:
         if not place.is_own:
             raise NotPermitted("Only its owner can rename INBOX.")
-        _run(mailbox_id, partial(_rename_inbox, mailbox_id, new))
+        work = partial(_rename_inbox, mailbox_id, new)
+        _run(mailbox_id, work, rows=_count(mailbox_id, INBOX))
         return
     if new.startswith(place.name + SEPARATOR):
         raise BadFolderName("A folder cannot be moved below itself.")
@@ -373,11 +374,17 @@ def provision(mailbox_id: int) -> None:
         mailbox.save(update_fields=["next_uidvalidity"])
 
 
-def _run(mailbox_id: int, work: Callable[[Rows], T]) -> T:
-    def write(rows: Rows, blob: Blob | None) -> T:
-        return work(rows)
+def _run(mailbox_id: int, work: Callable[[Rows], T], *, rows: int = 1) -> T:
+    def write(held: Rows, blob: Blob | None) -> T:
+        return work(held)
 
-    return commit.run(commit.Unit(frozenset((mailbox_id,)), write))
+    return commit.run(commit.Unit(frozenset((mailbox_id,)), write, rows=rows))
+
+
+def _count(mailbox_id: int, name: str) -> int:
+    """About how many messages are in a folder, or 1: what a Unit that touches all of them says."""
+    row = Folder.objects.filter(mailbox_id=mailbox_id, name=name)
+    return max(row.values_list("exists_count", flat=True).first() or 0, 1)
 
 
 def _named(rows: Rows, mailbox_id: int, name: str) -> FolderState:
