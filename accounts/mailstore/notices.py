@@ -227,10 +227,14 @@ class _RedisOutbox:
         with self._lock:
             waiting, self._waiting = self._waiting, {}
         channel, sender = _channel(), self.sender
-        with _redis() as client, client.pipeline(transaction=False) as pipeline:
-            for (mailbox_id, folder_id), modseq in waiting.items():
-                pipeline.publish(channel, f"{mailbox_id} {folder_id} {modseq} {sender}")
-            pipeline.execute()
+        try:
+            with _redis() as client, client.pipeline(transaction=False) as pipeline:
+                for (mailbox_id, folder_id), modseq in waiting.items():
+                    pipeline.publish(channel, f"{mailbox_id} {folder_id} {modseq} {sender}")
+                pipeline.execute()
+        except (redis.ConnectionError, redis.TimeoutError) as error:
+            # Whoever waits for it polls.
+            log.warning("notices: Redis does not take them: %s", error)
 
 
 _redis_outbox = _RedisOutbox()

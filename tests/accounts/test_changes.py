@@ -11,6 +11,7 @@ import pytest
 from django.conf import settings
 from django.db import connection
 
+from accounts import effects
 from accounts.mailstore import append, changes, folders, notices
 from accounts.models import Folder, Mailbox
 from tests.accounts.mail import make_mailbox
@@ -171,6 +172,19 @@ def test_the_socket_of_a_dead_process_is_removed() -> None:
     while any(path.exists() for path in before) and time.monotonic() < until:
         changes.publish([(1, 7, 2)])
     assert not any(path.exists() for path in before)
+
+
+def test_a_redis_that_is_away_is_told_in_a_line(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    nobody = settings.MAILHOST.model_copy(update={"redis_url": "redis://127.0.0.1:1/0"})
+    with monkeypatch.context() as context:
+        context.setattr(settings, "MAILHOST", nobody)
+        notices._RedisOutbox().put(1, 7, 2)
+        assert effects.wait_idle()
+    said = [record for record in caplog.records if "Redis does not take them" in record.message]
+    assert len(said) == 1
+    assert not any(record.exc_info for record in caplog.records)
 
 
 def test_a_long_path_is_no_obstacle(

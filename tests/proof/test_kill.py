@@ -33,7 +33,7 @@ KILLS = int(os.environ.get("MAILHOST_PROOF_KILLS", "500"))
 THREE_DAYS = 3 * 86400
 # What may be missed, for it was killed: the broker anywhere, the database where it is a partner.
 _AWAY = re.compile(
-    r"\bredis\.exceptions\.(?:ConnectionError|TimeoutError): "
+    r"redis\.exceptions\.(?:ConnectionError|TimeoutError): "
     r"|Couldn't apply scheduled task [\w-]+: (?:Error \d+|Timeout|Connection)"
 )
 _DATABASE_AWAY = re.compile(r"(?:OperationalError|InterfaceError): ")
