@@ -375,6 +375,8 @@ def _commit_under_one_mark(items: list[_Item], attempt: "_Attempt") -> _Outcome:
 
 
 def _split(items: list[_Item]) -> _Outcome:
+    # Or the first half could be there already when the second learns that it must begin again.
+    _await_octets(items)
     middle = len(items) // 2
     first = _commit(items[:middle])
     second = _commit(items[middle:])

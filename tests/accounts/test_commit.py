@@ -358,6 +358,35 @@ def test_a_failed_sync_abandons_the_segment(monkeypatch: pytest.MonkeyPatch) -> 
     assert set(content(inbox(mailbox_id)).values()) == {HELLO}
 
 
+def test_a_split_batch_commits_nothing_before_the_disk_has_all(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    mailbox_id = make_mailbox()
+    commit.run(delivery(mailbox_id, HELLO))
+    folder_id = inbox(mailbox_id)
+    failures = iter([True])
+    sync = blobs.segments.os.fdatasync
+
+    def fail(fd: int) -> None:
+        if next(failures, False):
+            raise OSError(errno.EIO, "Input/output error")
+        sync(fd)
+
+    there = Entry.objects.get()
+
+    def write_again(rows: Rows) -> None:
+        rows.insert(Entry(folder_id=folder_id, message=there.message, uid=1, modseq=1, saved_at=0))
+
+    monkeypatch.setattr("os.fdatasync", fail)
+    with Held():
+        without = commit.submit(unit(lambda rows: rows.folder(folder_id).take_uids(), mailbox_id))
+        bad = commit.submit(unit(write_again, mailbox_id))
+        with_octets = commit.submit(delivery(mailbox_id, HELLO))
+    assert bad.exception(20) is not None
+    assert without.result(20) == 2
+    assert with_octets.result(20).uid == 3
+
+
 def test_rows_are_made_while_the_disk_works_and_committed_after_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
