@@ -69,22 +69,22 @@ class Inserts:
 
 
 def insert_rows(model: Model, columns: tuple[str, ...], rows: Sequence[PendingRow]) -> None:
-    """Insert rows and learn their keys, where they do not bring them."""
-    brings_keys = _key(model).column in columns
+    """Insert rows and learn their keys."""
+    given = columns.index(_key(model).column) if _key(model).column in columns else None
     step = MAX_PARAMETERS // len(columns)
     with connection.cursor() as cursor:
         for start in range(0, len(rows), step):
             chunk = rows[start : start + step]
-            parameters = [
+            parameters: list[Any] = [
                 value.pk if type(value) is PendingRow else value
                 for value in chain.from_iterable(row.values for row in chunk)
             ]
             statement = _statement(model, columns, len(chunk))
             keys: Iterable[int]
-            if brings_keys:
+            if given is not None:
                 cursor.execute(statement, parameters)
-                continue
-            if _has_consecutive_keys(model):
+                keys = parameters[given :: len(columns)]
+            elif _has_consecutive_keys(model):
                 cursor.execute(statement, parameters)
                 last = cursor.lastrowid
                 assert last is not None
