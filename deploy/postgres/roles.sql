@@ -16,7 +16,8 @@ GRANT USAGE ON SCHEMA public
 -- Storing mail: every kind appends (the worker stores bounces, the web restores messages).
 GRANT SELECT, INSERT, UPDATE, DELETE ON
     accounts_segment, accounts_blob, accounts_commitmark, accounts_message, accounts_entry,
-    accounts_vanished, accounts_change, accounts_folder, accounts_foldersnapshot,
+    accounts_overview, accounts_vanished, accounts_change, accounts_folder,
+    accounts_foldersnapshot,
     accounts_searchtext, accounts_sortkeys, accounts_threadedmessage, accounts_threadname,
     accounts_threadcursor,
     accounts_recoverable, accounts_recoverableentry,

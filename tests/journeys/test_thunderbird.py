@@ -41,6 +41,7 @@ def test_thunderbird(house: House, bird: Thunderbird) -> None:
     # It idles now.
     house.put(SUPPER)
     bird.see("return cards()", {"Lunch": [], "Supper": ["unread"]})
+    has("INBOX", {"Lunch": {"\\Seen"}, "Supper": set()})
     house.flag("Supper", "\\Flagged")
     bird.see("return cards()", {"Lunch": [], "Supper": ["flagged", "unread"]})
 

@@ -77,9 +77,15 @@ class Thunderbird:
         return "\n".join(self._log[-80:])
 
     def idles_in(self, folder: str) -> bool:
-        """Whether the last it said about the folder is that it waits for news."""
-        said = [line for line in self._log if f":S-{folder}:SendData: " in line]
-        return bool(said) and said[-1].endswith(" IDLE")
+        """Whether it waits for news of the folder.
+
+        What arrives together with the answer to IDLE it does not see before the next news.
+        """
+        last = ""
+        for line in self._log:
+            if f":S-{folder}:SendData: " in line or f":S-{folder}:HandleIdleResponses: " in line:
+                last = line
+        return last.endswith("idle mode async waiting")
 
     def refusals(self) -> list[str]:
         """The lines by which the server refused anything."""
