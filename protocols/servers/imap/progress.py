@@ -29,6 +29,9 @@ class Progress:
 
     def line(self, done: int, goal: int = 0) -> bytes:
         """The line that is due, else nothing; a `goal` of 0 is not known."""
+        # RFC 9585 §4: the goal is above what is done; who is there has no use for a remark.
+        if 0 < goal <= done:
+            return b""
         at = now()
         if at - self._said_at < PERIOD:
             return b""

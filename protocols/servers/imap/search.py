@@ -157,17 +157,19 @@ def matching(
     *,
     is_uid: bool,
     relevancy: dict[int, int] | None = None,
+    ways: int = 1,
 ) -> Generator[Push, None, list[int]]:
     """Say what is new; the value are the UIDs that match a program, ascending.
 
     EXPUNGE may be said where the answer names UIDs. What FUZZY keys find of messages comes into
-    `relevancy`, by UID.
+    `relevancy`, by UID. `ways`: how often the command goes through the folder, this the first.
     """
     view = client.selected
     if asks_modseq(program):
         yield note_condstore(client)
     yield client.news(may_expunge=is_uid)
-    found = yield from scanned(scope_of(view, relevancy), program, progress, goal=len(view.told))
+    goal = ways * len(view.told)
+    found = yield from scanned(scope_of(view, relevancy), program, progress, goal=goal)
     return found
 
 

@@ -28,16 +28,16 @@ def sort(client: Client, command: Sort) -> Iterator[Push | Reply]:
         return
     command = replace(command, program=expanded_here(client, command.program))
     progress = Progress(command.tag)
-    count = len(client.selected.told)
     relevancy: dict[int, int] = {}
     with emptied_if_refused(client, command):
         found = yield from matching(
-            client, command.program, progress, is_uid=command.is_uid, relevancy=relevancy
+            client, command.program, progress, is_uid=command.is_uid, relevancy=relevancy, ways=2
         )
+    count = len(client.selected.told)
     sorting = Sorting(client.folder_id, command.criteria, relevancy)
     for done in sorting.read(found):
-        # A second way of the same kind, so that the count only grows.
-        yield progress.line(count + done, count + len(found))
+        # A second way of the same kind: the count only grows, and the goal stays (RFC 9585 §4).
+        yield progress.line(count + done, 2 * count)
     found = sorting.ordered(found)
     if command.return_options is None:
         modseq = highest_modseq(client.selected.told, command.program, found)

@@ -21,10 +21,11 @@ def thread(client: Client, command: Thread) -> Iterator[Push | Reply]:
     view = client.selected
     progress = Progress(command.tag)
     program = expanded_here(client, command.program)
-    found = yield from matching(client, program, progress, is_uid=command.is_uid)
+    found = yield from matching(client, program, progress, is_uid=command.is_uid, ways=2)
+    count = len(view.told)
     threading = Threading(client.folder_id, command.algorithm)
     for _ in threading.work(found):
-        yield progress.line(len(found))
+        yield progress.line(count, 2 * count)
     numbers = (
         threading.uids if command.is_uid else [view.number(uid) or 0 for uid in threading.uids]
     )

@@ -68,7 +68,11 @@ def search_program(cursor: Cursor) -> SearchKey:
 def search_program_in(cursor: Cursor) -> SearchKey:
     """`charset keys` up to the end of the command, as SORT has them (RFC 5256 §5)."""
     reading = _Reading(cursor)
-    charset = _CHARSETS.get(cursor.astring().upper())
+    name = cursor.astring().upper()
+    if Dialect.UTF8_ACCEPT in cursor.dialect and name != b"UTF-8":
+        # RFC 6855, erratum 4029: everything is UTF-8 by now.
+        raise Fault("With UTF8=ACCEPT the charset is UTF-8.")
+    charset = _CHARSETS.get(name)
     if charset is None:
         raise Fault("Unknown charset.", "NO", _BAD_CHARSET)
     reading.charset = charset

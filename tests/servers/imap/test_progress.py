@@ -22,11 +22,20 @@ def test_a_line_is_due_once_a_period(monkeypatch: pytest.MonkeyPatch) -> None:
     assert said == [False, False, True, False, False, True]
 
 
+def test_the_goal_itself_is_not_spoken_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    at = 100.0
+    monkeypatch.setattr(progress, "now", lambda: at)
+    it = Progress(b"t")
+    at += PERIOD
+    assert it.line(2, 2) == b""
+    # And the next line is not the later for it.
+    assert it.line(1, 2) == responses.in_progress(b"t", 1, 2)
+
+
 @pytest.mark.parametrize(
     ("tag", "done", "goal", "code"),
     [
         (b"A1", 0, 5, b'[INPROGRESS ("A1" 0 5)]'),
-        (b"A1", 5, 5, b'[INPROGRESS ("A1" 5 5)]'),
         (b"A1", 175, 0, b'[INPROGRESS ("A1" 175 NIL)]'),
         (b"A1", None, 7, b'[INPROGRESS ("A1" NIL NIL)]'),
         (b"A]1", 1, 2, b"[INPROGRESS (NIL 1 2)]"),
