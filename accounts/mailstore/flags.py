@@ -177,7 +177,7 @@ class _Store:
         elif not flags.kept & Flag.SEEN:
             unseen = _with_seen(entries, Flag.SEEN).count()
         modseq = rows.modseq(folder.mailbox_id)
-        changed = self._update(flags, keywords, modseq)
+        changed = self._update(flags, keywords, modseq, failed)
         if not changed:
             return Stored(folder.highest_modseq, (), failed, bits)
         rows.changed(folder, Change.Kind.FLAGS, changed, Flagged(changed, flags, keywords))
@@ -194,7 +194,9 @@ class _Store:
         if not is_allowed:
             raise NotPermitted("You have no right to change these flags.")
 
-    def _update(self, flags: Bits, keywords: Bits, modseq: int) -> Sequence[int]:
+    def _update(
+        self, flags: Bits, keywords: Bits, modseq: int, failed: Sequence[int]
+    ) -> Sequence[int]:
         """Change the entries that differ; the UIDs, ascending, that this commit has changed."""
         since = MAX_MODSEQ if self.unchanged_since is None else self.unchanged_since
         condition, chosen = uids_sql(self.uids)
@@ -217,7 +219,10 @@ class _Store:
                 f" WHERE folder_id = %s AND {condition} AND modseq = %s",
                 [self.folder_id, *chosen, modseq],
             )
-            return as_range(gathered(cursor.fetchone()[0]))
+            changed = gathered(cursor.fetchone()[0])
+        # What another unit of this commit changed has its MODSEQ too, and may have failed here.
+        spared = frozenset(failed)
+        return as_range([uid for uid in changed if uid not in spared] if spared else changed)
 
 
 def _with_seen(entries: QuerySet[Entry], bit: int) -> QuerySet[Entry]:

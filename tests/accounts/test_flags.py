@@ -1,15 +1,19 @@
 """STORE: what changes, what keeps its MODSEQ, and what the counters say after."""
 
+from concurrent.futures import Future
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from accounts.mailstore import folders
-from accounts.mailstore.flags import Flag, Stored, StoreMode
+from accounts import commit
+from accounts.mailstore import folders, index
+from accounts.mailstore.flags import Flag, Stored, StoreMode, _Store
 from accounts.mailstore.refusals import NoSuchFolder
 from accounts.models import Change, Entry
 from tests.accounts.as_owner import store_flags
 from tests.accounts.mail import append_many, counters_agree, flags_of, inbox, make_mailbox
+from tests.accounts.test_commit import Held
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -29,6 +33,29 @@ def test_set_add_and_remove() -> None:
     }
     assert folders.get_folder(folder_id).unseen == 2
     assert counters_agree(mailbox_id)
+
+
+def test_what_another_unit_of_the_commit_changed_fails_unchanged_since() -> None:
+    mailbox_id = make_mailbox()
+    folder_id = inbox(mailbox_id)
+    append_many(mailbox_id, folder_id, 3)
+    before = index.picture(folder_id).highest_modseq
+
+    def submit(uids: list[int], flag: Flag, since: int | None) -> Future[Stored]:
+        work = _Store(mailbox_id, folder_id, uids, StoreMode.ADD, int(flag), (), since)
+        return commit.submit(
+            commit.Unit(frozenset((mailbox_id,)), work, folder_ids=frozenset((folder_id,)))
+        )
+
+    with Held():
+        first = submit([1], Flag.SEEN, None)
+        second = submit([1, 2, 3], Flag.FLAGGED, before)
+    assert first.result(20).modseq == second.result(20).modseq
+    assert (list(second.result().failed), list(second.result().changed)) == ([1], [2, 3])
+    there = {1: Flag.SEEN, 2: Flag.FLAGGED, 3: Flag.FLAGGED}
+    assert flags_of(folder_id) == there
+    kept = index.picture(folder_id)
+    assert dict(zip(kept.uids, kept.flags, strict=True)) == there
 
 
 def test_keywords_come_and_go() -> None:
