@@ -11,6 +11,7 @@ from django.db import OperationalError, connection, transaction
 
 from accounts import blobs, commit
 from accounts.blobs import OutOfSpace, Spool
+from accounts.commit import batch, committer, telling
 from accounts.mailstore.append import Appended
 from accounts.models import Blob, Change, CommitMark, Entry, Folder, Mailbox, Message, Segment
 from accounts.rows import Rows
@@ -188,7 +189,7 @@ def test_an_error_of_the_data_splits_the_batch() -> None:
 
 
 def test_a_batch_is_bounded_in_rows(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(commit, "MAX_ROWS", 10)
+    monkeypatch.setattr(committer, "MAX_ROWS", 10)
 
     def make(rows: int) -> commit.Unit[Any]:
         return commit.Unit(frozenset(), lambda rows, blob: None, rows=rows)
@@ -226,7 +227,7 @@ def test_a_lost_connection_before_the_commit_repeats_the_batch(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     mailbox_id = make_mailbox()
-    monkeypatch.setattr(commit, "RETRY_PAUSES", (0.0, 0.0))
+    monkeypatch.setattr(batch, "RETRY_PAUSES", (0.0, 0.0))
     failures = iter([True, True])
     write = Rows.write
 
@@ -257,7 +258,7 @@ def test_a_connection_lost_in_commit_is_settled_by_the_mark(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     mailbox_id = make_mailbox()
-    monkeypatch.setattr(commit, "RETRY_PAUSES", (0.0,))
+    monkeypatch.setattr(batch, "RETRY_PAUSES", (0.0,))
     _fail_after_commit(monkeypatch, OperationalError("lost in COMMIT"))
     assert commit.run(delivery(mailbox_id, HELLO)).uid == 1
     assert Entry.objects.count() == 1
@@ -268,10 +269,10 @@ def test_a_database_that_is_away_after_a_commit_is_waited_for(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     mailbox_id = make_mailbox()
-    monkeypatch.setattr(commit, "RETRY_PAUSES", (0.0,))
-    monkeypatch.setattr(commit, "LOOK_PAUSE", 0.0)
+    monkeypatch.setattr(batch, "RETRY_PAUSES", (0.0,))
+    monkeypatch.setattr(batch, "LOOK_PAUSE", 0.0)
     _fail_after_commit(monkeypatch, OperationalError("lost in COMMIT"))
-    look = commit._is_marked
+    look = batch.is_marked
     failures = iter([True] * 20)
 
     def is_marked(mark: Any) -> bool:
@@ -279,11 +280,11 @@ def test_a_database_that_is_away_after_a_commit_is_waited_for(
             raise OperationalError("the database system is starting up")
         return look(mark)
 
-    monkeypatch.setattr(commit, "_is_marked", is_marked)
+    monkeypatch.setattr(batch, "is_marked", is_marked)
     assert commit.run(delivery(mailbox_id, HELLO)).uid == 1
     assert Entry.objects.count() == 1
 
-    monkeypatch.setattr(commit, "LOOK_PATIENCE", 0.0)
+    monkeypatch.setattr(batch, "LOOK_PATIENCE", 0.0)
     failures = iter([True] * 20)
     _fail_after_commit(monkeypatch, OperationalError("lost in COMMIT"))
     with pytest.raises(commit.CommitUnavailable):
@@ -296,16 +297,16 @@ def test_a_repeat_that_meets_the_mark_of_a_late_commit_ends_there(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     mailbox_id = make_mailbox()
-    monkeypatch.setattr(commit, "RETRY_PAUSES", (0.0,))
+    monkeypatch.setattr(batch, "RETRY_PAUSES", (0.0,))
     _fail_after_commit(monkeypatch, OperationalError("lost in COMMIT"))
-    look = commit._Attempt.has_landed
+    look = batch.Attempt.has_landed
     blind = iter([True])
 
     def has_landed(self: Any) -> bool:
         # The first look comes too early: the commit is still on its way.
         return False if next(blind, False) else look(self)
 
-    monkeypatch.setattr(commit._Attempt, "has_landed", has_landed)
+    monkeypatch.setattr(batch.Attempt, "has_landed", has_landed)
     assert commit.run(delivery(mailbox_id, HELLO)).uid == 1
     assert Entry.objects.count() == 1
 
@@ -314,7 +315,7 @@ def test_a_database_that_stays_away_is_a_temporary_failure(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     mailbox_id = make_mailbox()
-    monkeypatch.setattr(commit, "RETRY_PAUSES", (0.0, 0.0))
+    monkeypatch.setattr(batch, "RETRY_PAUSES", (0.0, 0.0))
 
     def lose(rows: Rows) -> None:
         raise OperationalError("database is locked")
@@ -501,7 +502,7 @@ def test_listeners_hear_of_changed_folders() -> None:
         appended = commit.run(delivery(mailbox_id, HELLO))
         assert told.wait(20)
     finally:
-        commit._listeners.remove(listener)
+        telling.listeners.remove(listener)
     assert heard == [(mailbox_id, inbox(mailbox_id), appended.modseq)]
 
 

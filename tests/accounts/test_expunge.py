@@ -62,6 +62,7 @@ def test_a_uid_never_comes_back() -> None:
 
 def test_large_sets_go_in_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("accounts.commit.MAX_ROWS", 10)
+    monkeypatch.setattr("accounts.commit.committer.MAX_ROWS", 10)
     mailbox_id = make_mailbox()
     folder_id = inbox(mailbox_id)
     uids = append_many(mailbox_id, folder_id, 25, flags=Flag.DELETED)

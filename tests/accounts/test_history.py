@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from accounts import commit, limits, tasks
+from accounts import limits, tasks
+from accounts.commit import telling
 from accounts.mailstore import append, catalog, folders, history, index
 from accounts.mailstore.flags import Flag, StoreMode
 from accounts.models import Change, Folder, Vanished
@@ -82,7 +83,7 @@ def test_a_catalog_older_than_the_history_is_made_anew() -> None:
 
 def test_a_picture_older_than_the_history_is_made_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     # As though another process did it.
-    monkeypatch.setattr(commit, "_followers", [])
+    monkeypatch.setattr(telling, "followers", [])
     mailbox_id = make_mailbox()
     folder_id = inbox(mailbox_id)
     append_many(mailbox_id, folder_id, 4)
@@ -98,7 +99,7 @@ def test_a_picture_that_knows_all_that_was_pruned_goes_on(
     django_assert_num_queries: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # As though another process did it.
-    monkeypatch.setattr(commit, "_followers", [])
+    monkeypatch.setattr(telling, "followers", [])
     mailbox_id = make_mailbox()
     folder_id = inbox(mailbox_id)
     append_many(mailbox_id, folder_id, 4)

@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from accounts import commit, effects
+from accounts.commit import telling
 from accounts.mailstore import append, folders, index
 from accounts.mailstore.flags import Flag, StoreMode
 from accounts.mailstore.picture import Picture
@@ -63,7 +64,7 @@ def test_a_picture_is_what_the_database_holds(steps: list[tuple], is_elsewhere: 
 
 def another_process(patch: pytest.MonkeyPatch) -> None:
     """From here on what is committed reaches no picture, as though another process did it."""
-    patch.setattr(commit, "_followers", [])
+    patch.setattr(telling, "followers", [])
 
 
 def take(steps: list[tuple]) -> None:

@@ -10,6 +10,7 @@ import pytest
 from django.db import OperationalError, connections
 
 from accounts import commit
+from accounts.commit import batch
 from accounts.mailstore import fetch, folders
 from accounts.models import Entry, Mailbox
 from delivery import outbound, queue
@@ -316,7 +317,7 @@ def test_a_bounce_that_is_delayed_is_not_told_of(make_drain, clock):
 def test_a_bounce_commits_with_what_it_is_about(make_drain, monkeypatch):
     mailbox_id, address = sender()
     monkeypatch.setattr(draining, "PAUSE_AFTER_FAILURE", 0.01)
-    monkeypatch.setattr(commit, "RETRY_PAUSES", ())
+    monkeypatch.setattr(batch, "RETRY_PAUSES", ())
     real, calls = queue.settle_rows, []
 
     def settle_rows(rows, settlements, now):

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from accounts import commit
+from accounts.commit import telling
 from accounts.login import Identity
 from accounts.mailstore import changes, folders
 from accounts.models import Mailbox
@@ -111,7 +111,7 @@ def test_a_lost_notice_is_found_by_the_poll(
     wire: DirectWire, mailbox_id: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ask(wire, PERSONAL)
-    monkeypatch.setattr(commit, "_tell", lambda notices: None)
+    monkeypatch.setattr(telling, "_tell", lambda notices: None)
     folders.create_folder(mailbox_id, "a")
     assert not wire._shell.wakes
     changes.poll()

@@ -1,0 +1,170 @@
+"""Make one batch durable: repeated while its outcome is unknown, split where its data is wrong."""
+
+import logging
+import time
+import uuid
+from collections.abc import Sequence
+from typing import Any
+
+from django.db import InterfaceError, OperationalError, connection, transaction
+
+from accounts.commit.items import Item
+from accounts.commit.marks import is_marked, leave_mark
+from accounts.commit.octets import (
+    OctetsLost,
+    await_octets,
+    insert_blobs,
+    store_octets,
+    unavailable,
+)
+from accounts.commit.telling import Outcome, nothing
+from accounts.models import Blob
+from accounts.rows import Rows
+
+log = logging.getLogger(__name__)
+
+RETRY_PAUSES = (0.05, 0.25, 1.0)
+# How long to wait, in seconds, for a database that went away during a COMMIT.
+LOOK_PATIENCE = 30.0
+LOOK_PAUSE = 0.25
+
+
+class _OutcomeUnknown(Exception):
+    """The database went away during a COMMIT and did not come back to say what became of it."""
+
+
+def make_durable(batch: list[Item]) -> Outcome:
+    """Write the octets, then commit the rows: not before the octets are durable."""
+    try:
+        ready = store_octets(batch)
+        try:
+            return _commit(ready) if ready else nothing()
+        except OctetsLost:
+            log.exception("commit: a segment was abandoned")
+            ready = store_octets(batch, and_wait=True)
+            return _commit(ready) if ready else nothing()
+    except Exception as error:
+        log.exception("commit: a batch of %d failed", len(batch))
+        for item in batch:
+            item.error = item.error or error
+        return nothing()
+
+
+def _commit(items: list[Item]) -> Outcome:
+    """Commit the rows of a batch, repeating and splitting it as the package's invariants say."""
+    try:
+        return _commit_under_one_mark(items, Attempt(items))
+    except _OutcomeUnknown as unknown:
+        for item in items:
+            item.error = unavailable(unknown)
+        return nothing()
+
+
+def _commit_under_one_mark(items: list[Item], attempt: "Attempt") -> Outcome:
+    error: Exception
+    for pause in (*RETRY_PAUSES, None):
+        try:
+            attempt.run()
+        except OctetsLost:
+            raise
+        except (OperationalError, InterfaceError) as failure:
+            log.warning("commit: %s", failure)
+            connection.close()
+            error = failure
+            if pause is None:
+                break
+            time.sleep(pause)
+            if attempt.has_landed():
+                return attempt.outcome()
+        except Exception as failure:  # noqa: BLE001 it is the Future's to raise
+            # A repeat that meets the mark of the commit before it is that commit's success.
+            if attempt.has_landed():
+                return attempt.outcome()
+            if len(items) > 1:
+                return _split(items)
+            items[0].error = failure
+            return nothing()
+        else:
+            return attempt.outcome()
+    if attempt.has_landed():
+        return attempt.outcome()
+    for item in items:
+        item.error = unavailable(error)
+    return nothing()
+
+
+def _split(items: list[Item]) -> Outcome:
+    # Or the first half could be there already when the second learns that it must begin again.
+    await_octets(items)
+    middle = len(items) // 2
+    first = _commit(items[:middle])
+    return first.joined(_commit(items[middle:]))
+
+
+class Attempt:
+    """Tries at committing one batch under one mark."""
+
+    def __init__(self, items: Sequence[Item]) -> None:
+        self._items = items
+        self._mark = uuid.uuid4()
+        # What the try that last got as far as COMMIT would have to say.
+        self._verdicts: list[tuple[Any, BaseException | None]] | None = None
+        self._outcome = nothing()
+
+    def run(self) -> None:
+        verdicts: list[tuple[Any, BaseException | None]] = []
+        with transaction.atomic(durable=True):
+            # First of all, so that a commit still under way under this mark stops us here.
+            leave_mark(self._mark)
+            stored = insert_blobs(self._items)
+            rows = Rows(is_alone=len(self._items) == 1)
+            rows.load(
+                (key for item in self._items for key in item.unit.mailbox_ids),
+                (key for item in self._items for key in item.unit.folder_ids),
+            )
+            dead: list[int] = []
+            for item, blob in zip(self._items, stored, strict=True):
+                try:
+                    result = item.unit.write(rows, blob)
+                    rows.finish_unit()
+                except (OperationalError, InterfaceError):
+                    raise
+                except Exception as error:
+                    if len(self._items) == 1:
+                        raise
+                    rows.fail_unit(error)
+                    verdicts.append((None, error))
+                    if blob is not None:
+                        dead.append(blob.pk)
+                else:
+                    verdicts.append((result, None))
+            rows.write()
+            if dead:
+                Blob.objects.filter(pk__in=dead).delete()
+            await_octets(self._items)
+            self._verdicts = verdicts
+            self._outcome = Outcome(rows.deeds, rows.callbacks, rows.notices)
+
+    def has_landed(self) -> bool:
+        """True when a try whose outcome was unknown did commit after all.
+
+        Whoever is told that nothing was stored sends again: so this waits for a database that is
+        away. _OutcomeUnknown when it stays away.
+        """
+        if self._verdicts is None:
+            return False
+        deadline = time.monotonic() + LOOK_PATIENCE
+        while True:
+            try:
+                return is_marked(self._mark)
+            except (OperationalError, InterfaceError) as error:
+                log.warning("commit: cannot look for a mark: %s", error)
+                connection.close()
+                if time.monotonic() > deadline:
+                    raise _OutcomeUnknown(str(error)) from error
+                time.sleep(LOOK_PAUSE)
+
+    def outcome(self) -> Outcome:
+        for item, (result, error) in zip(self._items, self._verdicts or (), strict=True):
+            item.result, item.error = result, error
+        return self._outcome

@@ -1,0 +1,110 @@
+"""The octets of a batch: written, durable, and the rows that say where they lie."""
+
+import logging
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+
+from django.db import connection
+from django.db.utils import Error as DatabaseError
+from django.utils import timezone
+
+from accounts import blobs
+from accounts.blobs import OutOfSpace
+from accounts.commit.items import Item
+from accounts.commit.units import CommitUnavailable
+from accounts.inserts import PendingRow, insert_rows
+from accounts.models import Blob, Segment
+
+log = logging.getLogger(__name__)
+
+_BLOB = ("segment_id", "offset", "length", "created_at")
+
+
+class OctetsLost(Exception):
+    """The disk refused what it was given to store: nothing of the batch is committed."""
+
+
+def store_octets(batch: list[Item], *, and_wait: bool = False) -> list[Item]:
+    """Write the batch's octets, and wait for the disk if so asked; the items that may go on."""
+    with_octets = [item for item in batch if item.payload is not None]
+    if not with_octets:
+        return batch
+    payloads = [item.payload or b"" for item in with_octets]
+    try:
+        try:
+            storing = blobs.begin(payloads)
+        except OSError:
+            log.exception("commit: a segment was abandoned")
+            storing = blobs.begin(payloads)
+        if and_wait:
+            storing.wait()
+    except (OSError, DatabaseError) as error:
+        log.exception("commit: octets could not be stored")
+        for item in with_octets:
+            item.error = unavailable(error)
+        connection.close()
+        return [item for item in batch if item.error is None]
+    for item, place in zip(with_octets, storing.places, strict=True):
+        item.place, item.storing = place, storing
+    return batch
+
+
+def await_octets(items: Iterable[Item]) -> None:
+    """Return once all octets are durable. OctetsLost."""
+    try:
+        for item in items:
+            if item.storing is not None:
+                item.storing.wait()
+    except OSError as error:
+        raise OctetsLost(str(error)) from error
+
+
+def insert_blobs(items: Sequence[Item]) -> list[Blob | None]:
+    """Rows for the batch's octets; a fresh instance for each item that has any."""
+    adopted = [item.adopted for item in items if item.adopted is not None]
+    segments: Iterator[Segment] = iter(
+        Segment.objects.bulk_create(
+            Segment(name=each.name, is_sealed=True, size=each.size) for each in adopted
+        )
+        if adopted
+        else ()
+    )
+    now = timezone.now()
+    stored_now = connection.ops.adapt_datetimefield_value(now)
+    found: list[Blob | None] = []
+    pending: list[PendingRow] = []
+    for item in items:
+        if item.place is not None:
+            segment_id, offset, length = item.place[:3]
+        elif item.adopted is not None:
+            segment_id = next(segments).pk
+            offset, length = item.adopted.offset, item.adopted.length
+        else:
+            found.append(None)
+            continue
+        found.append(_blob(segment_id, offset, length, now))
+        pending.append(PendingRow((segment_id, offset, length, stored_now)))
+    if pending:
+        insert_rows(Blob, _BLOB, pending)
+    keys = iter(pending)
+    for blob in found:
+        if blob is not None:
+            blob.pk = next(keys).pk
+    return found
+
+
+def _blob(segment_id: int, offset: int, length: int, created_at: datetime) -> Blob:
+    blob = Blob(offset=offset, length=length, created_at=created_at)
+    blob.segment_id = segment_id
+    return blob
+
+
+def unavailable(error: Exception) -> Exception:
+    """What the caller is told of an error that is none of its unit's."""
+    if isinstance(error, OutOfSpace):
+        return error
+    if "disk is full" in str(error) or "No space left" in str(error):
+        return OutOfSpace(str(error))
+    told = CommitUnavailable(str(error))
+    told.__cause__ = error
+    return told

@@ -1,0 +1,38 @@
+"""What a caller hands to the group commit, and what may be said against it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from django.db import InterfaceError, OperationalError
+
+from accounts.blobs import Spool
+from accounts.models import Blob
+from accounts.rows import Rows
+
+T = TypeVar("T")
+
+
+class CommitUnavailable(Exception):
+    """The store cannot commit just now (database locked, lost or full): a temporary failure."""
+
+
+# What reading and writing raise while the database does not answer.
+DATABASE_AWAY = (OperationalError, InterfaceError, CommitUnavailable)
+
+
+@dataclass
+class Unit(Generic[T]):
+    """Something to commit: the mailboxes to lock, octets to store, and what makes the rows.
+
+    `write` runs in the committer thread, perhaps more than once (after a lost connection), so it
+    has no effect but on `rows`. An exception from it fails this unit alone and reaches the Future.
+    `folder_ids` are folders it will want: naming them saves a query each. `rows` is about how many
+    rows it will touch, so that a batch stays short.
+    """
+
+    mailbox_ids: frozenset[int]
+    write: Callable[[Rows, Blob | None], T]
+    octets: bytes | Spool | None = None
+    folder_ids: frozenset[int] = frozenset()
+    rows: int = 1
