@@ -6,13 +6,11 @@ that have given the user the right to send as them.
 """
 
 from concurrent.futures import Future
-from typing import Protocol
 
+from accounts import directory
 from accounts.blobs import Spool
-from accounts.directory import Route
+from accounts.directory import AddressLike, Route
 from accounts.directory.names import fold_domain, fold_local, split_address
-from accounts.directory.resolving import leads_to
-from accounts.directory.sharing import sends_as
 from accounts.login import Identity
 from delivery import acceptance, queue
 from delivery.envelope import Envelope
@@ -28,14 +26,6 @@ FOREIGN_AUTHOR = Reply(550, "5.7.1", "The From field names an address that is no
 BAD_AUTHOR = Reply(550, "5.7.1", "The From field must name an address of yours")
 
 
-class AddressLike(Protocol):
-    @property
-    def local(self) -> str: ...
-
-    @property
-    def domain(self) -> str: ...
-
-
 def is_own(identity: Identity, address: AddressLike) -> bool:
     """Whether it is plainly the user's own address; asks nobody."""
     own = fold_local(address.local), fold_domain(address.domain)
@@ -43,11 +33,8 @@ def is_own(identity: Identity, address: AddressLike) -> bool:
 
 
 def may_send_as(identity: Identity, address: AddressLike) -> bool:
-    """Whether the user may use this address; a few queries where it is not the own one."""
-    if is_own(identity, address):
-        return True
-    mailboxes = (identity.mailbox_id, *sends_as(identity.mailbox_id))
-    return leads_to(fold_local(address.local), fold_domain(address.domain), mailboxes)
+    """Whether the user may use this address; perhaps a few queries where it is not the own one."""
+    return is_own(identity, address) or directory.may_send_as(identity.mailbox_id, address)
 
 
 def accept(identity: Identity, envelope: Envelope[Route], spool: Spool) -> Future[Reply]:

@@ -12,13 +12,14 @@ from datetime import datetime
 from typing import NamedTuple
 
 from django.conf import settings
+from django.db import connection
 from django.db.models import Q
 from django.utils import timezone
 
 from accounts import limits
 from accounts.directory.names import fold_domain, fold_local, split_address
 from accounts.directory.routes import REMOTE, MailboxRef, Route, refuse
-from accounts.models import Alias, AliasTarget, Domain, Mailbox, Membership
+from accounts.models import Alias, AliasTarget, Domain, Mailbox, Membership, Tenant
 from accounts.suspension import is_tenant_suspended
 
 # RFC 5321 §4.5.1 and RFC 2142 §4: these reach a person in every domain.
@@ -293,20 +294,22 @@ def _load_missing(domains: dict[str, _Domain | None], names: set[str]) -> None:
         domains.update(_load_domains(missing))
 
 
+# By hand, as every recipient elsewhere and every author asks it: preparing it through the ORM costs
+# several times what the database asks for it.
+_DOMAINS = (
+    "SELECT d.id, d.name, d.tenant_id, a.name, d.plus_separator, d.is_suspended, t.is_suspended,"  # noqa: S608
+    f" t.parent_id FROM {Domain._meta.db_table} d"
+    f" JOIN {Tenant._meta.db_table} t ON t.id = d.tenant_id"
+    f" LEFT JOIN {Domain._meta.db_table} a ON a.id = d.alias_of_id WHERE d.name IN "
+)
+
+
 def _load_domains(names: set[str]) -> dict[str, _Domain | None]:
-    rows = Domain.objects.filter(name__in=names).order_by()
-    columns = (
-        "id",
-        "name",
-        "tenant_id",
-        "alias_of__name",
-        "plus_separator",
-        "is_suspended",
-        "tenant__is_suspended",
-        "tenant__parent_id",
-    )
+    with connection.cursor() as cursor:
+        cursor.execute(f"{_DOMAINS}({','.join(['%s'] * len(names))})", list(names))
+        rows = cursor.fetchall()
     found: dict[str, _Domain | None] = {}
-    for id_, name, tenant_id, alias_of, separator, *off, reseller in rows.values_list(*columns):
+    for id_, name, tenant_id, alias_of, separator, *off, reseller in rows:
         is_off = any(off) or is_tenant_suspended(reseller)
         found[name] = _Domain(id_, name, tenant_id, alias_of, separator, is_off)
     return found

@@ -10,6 +10,7 @@ from django.db import transaction
 from django.db.models import F
 from django.utils.translation import gettext as _
 
+from accounts.directory import version
 from accounts.directory.mailboxes import shut_sessions
 from accounts.directory.names import DirectoryError, split_address
 from accounts.mailstore import acl, folders, rights
@@ -42,10 +43,8 @@ def share_mailbox(
     who, letters = check_sharing(mailbox, name, given, send=send)
     if letters is not None:
         _share(mailbox, who, letters, folder)
-    if send:
-        SenderRight.objects.get_or_create(mailbox=mailbox, grantee_id=who.mailbox_id)
-    elif send is False:
-        SenderRight.objects.filter(mailbox=mailbox, grantee_id=who.mailbox_id).delete()
+    if send is not None:
+        _let_send(mailbox, who, is_allowed=send)
 
 
 def check_sharing(
@@ -68,6 +67,15 @@ def _share(mailbox: Mailbox, who: acl.Identifier, letters: Right, folder: str) -
             acl.set_rights_everywhere(mailbox.pk, who, letters)
     except StoreRefusal as refusal:
         raise DirectoryError(str(refusal)) from None
+
+
+@transaction.atomic
+def _let_send(mailbox: Mailbox, who: acl.Identifier, *, is_allowed: bool) -> None:
+    if is_allowed:
+        SenderRight.objects.get_or_create(mailbox=mailbox, grantee_id=who.mailbox_id)
+    else:
+        SenderRight.objects.filter(mailbox=mailbox, grantee_id=who.mailbox_id).delete()
+    version.touch()
 
 
 def read_letters(given: str) -> Right:
