@@ -1,6 +1,6 @@
 """The row that every login reads: a mailbox, whether it is open, and the secrets that open it."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
@@ -79,6 +79,25 @@ _KEYRING = (
     f" FROM {MAILBOXES} LEFT JOIN {Credential._meta.db_table} c ON c.mailbox_id = m.id"
     f" WHERE {CAN_LOG_IN} AND "
 )
+_VERSIONS = (
+    f"SELECT m.id, m.credential_version, {IS_SUSPENDED}, t.parent_id FROM {MAILBOXES}"  # noqa: S608
+    f" WHERE {CAN_LOG_IN} AND m.id IN "
+)
+# Mailboxes a query.
+_AT_ONCE = 500
+
+
+def versions(mailbox_ids: Collection[int]) -> Iterator[tuple[int, int]]:
+    """Mailboxes out of these that may be logged in to, with the version of their credentials."""
+    ids = list(mailbox_ids)
+    for start in range(0, len(ids), _AT_ONCE):
+        some = ids[start : start + _AT_ONCE]
+        with connection.cursor() as cursor:
+            cursor.execute(f"{_VERSIONS}({', '.join(['%s'] * len(some))})", some)
+            found = cursor.fetchall()
+        for mailbox_id, version, is_off, reseller in found:
+            if not is_off and not is_tenant_suspended(reseller):
+                yield mailbox_id, version
 
 
 def _read(condition: str, parameters: Sequence[int | str]) -> Keyring | None:

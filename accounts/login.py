@@ -13,6 +13,7 @@ import secrets
 import threading
 import time
 from collections import OrderedDict
+from collections.abc import Collection
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
@@ -34,6 +35,7 @@ __all__ = [
     "Refused",
     "cached_check",
     "check",
+    "fallen",
     "forget",
     "still_valid",
     "throttle",
@@ -112,6 +114,16 @@ def still_valid(identity: Identity) -> bool:
         and not ring.is_suspended
         and ring.identity.credential_version == identity.credential_version
     )
+
+
+def fallen(identities: Collection[Identity]) -> set[Identity]:
+    """Those whose sessions may not go on; some hundreds of them are one query."""
+    versions = dict(keyring.versions({identity.mailbox_id for identity in identities}))
+    return {
+        identity
+        for identity in identities
+        if versions.get(identity.mailbox_id) != identity.credential_version
+    }
 
 
 def welcome(ring: Keyring, secret: Secret, key: str, peer: str) -> Login:

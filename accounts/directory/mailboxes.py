@@ -266,3 +266,5 @@ def shut_sessions(mailbox: Mailbox) -> None:
     """Make every login that was good until now ask again."""
     mailbox.credential_version += 1
     mailbox.save(update_fields=["credential_version"])
+    # Servers end the sessions that are open now when they hear of it.
+    version.touch()

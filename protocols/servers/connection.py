@@ -17,6 +17,7 @@ from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from accounts.login import Identity
 from protocols.servers import channel_binding, errands
 from protocols.servers.errands import Wake
 from protocols.servers.runtime import Runtime
@@ -224,6 +225,11 @@ class Connection(TwistedProtocol):
         timeout = session.idle_timeout
         until = self._heard_at + (min(timeout, TRICKLE_TIMEOUT) if self._begun else timeout)
         return min(until, self._since + LOGIN_TIMEOUT) if session.must_log_in else until
+
+    @property
+    def identity(self) -> Identity | None:
+        """Who has logged in here."""
+        return None if self._session is None else self._session.identity
 
     def stop(self) -> None:
         """Say goodbye, after the event in hand."""

@@ -70,12 +70,13 @@ def make_pop3(shell: Shell) -> tuple[ServerConversation, "Pop3Session"]:
 class Pop3Session:
     """One client; `_maildrop` is there from the login on."""
 
-    __slots__ = ("_authentication", "_deleted", "_failed_logins", "_maildrop", "_shell")
+    __slots__ = ("_authentication", "_deleted", "_failed_logins", "_maildrop", "_shell", "identity")
 
     idle_timeout = IDLE_TIMEOUT
 
     def __init__(self, shell: Shell) -> None:
         self._shell = shell
+        self.identity: Identity | None = None
         self._maildrop: Maildrop | None = None
         self._authentication: Authentication | None = None
         self._deleted: set[int] = set()
@@ -174,6 +175,7 @@ class Pop3Session:
                     self._maildrop = _open(mailbox_id)
                 except InUse:
                     return _TAKEN
+                self.identity = outcome
                 return Ok(f"{len(self._maildrop)} messages")
             case Refused(reason):
                 refusal = _REFUSALS[reason]

@@ -34,6 +34,7 @@ from protocols.servers import loop
 from protocols.servers.allocation import give_back_large_blocks
 from protocols.servers.listeners import LISTENERS, Door, Listener, listen, open_socket
 from protocols.servers.runtime import Caps, Runtime
+from protocols.servers.standing import Standing
 from protocols.servers.tls import TlsServer, certificate_files
 
 log = structlog.get_logger(__name__)
@@ -91,6 +92,7 @@ class Server:
         self._sockets = sockets
         self._ports: list[Any] = []
         self._runtime = Runtime(reactor, tls, caps=_caps(_raise_file_limit()))
+        self._standing = Standing(self._runtime)
         self._web: Any = None
         self._is_stopping = False
         self._tls = tls
@@ -118,6 +120,7 @@ class Server:
             self._reactor.stop()
             raise
         self._runtime.start()
+        self._standing.start()
         # What is there now stays: the collector need not look at it ever again.
         gc.collect()
         gc.freeze()
@@ -145,6 +148,7 @@ class Server:
         log.info("stopping", connections=len(self._runtime.connections))
         for port in self._ports:
             port.stopListening()
+        self._standing.stop()
         self._runtime.say_goodbye()
         self._wait_for_goodbyes(self._reactor.seconds() + GOODBYE)
 

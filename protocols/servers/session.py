@@ -11,6 +11,7 @@ from functools import lru_cache
 from ipaddress import ip_address
 from typing import Any, Protocol, TypeAlias, TypeVar
 
+from accounts.login import Identity
 from protocols.wire.conversation import Conversation
 
 T = TypeVar("T")
@@ -111,6 +112,11 @@ class Session(Protocol[EventT, ReplyT, PushT]):
     @property
     def must_log_in(self) -> bool:
         """True while nobody has logged in who has to: strangers are kept for a few minutes."""
+        ...
+
+    @property
+    def identity(self) -> Identity | None:
+        """Who has logged in, None for nobody; asked at any time, from the reactor thread."""
         ...
 
     def is_quick(self, event: EventT) -> bool:

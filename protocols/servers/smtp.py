@@ -71,6 +71,10 @@ class MxSession:
     def must_log_in(self) -> bool:
         return False
 
+    @property
+    def identity(self) -> Identity | None:
+        return None
+
     def __init__(self, shell: Shell) -> None:
         self._shell = shell
         self._hello: Hello | None = None
@@ -226,6 +230,10 @@ class SubmissionSession(MxSession):
     @property
     def must_log_in(self) -> bool:
         return self._identity is None
+
+    @property
+    def identity(self) -> Identity | None:
+        return self._identity
 
     def is_quick(self, event: Event) -> bool:
         match event:

@@ -75,6 +75,7 @@ class Obedient:
 
     idle_timeout = 30.0
     must_log_in = False
+    identity = None
 
     def __init__(self, shell: Shell) -> None:
         self.shell = shell

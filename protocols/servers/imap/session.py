@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 from accounts.commit import DATABASE_AWAY, CommitUnavailable
+from accounts.login import Identity
 from accounts.mailstore.refusals import StoreRefusal
 from accounts.rows import FolderGone
 from protocols.servers.imap import append, login, masking, uid_only
@@ -41,6 +42,10 @@ class ImapSession:
     @property
     def must_log_in(self) -> bool:
         return self._client.identity is None
+
+    @property
+    def identity(self) -> Identity | None:
+        return self._client.identity
 
     def is_quick(self, event: Event) -> bool:
         """Whether the event is handled without database, disk or hashing."""
