@@ -237,7 +237,7 @@ def finish(client: Client, command: commands.AppendEnd) -> Tagged | Future[Any] 
     except Exception:
         appending.spool.discard()
         raise
-    answer = partial(_answer, client, tag, appending.target)
+    answer = partial(_answer, client, tag, appending.target, appending.replaced_uid)
     outcome: Future[Any] = Future()
     if client.view is None:
         # Without a folder there is no news to look up: the committer's thread makes the answer.
@@ -312,7 +312,9 @@ def _settled(
     future.add_done_callback(settle)
 
 
-def _answer(client: Client, tag: bytes, target: Target, outcome: Outcome) -> Tagged:
+def _answer(
+    client: Client, tag: bytes, target: Target, replaced_uid: int, outcome: Outcome
+) -> Tagged:
     if isinstance(outcome, Exception):
         # It may mean that the name stands for another folder now, or none.
         client.append_target = None
@@ -325,6 +327,6 @@ def _answer(client: Client, tag: bytes, target: Target, outcome: Outcome) -> Tag
     if appended[0].has_replaced:
         # RFC 8508 §3.3: where it went is said before what it replaced is gone.
         lines = responses.untagged("OK", "Replacement ready.", code)
-        lines += client.news(may_expunge=True)
+        lines += client.news(may_expunge=True, removed=(replaced_uid,))
         return ok(tag, "Done.", code=client.modseq_code(), untagged=lines)
     return ok(tag, "Done.", code=code, untagged=client.news(may_expunge=True))

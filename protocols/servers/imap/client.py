@@ -17,7 +17,14 @@ from protocols.servers.authentication import Authentication
 from protocols.servers.imap import recent, rendering
 from protocols.servers.imap.annotation_news import AnnotationNews, changed_lines
 from protocols.servers.imap.contexts import Contexts
-from protocols.servers.imap.folder_view import NO_NEWS, FolderView, Wording
+from protocols.servers.imap.folder_view import (
+    EVERYTHING,
+    NO_NEWS,
+    SILENCE,
+    FolderView,
+    Wanted,
+    Wording,
+)
 from protocols.servers.imap.known import NOTHING, Known
 from protocols.servers.imap.sections import Structures
 from protocols.servers.imap.watch import Manner, Overflow, Watch
@@ -107,6 +114,7 @@ class Client:
         "structures",
         "took_recent",
         "view",
+        "wanted",
         "watch",
     )
 
@@ -126,6 +134,8 @@ class Client:
         self.annotations: AnnotationNews | None = None
         # While NOTIFY is in force.
         self.watch: Watch | None = None
+        # What NOTIFY said of the selected folder, whichever that is.
+        self.wanted = EVERYTHING
         self.structures = Structures()
         # The searches that are followed (RFC 5267).
         self.contexts = Contexts()
@@ -164,19 +174,20 @@ class Client:
         may_expunge: bool,
         known: Known = NOTHING,
         untold: Collection[int] = (),
+        removed: Collection[int] = (),
     ) -> bytes:
         """Take the view to the folder's present state; the lines that tell the client of it.
 
-        `known` and `untold` as in `FolderView.refresh`.
+        `known`, `untold` and `removed` as in `FolderView.refresh`.
         Raises FolderGone when the selected folder was deleted, or is no longer this client's to
         read.
         """
         view = self.view
         if view is None:
             return self.other_news()
-        uidnext = view.told.uidnext
-        lines = self._folder_news(view, may_expunge, known, untold)
-        return lines + self.other_news(range(uidnext, view.told.uidnext))
+        uidnext = view.uidnext_told
+        lines = self._folder_news(view, may_expunge, known, untold, removed)
+        return lines + self.other_news(range(uidnext, view.uidnext_told))
 
     def other_news(self, arrivals: range = range(0)) -> bytes:
         """What is new elsewhere in the mailbox, and of new messages where NOTIFY asks for it."""
@@ -203,7 +214,14 @@ class Client:
             # RFC 5465 §5.8: as though the client had said NOTIFY NONE.
             self.stop_watch()
             text = "Too much has happened at once; look yourself."
-            return lines + responses.untagged("OK", text, b"NOTIFICATIONOVERFLOW")
+            lines += responses.untagged("OK", text, b"NOTIFICATIONOVERFLOW")
+            return lines + self.want(SILENCE)
+
+    def want(self, wanted: Wanted) -> bytes:
+        """Which news of the selected folder are told from now on; lines, if any."""
+        self.wanted = wanted
+        # Results of messages that the client does not know would tell it nothing (RFC 5267 §4.3.1).
+        return b"" if wanted.messages else self.contexts.drop_all()
 
     def _folder_news(
         self,
@@ -211,6 +229,7 @@ class Client:
         may_expunge: bool,
         known: Known,
         untold: Collection[int],
+        removed: Collection[int],
     ) -> bytes:
         said = self._look_at_rights(view)
         picture = index.picture(self.folder_id)
@@ -232,6 +251,8 @@ class Client:
             known=known,
             untold=untold,
             with_modseq=with_modseq,
+            wanted=self.wanted,
+            removed=removed,
         )
         if news is not NO_NEWS:
             said += rendering.news_lines(
@@ -305,7 +326,7 @@ class Client:
         """What ends a command that expunged, for a client of QRESYNC (RFC 7162 §3.2.7)."""
         if self.view is None or not self.resyncs:
             return b""
-        return responses.highest_modseq(self.view.told.highest_modseq)
+        return responses.highest_modseq(self.view.modseq_told)
 
     @property
     def leaves_at_once(self) -> bool:

@@ -101,10 +101,15 @@ class Contexts:
     def drop_numbers(self) -> bytes:
         """Follow no longer what is told by number; the lines that say so (RFC 5267 §4.3.1)."""
         dropped = [tag for tag, each in self._followed.items() if not each.is_uid]
-        self.cancel(dropped)
-        return b"".join(
-            untagged("NO", "Numbers are no longer spoken of.", no_update(tag)) for tag in dropped
-        )
+        return self._drop(dropped, "Numbers are no longer spoken of.")
+
+    def drop_all(self) -> bytes:
+        """Follow nothing any longer; the lines that say so."""
+        return self._drop(list(self._followed), "Messages are no longer spoken of.")
+
+    def _drop(self, tags: Collection[bytes], reason: str) -> bytes:
+        self.cancel(tags)
+        return b"".join(untagged("NO", reason, no_update(tag)) for tag in tags)
 
     def look(self, view: FolderView, picture: Picture) -> list[Difference]:
         """Take all results from the picture that `view` was told to a new one."""

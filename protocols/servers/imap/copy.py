@@ -65,7 +65,7 @@ def _move(client: Client, tag: bytes, uids: list[int], target_id: int) -> Iterat
         if code := _code(moved):
             # RFC 6851 §4.3: before the EXPUNGEs, so that the client knows where they went.
             yield responses.untagged("OK", "Moved.", code)
-        yield client.news(may_expunge=True)
+        yield client.news(may_expunge=True, removed=chunk)
     news = client.news(may_expunge=True)
     yield ok(tag, "Done.", code=client.modseq_code() if uids else b"", untagged=news)
 

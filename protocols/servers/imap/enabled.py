@@ -54,5 +54,5 @@ def note_condstore(client: Client) -> bytes:
 
 def highest_modseq_line(client: Client) -> bytes:
     """What the client may take for the folder's mod-sequence."""
-    code = responses.highest_modseq(client.selected.told.highest_modseq)
+    code = responses.highest_modseq(client.selected.modseq_told)
     return responses.untagged("OK", "Highest mod-sequence.", code)

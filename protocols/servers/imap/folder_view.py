@@ -5,9 +5,13 @@ order it was told of them, so a message that another session expunged keeps its 
 *ghost*) until EXPUNGE may be said, which is never while a FETCH, STORE or SEARCH by number runs
 (RFC 3501 §7.4.1).
 
-Invariants: without ghosts the client's numbering is the picture's UID array itself, shared and not
-copied; with ghosts it is that array with the ghosts still in place. Numbers only shrink by EXPUNGE
-and only grow at the end.
+With NOTIFY a client may refuse news (RFC 5465 §3.1). Then its numbering stays: what came meanwhile
+it does not know, what went is a ghost. Both, and whose flags changed, are told when it wants news
+again.
+
+Invariants: without ghosts and without news that are kept back the client's numbering is the
+picture's UID array itself, shared and not copied. Numbers only shrink by EXPUNGE and only grow at
+the end.
 """
 
 from array import array
@@ -57,6 +61,17 @@ class News:
 NO_NEWS = News()
 
 
+class Wanted(NamedTuple):
+    """Which news of its folder a client wants to hear (RFC 5465 §5)."""
+
+    messages: bool = True
+    flags: bool = True
+
+
+EVERYTHING = Wanted()
+SILENCE = Wanted(messages=False, flags=False)
+
+
 class Wording(NamedTuple):
     """How a client has asked to be told of messages."""
 
@@ -85,13 +100,16 @@ class FolderView:
     """The client's side of a selected folder."""
 
     __slots__ = (
+        "_complete_until",
         "_ghosts",
         "_recent",
         "_recent_told",
+        "_unheard",
         "is_read_only",
         "rights",
         "saved",
         "told",
+        "uidnext_told",
         "uids",
         "wording",
     )
@@ -107,7 +125,13 @@ class FolderView:
         self.wording = PLAIN
         # The UIDs that `$` stands for (RFC 5182).
         self.saved: tuple[Range, ...] = ()
+        # EXISTS has counted the messages below it.
+        self.uidnext_told = picture.uidnext
         self._ghosts: frozenset[int] = frozenset()
+        # UIDs whose flags changed while the client wanted no news of flags.
+        self._unheard: set[int] = set()
+        # Below 0: everything has been told.
+        self._complete_until = -1
         self._recent: list[range] = [recent] if recent else []
         self._recent_told = self.recent_count
 
@@ -120,6 +144,11 @@ class FolderView:
     def is_current(self) -> bool:
         """True while the client's numbering is the picture's."""
         return self.uids is self.told.uids
+
+    @property
+    def modseq_told(self) -> int:
+        """The mod-sequence up to which the client has been told of everything."""
+        return self.told.highest_modseq if self._complete_until < 0 else self._complete_until
 
     @property
     def recent_count(self) -> int:
@@ -178,35 +207,61 @@ class FolderView:
         known: Known = NOTHING,
         untold: Collection[int] = (),
         with_modseq: bool = False,
+        wanted: Wanted = EVERYTHING,
+        removed: Collection[int] = (),
     ) -> News:
         """Take the client to `picture`; what it must be told on the way there.
 
         `known` holds flags that the client knows already, having set them: they are not told
         again unless something else became of them. Flags of the UIDs in `untold` are left out.
-        `with_modseq`: the client keeps mod-sequences, so a new one is news by itself.
+        `with_modseq`: the client keeps mod-sequences, so a new one is news by itself. What the
+        client removed itself, `removed`, is told though it does not want to hear of messages.
         """
-        if picture is self.told and not (self._ghosts and may_expunge):
-            return NO_NEWS
         before = self.told
+        has_more = bool(self._ghosts) and may_expunge
+        if picture is before and self._complete_until < 0 and not has_more:
+            return NO_NEWS
         candidates = self.changed_uids(picture)
         vanished = self._gone(picture, candidates)
-        expunged = self._renumber(picture, vanished, may_expunge)
+        candidates = _without(_without(candidates, vanished), untold)
+        if wanted.messages:
+            expunged = self._renumber(picture, vanished, may_expunge)
+        else:
+            self._ghosts = frozenset(vanished.difference(removed))
+            vanished = vanished.intersection(removed)
+            expunged = self._take_out(picture, vanished)
         self.told = picture
-        recent = self.recent_count
-        news = News(
+        exists = recent = None
+        if wanted.messages:
+            exists = len(self.uids) if picture.uidnext != self.uidnext_told else None
+            recent = self.recent_count if self.recent_count != self._recent_told else None
+            self.uidnext_told, self._recent_told = picture.uidnext, self.recent_count
+        if wanted.flags:
+            candidates = self._unheard.union(candidates) if self._unheard else candidates
+            changed = self._changed(before, candidates, known, with_modseq)
+            self._unheard.clear()
+        else:
+            # What became of its own STORE is all that the client hears of.
+            changed = self._changed(before, known.uids, known, with_modseq)
+            self._unheard.update(uid for uid in candidates if uid < self.uidnext_told)
+        self._note_completeness(before, wanted)
+        return News(
             expunged=expunged,
             vanished=tuple(sorted(vanished)) if expunged else (),
-            exists=len(self.uids) if picture.uidnext != before.uidnext else None,
-            recent=recent if recent != self._recent_told else None,
+            exists=exists,
+            recent=recent,
             keyword_names=(
                 picture.keyword_names if picture.keyword_names != before.keyword_names else None
             ),
-            changed=self._changed(
-                before, _without(_without(candidates, vanished), untold), known, with_modseq
-            ),
+            changed=changed,
         )
-        self._recent_told = recent
-        return news
+
+    def _note_completeness(self, before: Picture, wanted: Wanted) -> None:
+        is_complete = not self._unheard and self.uidnext_told == self.told.uidnext
+        if is_complete and (wanted.messages or not self._ghosts):
+            self._complete_until = -1
+        elif self._complete_until < 0:
+            self._complete_until = before.highest_modseq
 
     def changed_uids(self, picture: Picture) -> Collection[int]:
         """UIDs that may differ between the picture told last and this one."""
@@ -231,19 +286,32 @@ class FolderView:
 
     def _renumber(self, picture: Picture, gone: set[int], may_expunge: bool) -> tuple[int, ...]:
         if may_expunge or not gone:
-            # Highest first, so that no EXPUNGE shifts a number that is still to be said.
-            if _is_much(len(gone), self.uids):
-                numbers = [number for number, uid in enumerate(self.uids, 1) if uid in gone]
-            else:
-                numbers = sorted(bisect_left(self.uids, uid) + 1 for uid in gone)
-            numbers.reverse()
+            numbers = self._numbers(gone)
             self.uids = picture.uids
             self._ghosts = frozenset()
-            return tuple(numbers)
+            return numbers
         last = self.uids[-1] if self.uids else 0
         self.uids = self.uids + picture.uids[bisect_right(picture.uids, last) :]
         self._ghosts = frozenset(gone)
         return ()
+
+    def _take_out(self, picture: Picture, gone: set[int]) -> tuple[int, ...]:
+        """Leave the numbering as it is but for these."""
+        if not gone:
+            return ()
+        numbers = self._numbers(gone)
+        left = array(self.uids.typecode, (uid for uid in self.uids if uid not in gone))
+        self.uids = picture.uids if left == picture.uids else left
+        return numbers
+
+    def _numbers(self, uids: set[int]) -> tuple[int, ...]:
+        """Highest first, so that no EXPUNGE shifts a number that is still to be said."""
+        if _is_much(len(uids), self.uids):
+            numbers = [number for number, uid in enumerate(self.uids, 1) if uid in uids]
+        else:
+            numbers = sorted(bisect_left(self.uids, uid) + 1 for uid in uids)
+        numbers.reverse()
+        return tuple(numbers)
 
     def _changed(
         self,
@@ -263,7 +331,8 @@ class FolderView:
                 continue
             bits = self.told.flags[at], self.told.keywords[at]
             modseq = self.told.modseqs[at]
-            knows_flags = bits == known_bits.get(uid, (before.flags[was], before.keywords[was]))
+            heard = known_bits.get(uid, (before.flags[was], before.keywords[was]))
+            knows_flags = bits == heard and (uid not in self._unheard or uid in known_bits)
             if knows_flags and not (with_modseq and modseq != before.modseqs[was]):
                 continue
             number = self.number(uid)

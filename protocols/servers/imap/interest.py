@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from accounts.mailstore import shared_names
 from protocols.servers.imap.extent import Extent
+from protocols.servers.imap.folder_view import EVERYTHING, SILENCE, Wanted
 from protocols.wire.imap.notify import MESSAGE_EVENTS, SELECTED, Event, EventGroup
 
 NOTHING: frozenset[Event] = frozenset()
@@ -33,6 +34,15 @@ class Interest:
             for group in groups
             if group.scope not in SELECTED
         ]
+
+    @property
+    def of_selected(self) -> Wanted:
+        """Which news of the selected folder; without a group none (RFC 5465 §3.1)."""
+        events = NOTHING if self.selected is None else self.selected.events
+        # They come together (§5).
+        if Event.MESSAGE_NEW not in events:
+            return SILENCE
+        return EVERYTHING if Event.FLAG_CHANGE in events else Wanted(flags=False)
 
     @property
     def is_about_others(self) -> bool:

@@ -9,7 +9,7 @@ from functools import partial
 
 from accounts import login
 from accounts.blobs import BlobMissing
-from accounts.mailstore import changes, index
+from accounts.mailstore import changes
 from accounts.mailstore.catalog import highest_modseq, sight
 from accounts.mailstore.fetch import Columns
 from accounts.mailstore.fetch import fetch as fetch_rows
@@ -20,6 +20,7 @@ from protocols.servers.imap.client import Client
 from protocols.servers.imap.enabled import note_condstore
 from protocols.servers.imap.fetch import fetched
 from protocols.servers.imap.fetch_lines import Plan
+from protocols.servers.imap.folder_view import EVERYTHING, SILENCE
 from protocols.servers.imap.interest import Interest
 from protocols.servers.imap.watch import Overflow, Watch
 from protocols.wire.imap import notify as wire
@@ -50,12 +51,15 @@ def notify(client: Client, command: wire.Notify) -> Iterator[Push | Reply]:
         yield no(command.tag, "Some of the events do not exist.", code=wire.bad_event(SUPPORTED))
         return
     client.stop_watch()
+    # RFC 5465 §3.1: what has accumulated is told in any case.
+    client.wanted = EVERYTHING
     if command.groups:
         watch = _begin(client, command)
         yield watch.refusals(client.manner)
         if command.wants_status:
             yield watch.numbers(client.folder_id, client.manner)
     yield client.news(may_expunge=True)
+    yield client.want(SILENCE if client.watch is None else client.watch.interest.of_selected)
     yield ok(command.tag, "Done.")
 
 
@@ -91,7 +95,7 @@ def look(client: Client) -> Iterable[Push]:
     if watch is None:
         return []
     try:
-        if _tells_of_selected(client, watch):
+        if client.wanted.messages:
             news = client.news(may_expunge=_may_expunge(client, watch))
         else:
             news = client.other_news()
@@ -100,17 +104,6 @@ def look(client: Client) -> Iterable[Push]:
         client.is_leaving = True
         return [FOLDER_DELETED]
     return [news] if news else []
-
-
-def _tells_of_selected(client: Client, watch: Watch) -> bool:
-    selected, view = watch.interest.selected, client.view
-    if selected is None or view is None or not selected.events:
-        return False
-    if Event.FLAG_CHANGE in selected.events:
-        return True
-    # Flags alone are no event that the client wants; it hears of them with its next command.
-    picture = index.picture(client.folder_id)
-    return picture.uidnext != view.told.uidnext or picture.uids != view.uids
 
 
 def _may_expunge(client: Client, watch: Watch) -> bool:

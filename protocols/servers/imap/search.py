@@ -2,6 +2,7 @@
 
 import time
 from array import array
+from bisect import bisect_right
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -131,8 +132,9 @@ def not_followed(tag: bytes) -> bytes:
 def _follow(
     client: Client, command: _Returning, found: Sequence[int], origin: Origin | None
 ) -> bool:
-    if asks_fuzzy(command.program):
-        # How much messages are like it is known of those found alone.
+    if asks_fuzzy(command.program) or not client.wanted.messages:
+        # How much messages are like it is known of those found alone; of new ones the client
+        # wants to hear nothing.
         return False
     criteria = command.criteria if isinstance(command, Sort) else ()
     program = fixed(command.program, client.selected)
@@ -193,7 +195,8 @@ def scanned(
         found += uids
         # Mostly nothing to say yet, but others may have their turn.
         yield progress.line(done + min(slices * size, count), goal)
-    return found
+    # NOTIFY may have kept the newest back.
+    return found[: bisect_right(found, scope.numbers[-1])] if scope.numbers else []
 
 
 def _named(uids: Sequence[int], options: frozenset[str], page: Page | None) -> Sequence[int]:

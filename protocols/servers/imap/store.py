@@ -167,8 +167,9 @@ def expunge_deleted(client: Client, command: commands.Expunge) -> Iterator[Push 
     progress = Progress(command.tag)
     for start in range(0, len(uids), CHUNK):
         yield progress.line(start, len(uids))
-        expunge.expunge_uids(client.folder_id, uids[start : start + CHUNK], actor=client.mailbox_id)
-        yield client.news(may_expunge=True)
+        chunk = uids[start : start + CHUNK]
+        expunge.expunge_uids(client.folder_id, chunk, actor=client.mailbox_id)
+        yield client.news(may_expunge=True, removed=chunk)
     yield ok(command.tag, "Done.", code=client.modseq_code() if uids else b"")
 
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from accounts.mailstore.picture import Picture
-from protocols.servers.imap.folder_view import Changed, FolderView, News
+from protocols.servers.imap.folder_view import SILENCE, Changed, FolderView, News, Wanted
 from protocols.servers.imap.known import Known
 from protocols.wire.imap.sequence_set import parse
 from tests.servers.imap.pictures import after, picture_of
@@ -202,15 +202,7 @@ class FolderAndClient(RuleBasedStateMachine):
     def look(self, may_expunge: bool) -> None:
         news = self.view.refresh(self.picture, may_expunge=may_expunge)
         assert may_expunge or not news.expunged
-        for number in news.expunged:
-            del self.believed[number - 1]
-        if news.exists is not None:
-            assert news.exists >= len(self.believed)
-            # A client asks for the flags of what is new to it.
-            for number in range(len(self.believed) + 1, news.exists + 1):
-                uid = self.view.uids[number - 1]
-                at = self.picture.position(uid)
-                self.believed.append((uid, self.picture.flags[at] if at >= 0 else 0))
+        self.hear_of_messages(news)
         for change in news.changed:
             assert self.believed[change.number - 1][0] == change.uid
             self.believed[change.number - 1] = (change.uid, change.flags)
@@ -221,6 +213,39 @@ class FolderAndClient(RuleBasedStateMachine):
         else:
             there = {uid: flags for uid, flags in self.believed if uid in truth}
             assert there == truth
+
+    def hear_of_messages(self, news: News) -> None:
+        for number in news.expunged:
+            del self.believed[number - 1]
+        if news.exists is not None:
+            assert news.exists >= len(self.believed)
+            # A client asks for the flags of what is new to it.
+            for number in range(len(self.believed) + 1, news.exists + 1):
+                uid = self.view.uids[number - 1]
+                at = self.picture.position(uid)
+                self.believed.append((uid, self.picture.flags[at] if at >= 0 else 0))
+
+    @rule(may_expunge=st.booleans())
+    def look_at_messages_alone(self, may_expunge: bool) -> None:
+        wanted = Wanted(flags=False)
+        news = self.view.refresh(self.picture, may_expunge=may_expunge, wanted=wanted)
+        assert not news.changed
+        self.hear_of_messages(news)
+
+    @rule()
+    def look_away(self) -> None:
+        assert self.view.refresh(self.picture, may_expunge=True, wanted=SILENCE) == News()
+
+    @rule(pick=st.integers(0, 50))
+    def expunge_without_hearing_of_others(self, pick: int) -> None:
+        if not self.picture.uids:
+            return
+        uid = self.picture.uids[pick % len(self.picture.uids)]
+        number = self.view.number(uid)
+        self.picture = after(self.picture, gone=(uid,))
+        news = self.view.refresh(self.picture, may_expunge=True, wanted=SILENCE, removed=[uid])
+        assert news.expunged == (() if number is None else (number,))
+        self.hear_of_messages(news)
 
     @invariant()
     def numbers_agree(self) -> None:
