@@ -71,6 +71,22 @@ def test_an_address_and_a_password_that_are_known_cost_no_hash(
     assert not login.cached_check("alice@a.test", "wrong", service="test", peer=PEER)
 
 
+def test_many_logins_at_once_cost_a_hash_for_each_thread_that_hashes(
+    people: People, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hashed: list[str] = []
+    verify = hashers.verify
+
+    def count(password: str, stored: str) -> bool:
+        hashed.append(stored)
+        return verify(password, stored)
+
+    monkeypatch.setattr(hashers, "verify", count)
+    waiting = [login.check("alice@a.test", PASSWORD, service="test", peer=PEER) for _ in range(12)]
+    assert all(isinstance(each.result(20), Identity) for each in waiting)
+    assert len(hashed) <= login.HASHING_THREADS
+
+
 def test_a_login_reads_one_row(
     people: People, django_assert_num_queries: pytest.FixtureRequest
 ) -> None:
