@@ -4,7 +4,7 @@ A client keeps its masks to the end of its connection, or until it says in anoth
 what it was told it has does not go away because somebody writes a rule meanwhile.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import structlog
@@ -14,9 +14,13 @@ from accounts.directory.switchboard import hides
 from protocols.servers.imap.answers import bad
 from protocols.servers.imap.client import Client
 from protocols.wire.imap import commands as c
-from protocols.wire.imap.fetch_items import Binary, BinarySize, Preview
+from protocols.wire.imap import search as keys
+from protocols.wire.imap.fetch_items import Attribute, Binary, BinarySize, FetchItem, Preview
+from protocols.wire.imap.options import StatusItem
 from protocols.wire.imap.responses import Tagged
-from protocols.wire.imap.search import asks_fuzzy
+from protocols.wire.imap.search import keys_in
+from protocols.wire.imap.sequence_set import SequenceSet
+from protocols.wire.imap.sort import SortKey
 
 log = structlog.get_logger(__name__)
 
@@ -46,6 +50,31 @@ _COMMANDS: dict[type[c.Event], str] = {
     c.Unauthenticate: "UNAUTHENTICATE",
     c.Unselect: "UNSELECT",
 }
+
+# What a capability brings to search for, to FETCH, to order by, and to ask STATUS for.
+_SEARCH_KEYS: dict[type, str] = {
+    keys.EmailIdIs: "OBJECTID",
+    keys.FilterNamed: "FILTERS",
+    keys.Fuzzy: "SEARCH=FUZZY",
+    keys.KeepsSaveDate: "SAVEDATE",
+    keys.ModseqFrom: "CONDSTORE",
+    keys.OlderThan: "WITHIN",
+    keys.SavedOn: "SAVEDATE",
+    keys.ThreadIdIs: "OBJECTID",
+    keys.YoungerThan: "WITHIN",
+}
+_ITEM_KINDS: dict[type, str] = {Binary: "BINARY", BinarySize: "BINARY", Preview: "PREVIEW"}
+_ITEMS: dict[FetchItem, str] = {
+    Attribute.EMAILID: "OBJECTID",
+    Attribute.MODSEQ: "CONDSTORE",
+    Attribute.SAVEDATE: "SAVEDATE",
+    Attribute.THREADID: "OBJECTID",
+}
+_SORT_KEYS: dict[SortKey, str] = {
+    SortKey.DISPLAYFROM: "SORT=DISPLAY",
+    SortKey.DISPLAYTO: "SORT=DISPLAY",
+}
+_STATUS_ITEMS: dict[StatusItem, str] = {"HIGHESTMODSEQ": "CONDSTORE", "MAILBOXID": "OBJECTID"}
 
 
 def introduced(client: Client, said: dict[str, str]) -> None:
@@ -105,11 +134,28 @@ def _of_fetch(command: c.Fetch) -> Iterator[str]:
         yield "QRESYNC"
     if command.page is not None:
         yield "PARTIAL"
-    for item in command.items:
-        if isinstance(item, Preview):
-            yield "PREVIEW"
-        elif isinstance(item, Binary | BinarySize):
-            yield "BINARY"
+    yield from _of_items(command.items)
+    yield from _of_set(command.sequence_set)
+
+
+def _of_items(items: Iterable[FetchItem]) -> Iterator[str]:
+    for item in items:
+        if name := _ITEMS.get(item) or _ITEM_KINDS.get(type(item)):
+            yield name
+
+
+def _of_set(numbers: SequenceSet | None) -> Iterator[str]:
+    if numbers is not None and numbers.is_saved:
+        yield "SEARCHRES"
+
+
+def _of_numbered(command: c.Copy | c.Move) -> Iterator[str]:
+    yield from _of_set(command.sequence_set)
+
+
+def _of_notify(command: c.Notify) -> Iterator[str]:
+    for group in command.groups:
+        yield from _of_items(group.items)
 
 
 def _of_append(command: c.Append | c.AppendMore) -> Iterator[str]:
@@ -133,6 +179,7 @@ def _of_thread(command: c.Thread) -> Iterator[str]:
 def _of_store(command: c.Store) -> Iterator[str]:
     if command.unchanged_since is not None:
         yield "CONDSTORE"
+    yield from _of_set(command.sequence_set)
 
 
 def _of_search(command: c.Search) -> Iterator[str]:
@@ -144,6 +191,9 @@ def _of_search(command: c.Search) -> Iterator[str]:
 def _of_sort(command: c.Sort) -> Iterator[str]:
     if command.return_options is not None:
         yield "ESORT"
+    for criterion in command.criteria:
+        if name := _SORT_KEYS.get(criterion.key):
+            yield name
     yield from _of_results(command)
 
 
@@ -159,8 +209,13 @@ def _of_results(command: c.Search | c.Sort | c.MultiSearch) -> Iterator[str]:
 
 
 def _of_program(command: c.Search | c.Sort | c.MultiSearch | c.Thread) -> Iterator[str]:
-    if asks_fuzzy(command.program):
-        yield "SEARCH=FUZZY"
+    for key in keys_in(command.program):
+        if name := _SEARCH_KEYS.get(type(key)):
+            yield name
+        elif isinstance(key, keys.NumberIn):
+            yield from _of_set(key.numbers)
+        elif isinstance(key, keys.UidIn):
+            yield from _of_set(key.uids)
 
 
 def _of_set_quota(command: c.SetQuota) -> Iterator[str]:
@@ -172,10 +227,21 @@ def _of_list(command: c.List) -> Iterator[str]:
         yield "LIST-EXTENDED"
     if command.status_items:
         yield "LIST-STATUS"
+        yield from _of_status_items(command.status_items)
     if command.entries:
         yield "LIST-METADATA"
     if "MYRIGHTS" in command.return_options:
         yield "LIST-MYRIGHTS"
+
+
+def _of_status(command: c.Status) -> Iterator[str]:
+    yield from _of_status_items(command.items)
+
+
+def _of_status_items(items: Iterable[StatusItem]) -> Iterator[str]:
+    for item in items:
+        if name := _STATUS_ITEMS.get(item):
+            yield name
 
 
 def _of_create(command: c.Create) -> Iterator[str]:
@@ -186,22 +252,27 @@ def _of_create(command: c.Create) -> Iterator[str]:
 def _of_expunge(command: c.Expunge) -> Iterator[str]:
     if command.uids is not None:
         yield "UIDPLUS"
+    yield from _of_set(command.uids)
 
 
 _OPTIONS: dict[type[c.Event], Callable[[Any], Iterator[str]]] = {
     c.Append: _of_append,
     c.AppendEnd: _of_steps,
     c.AppendMore: _of_append,
+    c.Copy: _of_numbered,
     c.Create: _of_create,
     c.Expunge: _of_expunge,
     c.Fetch: _of_fetch,
     c.List: _of_list,
+    c.Move: _of_numbered,
     c.MultiSearch: _of_results,
+    c.Notify: _of_notify,
     c.Replace: _of_append,
     c.Search: _of_search,
     c.Select: _of_select,
     c.SetQuota: _of_set_quota,
     c.Sort: _of_sort,
+    c.Status: _of_status,
     c.Store: _of_store,
     c.Thread: _of_thread,
 }

@@ -31,6 +31,11 @@ class Everything:
 
 
 @dataclass(frozen=True, slots=True)
+class KeepsSaveDate(Everything):
+    """SAVEDATESUPPORTED (RFC 8514 §4.3): every folder keeps the date."""
+
+
+@dataclass(frozen=True, slots=True)
 class FlagIs:
     """ANSWERED, DELETED, DRAFT, FLAGGED, SEEN; `is_set` False for their UN- forms."""
 
@@ -232,15 +237,20 @@ def _names(key: "SearchKey", kind: type) -> bool:
 
 def _holds(key: "SearchKey", test: Callable[["SearchKey"], bool]) -> bool:
     """Whether a key, or one inside it, is such."""
-    if test(key):
-        return True
-    match key:
-        case Not(key=inner) | Fuzzy(key=inner):
-            return _holds(inner, test)
-        case And(keys=keys) | Or(keys=keys):
-            return any(_holds(each, test) for each in keys)
-        case _:
-            return False
+    return any(test(each) for each in keys_in(key))
+
+
+def keys_in(key: "SearchKey") -> Iterator["SearchKey"]:
+    """A key and all keys inside it."""
+    waiting = [key]
+    while waiting:
+        key = waiting.pop()
+        yield key
+        match key:
+            case Not(key=inner) | Fuzzy(key=inner):
+                waiting.append(inner)
+            case And(keys=several) | Or(keys=several):
+                waiting.extend(several)
 
 
 def filter_names(key: "SearchKey") -> Iterator[str]:

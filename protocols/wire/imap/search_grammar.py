@@ -21,6 +21,7 @@ from .search import (
     Fuzzy,
     HeaderHas,
     IsRecent,
+    KeepsSaveDate,
     KeywordIs,
     LargerThan,
     ModseqFrom,
@@ -249,8 +250,7 @@ _PLAIN: dict[bytes, SearchKey] = {
     b"NEW": And((IsRecent(), _UNSEEN)),
     b"OLD": Not(IsRecent()),
     b"RECENT": IsRecent(),
-    # RFC 8514 §4.3: every folder keeps the date.
-    b"SAVEDATESUPPORTED": Everything(),
+    b"SAVEDATESUPPORTED": KeepsSaveDate(),
     **{flag.name.encode(): FlagIs(flag, is_set=True) for flag in Flag if flag.name},
     **{b"UN" + flag.name.encode(): FlagIs(flag, is_set=False) for flag in Flag if flag.name},
 }
