@@ -19,9 +19,13 @@ class Row:
     is_rate: bool = False
     # An absolute bound of ours, in the row's unit (a floor for rates, a ceiling otherwise).
     bound: float | None = None
+    # The rod gives some labels to several measures in turn; the row is the first of so many.
+    every: int = 1
 
 
 SMTP = "smtp-in size={size} mode={mode} c={c}"
+# The maildrops of the rod's three POP3 measures: the first has 10,000 messages, the others 1,000.
+MAILDROPS = 3
 ROWS = [
     Row(
         "SMTP in 4 KiB, visible, c=50, one a connection",
@@ -96,6 +100,8 @@ ROWS = [
         is_rate=True,
     ),
     Row("SELECT 10,000 warm", "SELECT 10k warm, same connection", "ms", "ms", 0.5, 1.0),
+    Row("SELECT 100,000 warm", "SELECT 100k warm, same connection", "ms", "ms", 0.5, 1.0),
+    Row("SELECT 100,000, cold page cache", "SELECT 100k cold page cache", "ms", "ms", 0.8, 1.5),
     Row("FETCH FLAGS of 10,000", "FETCH 1:* FLAGS 10k", "ms", "ms", 0.8, 2),
     Row("FETCH FLAGS of 100,000", "FETCH 1:* FLAGS 100k", "ms", "ms", 0.8, 2),
     Row("FETCH ENVELOPE of 10,000, warm", "FETCH 1:* ENVELOPE 10k", "ms", "ms", 2, 4),
@@ -112,8 +118,13 @@ ROWS = [
     ),
     Row("FETCH BODY[] 1,000 x 20 KiB", "FETCH BODY.PEEK[] 1000x20KiB", "ms", "ms", 0.5, 0.9),
     Row("STORE +FLAGS 10,000", "STORE 1:* +FLAGS 10k", "ms", "ms", 0.8, 1.3),
+    Row("COPY 10,000", "COPY 10k", "ms", "ms", 1.0, 2),
+    Row("EXPUNGE 10,000", "EXPUNGE 10k", "ms", "ms", 0.5, 1.0),
     Row("SEARCH SUBJECT in 10,000", "SEARCH SUBJECT 10k", "ms", "ms", 3, 8),
+    Row("SEARCH FROM in 10,000", "SEARCH FROM 10k", "ms", "ms", 3, 8),
     Row("SEARCH BODY in 10,000", "SEARCH BODY 10k", "ms", "ms", 4, 15),
+    Row("SEARCH TEXT in 10,000", "SEARCH TEXT 10k", "ms", "ms", 4, 15),
+    Row("APPEND 4 KiB, c=1", "imap append 4KiB c=1", "rate", "/s", 0.8, 1.2, is_rate=True),
     Row("APPEND 4 KiB, c=10", "imap append 4KiB c=10", "rate", "/s", 0.8, 1.2, is_rate=True),
     Row(
         "IDLE: final dot to EXISTS, median",
@@ -132,6 +143,18 @@ ROWS = [
         8,
         15,
         bound=20,
+    ),
+    Row("POP3 LIST of 10,000", "POP3 LIST", "ms", "ms", 0.8, 1.0, every=MAILDROPS),
+    Row("POP3 UIDL of 10,000", "POP3 UIDL", "ms", "ms", 2, 4, every=MAILDROPS),
+    Row("POP3 RETR 1,000 x 4 KiB", "POP3 RETR x1000", "per_s", "/s", 0.6, 1.0, is_rate=True),
+    Row(
+        "POP3 RETR 1,000 x 4 KiB, pipelined",
+        "POP3 RETR x1000 pipelined",
+        "per_s",
+        "/s",
+        0.4,
+        0.8,
+        is_rate=True,
     ),
     Row("POP3 session, c=10", "pop3 login+STAT+QUIT c=10", "rate", "/s", 1.0, 1.5, is_rate=True),
 ]

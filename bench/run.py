@@ -185,9 +185,10 @@ def run_group(group: str, servers: list[Server], work: Path, runs: int) -> None:
         "imap": [
             ("run_imap.sh", {"PARTS": "populate"}),
             *(
-                ("run_imap.sh", {"PARTS": "imap", "ONLY": only, "COLD": ""})
-                for only in ("select", "fetch", "body", "store", "search")
+                ("run_imap.sh", {"PARTS": "imap", "ONLY": only})
+                for only in ("select", "fetch", "body", "store", "search", "expunge")
             ),
+            ("run_imap.sh", {"PARTS": "pop"}),
             ("run_imap.sh", {"PARTS": "login"}),
             ("run_imap.sh", {"PARTS": "append"}),
         ],
@@ -202,7 +203,8 @@ def figures(path: Path, row: Row) -> list[dict[str, float]]:
     if not path.exists():
         return []
     lines = [json.loads(line) for line in path.read_text().splitlines() if line.strip()]
-    return [line for line in lines if line["label"] == row.label and row.field in line]
+    found = [line for line in lines if line["label"] == row.label and row.field in line]
+    return found[:: row.every]
 
 
 def show(value: float) -> str:
