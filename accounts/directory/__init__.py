@@ -36,7 +36,7 @@ from accounts.directory.mailboxes import (
 from accounts.directory.names import DirectoryError, fold_domain, fold_local, split_address
 from accounts.directory.quota_setters import set_quota_setter, set_quotas_of, settable_mailbox
 from accounts.directory.routes import MailboxRef, Route
-from accounts.directory.senders import is_known_to_send_as, may_send_as
+from accounts.directory.senders import may_send_as
 from accounts.directory.sharing import check_sharing, delegates, set_shared, share_mailbox
 from accounts.directory.tenants import (
     create_tenant,
@@ -67,7 +67,6 @@ __all__ = [
     "fold_domain",
     "fold_local",
     "forget",
-    "is_known_to_send_as",
     "is_local_domain",
     "join",
     "keep_deleted_mail",

@@ -11,11 +11,11 @@ from accounts.directory.resolving import leads_to
 from accounts.directory.sharing import sends_as
 
 CAPACITY = 50_000
+# RFC 5321 §4.5.3.1: 64 octets, "@" and 255. A From field may name what is longer, and much of it.
+LONGEST = 320
 
-_Key = tuple[int, str, str]
-
-# The version's token under which each was allowed.
-_allowed: dict[_Key, int] = {}
+# By mailbox, local part and domain: the version's token under which it was allowed.
+_allowed: dict[tuple[int, str, str], int] = {}
 
 
 def may_send_as(mailbox_id: int, address: AddressLike) -> bool:
@@ -24,23 +24,15 @@ def may_send_as(mailbox_id: int, address: AddressLike) -> bool:
     It may where the address, in any spelling or by aliases, leads to the mailbox, or to one that
     has given it the right.
     """
-    key = _key(mailbox_id, address)
+    local, domain = fold_local(address.local), fold_domain(address.domain)
+    key = mailbox_id, local, domain
     token = version.current()
     if _allowed.get(key) == token:
         return True
-    if not leads_to(*key[1:], (mailbox_id, *sends_as(mailbox_id))):
+    if not leads_to(local, domain, (mailbox_id, *sends_as(mailbox_id))):
         return False
-    if len(_allowed) >= CAPACITY:
-        _allowed.clear()
-    _allowed[key] = token
+    if len(local) + len(domain) < LONGEST:
+        if len(_allowed) >= CAPACITY:
+            _allowed.clear()
+        _allowed[key] = token
     return True
-
-
-def is_known_to_send_as(mailbox_id: int, address: AddressLike) -> bool:
-    """Whether it is known and fresh that it may; never touches the database."""
-    token = version.trusted()
-    return token is not None and _allowed.get(_key(mailbox_id, address)) == token
-
-
-def _key(mailbox_id: int, address: AddressLike) -> _Key:
-    return mailbox_id, fold_local(address.local), fold_domain(address.domain)

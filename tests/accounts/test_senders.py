@@ -19,20 +19,14 @@ def may(people: People, address: str) -> bool:
     return directory.may_send_as(people.alice.pk, to(address))
 
 
-def is_known(people: People, address: str) -> bool:
-    return directory.is_known_to_send_as(people.alice.pk, to(address))
-
-
 def test_what_is_known_costs_no_query(
     people: People, django_assert_num_queries: pytest.FixtureRequest
 ) -> None:
     directory.create_alias("sales@a.test", ["alice@a.test", "bob@a.test"])
-    assert not is_known(people, "sales@a.test")
     assert may(people, "sales@a.test")
     with django_assert_num_queries(0):  # type: ignore[operator]
         assert may(people, "Sales@A.test")
-        assert is_known(people, "Sales@A.test")
-        assert not directory.is_known_to_send_as(people.bob.pk, to("sales@a.test"))
+    assert not directory.may_send_as(people.charlie.pk, to("sales@a.test"))
 
 
 def test_a_refusal_is_not_kept(people: People) -> None:
@@ -48,7 +42,6 @@ def test_what_leads_elsewhere_is_forgotten(people: People) -> None:
     alias = directory.create_alias("sales@a.test", ["alice@a.test"])
     assert may(people, "sales@a.test")
     directory.set_targets(alias, ["bob@a.test"])
-    assert not is_known(people, "sales@a.test")
     assert not may(people, "sales@a.test")
 
 
@@ -57,7 +50,6 @@ def test_a_right_that_is_taken_away_is_forgotten(people: People) -> None:
     directory.share_mailbox(people.bob, "alice@a.test", send=True)
     assert may(people, "bob@a.test")
     directory.share_mailbox(people.bob, "alice@a.test", send=False)
-    assert not is_known(people, "bob@a.test")
     assert not may(people, "bob@a.test")
 
 
@@ -69,7 +61,6 @@ def test_a_right_taken_away_elsewhere_is_forgotten_when_the_token_is_asked_for(
     Alias.objects.filter(pk=alias.pk).delete()
     DirectoryVersion.objects.update(token=7)
     monkeypatch.setattr(version, "TRUST_SECONDS", 0.0)
-    assert not is_known(people, "sales@a.test")
     assert not may(people, "sales@a.test")
 
 
@@ -78,3 +69,5 @@ def test_the_memory_has_a_bound(people: People, monkeypatch: pytest.MonkeyPatch)
     for detail in "abcdefg":
         assert may(people, f"alice+{detail}@a.test")
     assert len(senders._allowed) <= 3
+    assert may(people, f"alice+{'x' * 1000}@a.test")
+    assert all(len(local) < 64 for _, local, _ in senders._allowed)
