@@ -4,9 +4,10 @@ A blob is dead when no foreign key of any model points at it; the models are fou
 so one that is added later counts by itself. Rules:
 
 1. Only blobs and sealed segments older than an hour are touched: what is being committed is new.
-2. A segment that is mostly dead is compacted: its live records are copied (and proved on the way)
-   to a new segment, durably, then one transaction moves the rows. The old file stays for a day, for
-   readers that still hold the old place and for backups under way.
+2. A segment that is mostly dead is compacted, and one with anything dead in it after two weeks: its
+   live records are copied (and proved on the way) to a new segment, durably, then one transaction
+   moves the rows. The old file stays for a day, for readers that still hold the old place and for
+   backups under way. Nothing is wiped in place: a backup has hard links to the same files.
 3. Nothing is unlinked while a backup runs (`backup_running` holds the lock that `unlinking` wants).
 4. A kill -9 at any line leaves files without rows, or rows of retired segments: the next run
    finds both.
@@ -22,12 +23,13 @@ from datetime import timedelta
 from pathlib import Path
 
 from django.db import transaction
-from django.db.models import Count, Exists, F, OuterRef, Q, Sum
+from django.db.models import Count, Exists, F, Min, OuterRef, Q, Sum
 from django.utils import timezone
 
 from accounts.blobs.place import HEADER, SEGMENTS, SPOOLS, Place, directory, make_directory
 from accounts.blobs.reading import checked_read
 from accounts.blobs.segments import ROLL_SIZE, create_file, new_name, record, seal_abandoned
+from accounts.blobs.spool import PAYLOAD_START
 from accounts.models import Blob, CommitMark, Segment
 
 SETTLED_AFTER = timedelta(hours=1)
@@ -35,6 +37,8 @@ UNLINKED_AFTER = timedelta(hours=24)
 CHUNK = 1000
 # Compact a segment when less than this share of it is live.
 LIVE_SHARE = 0.5
+# What was deleted for good must go, however little it is; nothing is copied more often than this.
+COPIED_AFTER = timedelta(days=14)
 
 
 @dataclass
@@ -123,12 +127,19 @@ def _delete_dead_blobs() -> int:
 
 
 def _retire_segments() -> int:
-    """Compact what is mostly dead; returns how many segments have nothing left."""
-    old_enough = timezone.now() - SETTLED_AFTER
+    """Compact what is mostly dead, or dead in part for long; how many have nothing left."""
+    now = timezone.now()
+    is_mostly_dead = Q(live=0) | Q(live__lt=F("size") * LIVE_SHARE)
+    # A spool that was adopted has room before its one record, where nothing ever was.
+    is_spool = Q(first=PAYLOAD_START, size=F("first") + F("live") - HEADER.size)
+    is_due = Q(live__lt=F("size"), created_at__lt=now - COPIED_AFTER) & ~is_spool
     segments = (
-        Segment.objects.filter(is_sealed=True, retired_at=None, created_at__lt=old_enough)
-        .annotate(live=Sum("blobs__length", default=0) + Count("blobs") * HEADER.size)
-        .filter(Q(live=0) | Q(live__lt=F("size") * LIVE_SHARE))
+        Segment.objects.filter(is_sealed=True, retired_at=None, created_at__lt=now - SETTLED_AFTER)
+        .annotate(
+            live=Sum("blobs__length", default=0) + Count("blobs") * HEADER.size,
+            first=Min("blobs__offset", default=0),
+        )
+        .filter(is_mostly_dead | is_due)
     )
     retired = 0
     for segment in segments.order_by("pk"):

@@ -15,6 +15,7 @@ from accounts.blobs import BlobMissing, Place, Spool, segments
 from accounts.blobs import garbage as blob_garbage
 from accounts.blobs.spool import IN_MEMORY
 from accounts.mailstore import fetch
+from accounts.mailstore.append import append_message
 from accounts.models import Blob, CommitMark, Message, Segment
 from tests.accounts import as_owner
 from tests.accounts.mail import (
@@ -200,6 +201,49 @@ def test_dead_octets_are_collected_and_live_ones_stay(tmp_path: Path) -> None:
     assert fetch.octets(row) == before[9]
     assert fetch.octets_many([row]) == [before[9]]
     blobs.checked_read(Place(*Blob.objects.values_list("segment_id", "offset", "length")[0]))
+
+
+def test_little_that_is_dead_goes_too_but_not_every_day(tmp_path: Path) -> None:
+    mailbox_id = make_mailbox()
+    folder_id = inbox(mailbox_id)
+    secret = HELLO.replace(b"Hello, Bob.", b"Our secret.")
+    append_many(mailbox_id, folder_id, 9)
+    append_message(mailbox_id, folder_id, secret).result(10)
+    commit.reset()
+    keep_nothing_deleted()
+    before = content(folder_id)
+    as_owner.expunge_uids(folder_id, [10], only_deleted=False)
+    [old] = tmp_path.rglob("*.seg")
+    age(13 * 24)
+    assert garbage.collect().blobs == 1
+    assert Segment.objects.filter(retired_at=None).count() == 1
+    assert b"Our secret." in old.read_bytes()
+    age(15 * 24)
+    garbage.collect()
+    assert old.exists()
+    age(25)
+    assert garbage.collect().segments == 1
+    [new] = tmp_path.rglob("*.seg")
+    assert b"Our secret." not in new.read_bytes()
+    del before[10]
+    assert content(folder_id) == before
+    # Where nothing is dead nothing is copied.
+    age(30 * 24)
+    garbage.collect()
+    assert list(tmp_path.rglob("*.seg")) == [new]
+
+
+def test_an_adopted_spool_that_lives_stays_where_it_is(tmp_path: Path) -> None:
+    mailbox_id = make_mailbox()
+    spool = Spool()
+    spool.write(HELLO + b"x" * (IN_MEMORY + 1))
+    append_message(mailbox_id, inbox(mailbox_id), spool).result(10)
+    commit.reset()
+    files = list(tmp_path.rglob("*.seg"))
+    age(30 * 24)
+    garbage.collect()
+    assert list(tmp_path.rglob("*.seg")) == files
+    assert not Segment.objects.exclude(retired_at=None).exists()
 
 
 def test_a_mailbox_of_nothing_leaves_nothing(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
 from accounts import blobs, commit, directory, fsck, garbage, tasks
@@ -242,6 +243,32 @@ def test_what_was_kept_long_enough_goes_with_its_octets_and_its_words(
     assert not path.exists()
     for model in (Message, SearchText, Blob):
         assert not model.objects.exists()
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL's vacuum takes its time")
+def test_the_database_file_does_not_hold_what_was_deleted_for_good() -> None:
+    mailbox_id = make_mailbox()
+    folder_id = inbox(mailbox_id)
+    # More than fits beside others on one page: rows long and short.
+    for words in (b"Our secret", b"Our secret " * 300):
+        secret = HELLO.replace(b"Subject: ", b"Subject: " + words)
+        append.append_message(mailbox_id, folder_id, secret).result(10)
+    append_many(mailbox_id, folder_id, 5)
+    commit.reset()
+    assert b"Our secret" in _database_file()
+    expunge_uids(folder_id, [1, 2], only_deleted=False)
+    commit.reset()
+    forget_mailbox(mailbox_id)
+    garbage.collect()
+    commit.reset()
+    assert Message.objects.count() == 5
+    assert b"Our secret" not in _database_file()
+
+
+def _database_file() -> bytes:
+    with connection.cursor() as cursor:
+        cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    return Path(connection.settings_dict["NAME"]).read_bytes()
 
 
 def test_no_more_is_kept_than_the_mailbox_may_hold_and_the_oldest_goes_first() -> None:
