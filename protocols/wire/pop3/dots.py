@@ -15,10 +15,13 @@ class DotStuffer:
 
     def stuff(self, octets: bytes) -> bytes:
         """The octets as they go over the wire."""
-        # With what went before in front, one replace() finds a line that begins here as well.
-        joined = self._tail + octets
-        stuffed = joined.replace(b"\r\n.", b"\r\n..")[len(self._tail) :]
-        self._tail = joined[-2:]
+        # Hardly a message has such a line, and replace() copies nothing then.
+        stuffed = octets.replace(b"\r\n.", b"\r\n..")
+        # A line may also begin with the first octet, or with the second after a cut in its CRLF.
+        seam = (self._tail + octets[:2]).find(b"\r\n.")
+        if seam >= 0:
+            stuffed = stuffed[:seam] + b"." + stuffed[seam:]
+        self._tail = (self._tail + octets[-2:])[-2:]
         return stuffed
 
     def end(self) -> bytes:
