@@ -25,8 +25,8 @@ from accounts.models import Entry, Folder, Mailbox, PopDeletion
 __all__ = ["InUse", "Maildrop", "MessageGone"]
 
 # Clients read one message after the other: what follows is read with it, up to so much.
-AHEAD_MESSAGES = 50
-AHEAD_OCTETS = 256 * 1024
+AHEAD_MESSAGES = 128
+AHEAD_OCTETS = 512 * 1024
 
 
 # The keyword of what a POP3 program has deleted where that leaves it in the folder.
