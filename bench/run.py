@@ -2,6 +2,7 @@
 
     make bench                         every row (about half an hour)
     make bench ARGS="--rows smtp"      only those of one group: smtp, submission, imap, idle
+    make bench ARGS="--defaults"       the logins of Dovecot as it is packaged, too
 
 The measuring rod (load generator, peers' configuration) is the directory that
 MAILHOST_BENCH_ROD names, `../shared/bench` otherwise. Root is needed for the peers. Everything
@@ -30,7 +31,7 @@ from bench.rows import ROWS, Row
 
 ROOT = Path(__file__).resolve().parents[1]
 ROD = Path(os.environ.get("MAILHOST_BENCH_ROD", ROOT.parent / "shared" / "bench"))
-OURS, PEER = "Mailhost", "Postfix+Dovecot"
+OURS, PEER, DEFAULTS = "Mailhost", "Postfix+Dovecot", "Dovecot's defaults"
 GROUPS = ("smtp", "submission", "imap", "idle")
 SINK_PORT = 2626
 
@@ -125,14 +126,17 @@ def _await_ready(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
 
 
 @contextmanager
-def postfix_dovecot(work: Path) -> Iterator[Server]:
-    """The peers in their fastest fair set-up: mdbox, pre-forked logins, 127.0.0.1."""
+def postfix_dovecot(work: Path, name: str = PEER) -> Iterator[Server]:
+    """The peers in their fastest fair set-up: mdbox, pre-forked logins, 127.0.0.1.
+
+    Called DEFAULTS, they log in as the package does: two new processes a session.
+    """
     script = str(ROD / "peers" / "postfix_dovecot.sh")
     environment = {
         **os.environ,
         "PEERS_DIR": str(work),
         "MAIL_FORMAT": "mdbox",
-        "LOGIN_MODE": "performance",
+        "LOGIN_MODE": "secure" if name == DEFAULTS else "performance",
         "SINK_PORT": str(SINK_PORT),
     }
 
@@ -149,7 +153,7 @@ def postfix_dovecot(work: Path) -> Iterator[Server]:
     peers("start")
     time.sleep(2)
     try:
-        yield Server(PEER, "127.0.0.1", peers("pids").strip())
+        yield Server(name, "127.0.0.1", peers("pids").strip())
     finally:
         peers("stop")
 
@@ -246,12 +250,22 @@ def report(work: Path) -> bool:
     return holds
 
 
+def report_defaults(work: Path) -> None:
+    """The peers as they are packaged, beside the table: no ratio is held against them."""
+    print(f"\n| row | {DEFAULTS} |")
+    print("|---|---|")
+    for row in ROWS:
+        if found := figures(work / f"{DEFAULTS}.jsonl", row):
+            print(f"| {row.title} | {cell(found, row)} |")
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--rows", default=",".join(GROUPS), help=f"of {', '.join(GROUPS)}")
     parser.add_argument("--runs", type=int, default=5, help="runs of each measure (5)")
+    parser.add_argument("--defaults", action="store_true", help="Dovecot's own login mode, too")
     parser.add_argument("--keep", type=Path, help="directory for the raw result lines")
     options = parser.parse_args()
     if not (ROD / "protoload.c").exists():
@@ -267,7 +281,12 @@ def main() -> int:
         for group in options.rows.split(","):
             print(f"{group}:", flush=True)
             run_group(group, [ours, peer], work, options.runs)
+    if options.defaults:
+        with postfix_dovecot(work, DEFAULTS) as packaged:
+            measure(packaged, work, "run_imap.sh", PARTS="login", RUNS=str(options.runs))
     holds = report(work)
+    if options.defaults:
+        report_defaults(work)
     if options.keep:
         options.keep.mkdir(parents=True, exist_ok=True)
         for path in work.glob("*.jsonl"):
