@@ -147,6 +147,9 @@ def _template(
     for item in items:
         if isinstance(item, Attribute):
             values = _values(view, item, places, found)
+            if item is Attribute.FLAGS and (alike := _alike(values)) is not None:
+                pieces.append(b"FLAGS (%b)" % alike.replace(b"%", b"%%"))
+                continue
             pieces.append(item.value + (b" %b" if values is digits else _FORMATS.get(item, b" %b")))
             columns.append(values)
         elif isinstance(item, Preview):
@@ -165,6 +168,12 @@ def _template(
             _add_strings(item.label, octets, pieces, columns)
     start = b"* %d UIDFETCH (" if by_uid else b"* %d FETCH ("
     return start + b" ".join(pieces) + end, columns
+
+
+def _alike(values: Sequence[object]) -> bytes | None:
+    """The octets that all of the values are: what one STORE changed is alike as a rule."""
+    first = values[0] if values else None
+    return first if isinstance(first, bytes) and values.count(first) == len(values) else None
 
 
 _FORMATS = {

@@ -54,8 +54,11 @@ def _with(text: bytes, more: bytes) -> bytes:
 
 def lines(template: bytes, columns: Sequence[Sequence[object]]) -> bytes:
     """`template` once a row of `columns`, all at once."""
-    values = tuple(chain.from_iterable(zip(*columns, strict=True)))
-    return (template * len(columns[0])) % values if columns[0] else b""
+    if not columns[0]:
+        return b""
+    first, *others = columns
+    values = chain.from_iterable(zip(*columns, strict=True)) if others else first
+    return (template * len(first)) % tuple(values)
 
 
 def flag_names(picture: Picture) -> bytes:
