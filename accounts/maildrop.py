@@ -117,9 +117,10 @@ class Maildrop:
     def read_piece(self, row: FetchRow, start: int, length: int) -> bytes:
         return fetch.octets(row, start, length)
 
-    def remove(self, numbers: Collection[int]) -> None:
-        """Do to messages what the mailbox wants done to those deleted over POP3.
+    def remove(self, numbers: Collection[int]) -> int:
+        """Do to messages what the mailbox wants done to those deleted over POP3; how many it was.
 
+        What another program removed meanwhile is passed over and does not count.
         Raises InUse, having done nothing, when the lock is lost.
         """
         self.renew()
@@ -127,17 +128,19 @@ class Maildrop:
         actor = self._mailbox_id
         match self._deletion:
             case PopDeletion.READ:
-                self._take(uids)
+                return self._take(uids)
             case PopDeletion.TRASH:
-                copy.move_uids(self._folder_id, uids, _trash(actor), actor=actor)
-            case _:
-                expunge.expunge_uids(self._folder_id, uids, actor=actor, only_deleted=False)
+                moved = copy.move_uids(self._folder_id, uids, _trash(actor), actor=actor)
+                return len(moved.sources)
+        return len(
+            expunge.expunge_uids(self._folder_id, uids, actor=actor, only_deleted=False).uids
+        )
 
-    def _take(self, uids: list[int]) -> None:
-        """Mark messages as read, and as taken by POP3."""
+    def _take(self, uids: list[int]) -> int:
+        """Mark messages as read, and as taken by POP3; how many were not so yet."""
         for keywords in ([TAKEN], []):
             try:
-                store_flags(
+                stored = store_flags(
                     self._folder_id,
                     uids,
                     StoreMode.ADD,
@@ -148,7 +151,8 @@ class Maildrop:
             except TooManyKeywords:
                 # They will be shown again: better than an error for ever, and nothing is lost.
                 continue
-            return
+            return len(stored.changed)
+        return 0
 
     def close(self) -> None:
         """Give the lock up, if it is still held."""

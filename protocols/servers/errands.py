@@ -14,7 +14,7 @@ import structlog
 
 from accounts.commit import DATABASE_AWAY
 from protocols.servers.runtime import Runtime
-from protocols.servers.session import After, Later, Peer, Session
+from protocols.servers.session import After, Again, Later, Peer, Session
 from protocols.servers.slices import Slice, Slices
 
 log = structlog.get_logger(__name__)
@@ -23,7 +23,7 @@ AnySession = Session[Any, Any, Any]
 Wake = Callable[[], Iterable[Any] | None]
 
 # Answers that are not there yet.
-DEFERRED = (Future, After, Later)
+DEFERRED = (Future, After, Later, Again)
 
 
 class Host(Protocol):
@@ -64,7 +64,7 @@ def handle(host: Host, session: AnySession, event: Any, work: Callable[[], Any])
 
 
 def deliver(
-    host: Host, session: AnySession, event: Any, answer: "Future[Any] | After | Later"
+    host: Host, session: AnySession, event: Any, answer: "Future[Any] | After | Later | Again"
 ) -> None:
     """Have an answer brought when it is there; in any thread."""
     match answer:
@@ -72,6 +72,10 @@ def deliver(
             future.add_done_callback(partial(_go_on, host, session, event, then))
         case Later(reply, seconds):
             host.runtime.way_back.post(host.answer_later, reply, seconds)
+        case Again(work, seconds):
+            runtime = host.runtime
+            job = partial(handle, host, session, event, work)
+            runtime.way_back.post(runtime.reactor.callLater, seconds, runtime.pool.submit, job)
         case Future():
             answer.add_done_callback(partial(_resolve, host, session, event))
 

@@ -4,8 +4,8 @@ Three rules (RFC 1939): numbers are fixed at the login; DELE only marks, and wha
 QUIT alone; a connection that is lost in any other way removes nothing.
 """
 
-import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from itertools import chain, islice
 
 from django.conf import settings
@@ -15,7 +15,7 @@ from accounts.login import Identity, Refused
 from accounts.maildrop import InUse, Maildrop, MessageGone
 from protocols.servers import authentication
 from protocols.servers.authentication import Authentication, Outcome, may_log_in
-from protocols.servers.session import After, Answer, Later, Shell
+from protocols.servers.session import After, Again, Answer, Later, Shell
 from protocols.wire import sasl
 from protocols.wire.pop3 import commands
 from protocols.wire.pop3.commands import Command, Login
@@ -31,7 +31,8 @@ PIECE = 256 * 1024
 QUICK_LIST = 500
 # And longer ones still are made and sent in pieces of so many lines.
 LIST_CHUNK = 20_000
-# Seconds between tries at a maildrop that is taken.
+# Seconds between tries at a maildrop that is taken: a client whose connection broke comes back at
+# once, while the session it had still lets go.
 LOCK_PAUSES = (0.05, 0.1, 0.2)
 FAILED_LOGINS = 3
 FAILURE_DELAY = 1.0
@@ -160,7 +161,7 @@ class Pop3Session:
                 return self._capabilities()
         return Ok("Goodbye")
 
-    def _say(self, outcome: Outcome) -> Reply | Later:
+    def _say(self, outcome: Outcome) -> Reply | Later | Again:
         match outcome:
             case sasl.Challenge():
                 return outcome
@@ -168,18 +169,25 @@ class Pop3Session:
                 return self._wrong(_MALFORMED)
         return self._logged_in(outcome)
 
-    def _logged_in(self, outcome: login.Login) -> Reply | Later:
+    def _logged_in(self, outcome: login.Login) -> Reply | Later | Again:
         match outcome:
-            case Identity(mailbox_id=mailbox_id):
-                try:
-                    self._maildrop = _open(mailbox_id)
-                except InUse:
-                    return _TAKEN
-                self.identity = outcome
-                return Ok(f"{len(self._maildrop)} messages")
+            case Identity():
+                return self._open(outcome, LOCK_PAUSES)
             case Refused(reason):
                 refusal = _REFUSALS[reason]
         return self._wrong(refusal)
+
+    def _open(self, identity: Identity, pauses: Sequence[float]) -> Reply | Again:
+        """Lock the maildrop and look into it, once more after each of the pauses."""
+        try:
+            self._maildrop = Maildrop(identity.mailbox_id)
+        except InUse:
+            if not pauses:
+                return _TAKEN
+            pause, *others = pauses
+            return Again(partial(self._open, identity, others), pause)
+        self.identity = identity
+        return Ok(f"{len(self._maildrop)} messages")
 
     def _wrong(self, refusal: Err) -> Later:
         self._failed_logins += 1
@@ -262,27 +270,13 @@ class Pop3Session:
     def _quit(self, drop: Maildrop) -> Reply:
         """The UPDATE state (RFC 1939 §6)."""
         try:
-            if self._deleted:
-                drop.remove(self._deleted)
+            removed = drop.remove(self._deleted) if self._deleted else 0
         except InUse:
             return Err("Another session has taken the mailbox over; nothing was removed", "IN-USE")
         # Before the answer: a client that logs in again at once must find the lock free.
         drop.close()
         self._maildrop = None
-        return Ok(f"{len(self._deleted)} messages removed, goodbye")
-
-
-def _open(mailbox_id: int) -> Maildrop:
-    """The maildrop, locked; raises InUse.
-
-    A client whose connection broke comes back at once, while the session it had still lets go.
-    """
-    for pause in LOCK_PAUSES:
-        try:
-            return Maildrop(mailbox_id)
-        except InUse:
-            time.sleep(pause)
-    return Maildrop(mailbox_id)
+        return Ok(f"{removed} messages removed, goodbye")
 
 
 def _pieces(drop: Maildrop, number: int, cutter: TopCutter | None) -> Iterator[Reply | Push]:

@@ -60,6 +60,14 @@ class Later:
     seconds: float
 
 
+@dataclass(frozen=True, slots=True)
+class Again:
+    """An answer that needs more work after some `seconds`, in the session pool; no thread waits."""
+
+    work: Callable[[], Any]
+    seconds: float
+
+
 class Shell(Protocol):
     """What a session may ask of its connection.
 
@@ -98,7 +106,7 @@ class Shell(Protocol):
         ...
 
 
-Answer: TypeAlias = T | Future[Any] | Iterator[Any] | After | Later | None
+Answer: TypeAlias = T | Future[Any] | Iterator[Any] | After | Later | Again | None
 
 
 class Session(Protocol[EventT, ReplyT, PushT]):
@@ -127,8 +135,8 @@ class Session(Protocol[EventT, ReplyT, PushT]):
         """Answer an event.
 
         None: it needs no answer. A Future is answered when it is done, and no thread waits for it.
-        After and Later say so themselves. An iterator is read a slice at a time and paused while
-        the peer does not read: its last item is the reply, those before it are pushed.
+        After, Later and Again say so themselves. An iterator is read a slice at a time and paused
+        while the peer does not read: its last item is the reply, those before it are pushed.
         """
         ...
 

@@ -16,6 +16,7 @@ from accounts.directory.tenants import create_tenant
 from accounts.maildrop_lock import RowLock
 from accounts.mailstore import folders
 from accounts.mailstore.append import append_message
+from accounts.mailstore.expunge import expunge_uids
 from accounts.models import MaildropLock
 from protocols.servers import pop3
 from protocols.wire.pop3.replies import Piece
@@ -145,6 +146,56 @@ def test_a_session_that_lost_its_lock_may_do_nothing_more(
     assert client.hear() == b""
     assert other.stat() == (1, 5)
     other.quit()
+
+
+def test_logins_that_wait_for_a_maildrop_keep_nobody_else(
+    venue: RealVenue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pop3, "LOCK_PAUSES", (60.0,))
+    create_mailbox("bob@a.test", "secret")
+    holder = log_in(venue)
+    # More of them than there are threads.
+    waiting = [raw(venue) for _ in range(20)]
+    for client in waiting:
+        client.say(b"USER alice@a.test", b"PASS secret")
+        assert client.hear().startswith(b"+OK")
+    other = raw(venue)
+    other.say(b"USER bob@a.test", b"PASS secret", b"QUIT")
+    assert [other.hear()[:3] for _ in range(3)] == [b"+OK"] * 3
+    holder.quit()
+
+
+def test_a_taken_maildrop_is_tried_again(venue: RealVenue, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pop3, "LOCK_PAUSES", (0.01,) * 1000)
+    holder = log_in(venue)
+    client = raw(venue)
+    client.say(b"USER alice@a.test", b"PASS secret")
+    assert client.hear().startswith(b"+OK")
+    holder.quit()
+    assert client.hear() == b"+OK 0 messages"
+
+
+def test_the_maildrop_is_free_once_quit_is_answered(
+    venue: RealVenue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pop3, "LOCK_PAUSES", ())
+    fill(*[b"message\r\n"] * 20)
+    for _ in range(20):
+        client = raw(venue)
+        client.say(b"USER alice@a.test", b"PASS secret", b"DELE 1", b"QUIT")
+        assert [client.hear()[:3] for _ in range(4)] == [b"+OK"] * 4
+
+
+def test_quit_counts_what_it_removed(venue: RealVenue) -> None:
+    fill(b"one\r\n", b"two\r\n")
+    mailbox_id = find_mailbox("alice@a.test").pk
+    inbox = folders.find_folder(mailbox_id, "INBOX").id
+    client = raw(venue)
+    client.say(b"USER alice@a.test", b"PASS secret", b"DELE 1", b"DELE 2")
+    assert [client.hear()[:3] for _ in range(4)] == [b"+OK"] * 4
+    expunge_uids(inbox, [1], actor=mailbox_id, only_deleted=False)
+    client.say(b"QUIT")
+    assert client.hear() == b"+OK 1 messages removed, goodbye"
 
 
 def test_ten_thousand_pipelined_commands(venue: RealVenue) -> None:

@@ -28,7 +28,8 @@ _CODES: tuple[tuple[type[Exception], bytes], ...] = (
     (refusals.BadFolderName, b"CANNOT"),
 )
 
-FOLDER_DELETED = Bye("The selected folder was deleted.", b"UNAVAILABLE")
+# Deleted, or no longer shared with this client.
+FOLDER_GONE = Bye("The selected folder is gone.", b"UNAVAILABLE")
 
 
 def ok(tag: bytes, text: str, *, code: bytes = b"", untagged: bytes = b"") -> Tagged:

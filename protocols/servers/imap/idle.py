@@ -6,7 +6,7 @@ from functools import partial
 from accounts import login
 from accounts.mailstore import changes
 from accounts.rows import FolderGone
-from protocols.servers.imap.answers import FOLDER_DELETED, bad, ok
+from protocols.servers.imap.answers import FOLDER_GONE, bad, ok
 from protocols.servers.imap.client import Client
 from protocols.wire.imap import commands
 from protocols.wire.imap.responses import Bye, Continuation, Push, Reply, Tagged
@@ -70,5 +70,5 @@ def look(client: Client) -> Iterable[Push]:
     except FolderGone:
         client.leave_folder()
         client.is_leaving = True
-        return [FOLDER_DELETED]
+        return [FOLDER_GONE]
     return [news] if news else []

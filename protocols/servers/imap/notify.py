@@ -15,7 +15,7 @@ from accounts.mailstore.fetch import Columns
 from accounts.mailstore.fetch import fetch as fetch_rows
 from accounts.rows import FolderGone
 from protocols.servers.imap.annotation_news import AnnotationNews
-from protocols.servers.imap.answers import FOLDER_DELETED, no, ok
+from protocols.servers.imap.answers import FOLDER_GONE, no, ok
 from protocols.servers.imap.client import Client
 from protocols.servers.imap.enabled import note_condstore
 from protocols.servers.imap.fetch import fetched
@@ -102,7 +102,7 @@ def look(client: Client) -> Iterable[Push]:
     except FolderGone:
         client.leave_folder()
         client.is_leaving = True
-        return [FOLDER_DELETED]
+        return [FOLDER_GONE]
     return [news] if news else []
 
 

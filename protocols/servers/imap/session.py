@@ -13,7 +13,7 @@ from accounts.login import Identity
 from accounts.mailstore.refusals import StoreRefusal
 from accounts.rows import FolderGone
 from protocols.servers.imap import append, login, masking, uid_only
-from protocols.servers.imap.answers import FOLDER_DELETED, bad, no, refused
+from protocols.servers.imap.answers import FOLDER_GONE, bad, no, refused
 from protocols.servers.imap.client import Client
 from protocols.servers.imap.dispatch import DUTIES
 from protocols.servers.session import After, Answer, Shell
@@ -130,7 +130,7 @@ class ImapSession:
         if isinstance(error, FolderGone):
             self._client.leave_folder()
             self._client.is_leaving = True
-            farewell = FOLDER_DELETED.to_bytes()
+            farewell = FOLDER_GONE.to_bytes()
             return Tagged(event.tag, "NO", "The folder is gone.", b"", farewell, closes=True)
         refusal = refused(event.tag, error)
         if refusal is None:
