@@ -12,7 +12,7 @@ from typing import Any
 from django.db import connection
 
 from protocols.servers.listeners import make_of
-from protocols.servers.session import After, Later, Peer
+from protocols.servers.session import After, Again, Later, Peer
 from tests.transcripts.clock import Clock
 from tests.transcripts.dialogue import Silence
 from tests.transcripts.given import Scene
@@ -185,12 +185,14 @@ class DirectWire:
         is_quick = self._session.is_quick(event)
         with connection.execute_wrapper(_refuse) if is_quick else nullcontext():
             answer = self._session.handle(event)
-        while isinstance(answer, Future | After | Later):
+        while isinstance(answer, Future | After | Later | Again):
             match answer:
                 case After(future, then):
                     answer = then(future.result(timeout=PATIENCE_FOR_DISK))
                 case Later(reply):
                     answer = reply
+                case Again(work):
+                    answer = work()
                 case Future():
                     answer = answer.result(timeout=PATIENCE_FOR_DISK)
         if isinstance(answer, Iterator):
