@@ -44,6 +44,8 @@ CAPABILITIES = (
     "AUTH-RESP-CODE",
     "PIPELINING",
     "EXPIRE NEVER",
+    # RFC 2449 §6.5: nobody has to wait between two logins.
+    "LOGIN-DELAY 0",
     "UTF8 USER",
     "LANG",
     "IMPLEMENTATION Mailhost",
