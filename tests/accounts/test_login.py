@@ -43,17 +43,23 @@ def test_no_other_password_does(people: People, password: str) -> None:
     assert check("alice@a.test", password) == Refused("credentials")
 
 
-def test_an_unknown_mailbox_costs_one_hash_as_a_wrong_password_does(
-    people: People, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    hashed: list[str] = []
+@pytest.fixture
+def hashed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The stored hashes that passwords are compared with from now on."""
+    compared: list[str] = []
     verify = hashers.verify
 
-    def count(password: str, stored: str) -> bool:
-        hashed.append(stored)
+    def noting(password: str, stored: str) -> bool:
+        compared.append(stored)
         return verify(password, stored)
 
-    monkeypatch.setattr(hashers, "verify", count)
+    monkeypatch.setattr(hashers, "verify", noting)
+    return compared
+
+
+def test_an_unknown_mailbox_costs_one_hash_as_a_wrong_password_does(
+    people: People, hashed: list[str]
+) -> None:
     check("alice@a.test", "wrong")
     check("nobody@a.test", "wrong")
     costs = [stored.rpartition("$")[0].rpartition("$")[0] for stored in hashed]
@@ -72,16 +78,8 @@ def test_an_address_and_a_password_that_are_known_cost_no_hash(
 
 
 def test_many_logins_at_once_cost_a_hash_for_each_thread_that_hashes(
-    people: People, monkeypatch: pytest.MonkeyPatch
+    people: People, hashed: list[str]
 ) -> None:
-    hashed: list[str] = []
-    verify = hashers.verify
-
-    def count(password: str, stored: str) -> bool:
-        hashed.append(stored)
-        return verify(password, stored)
-
-    monkeypatch.setattr(hashers, "verify", count)
     waiting = [login.check("alice@a.test", PASSWORD, service="test", peer=PEER) for _ in range(12)]
     assert all(isinstance(each.result(20), Identity) for each in waiting)
     assert len(hashed) <= login.HASHING_THREADS

@@ -62,6 +62,31 @@ def test_it_ends_and_others_go_on(venue: RealVenue, end: Callable[[Mailbox], Non
     assert (other.read_line() or b"").startswith(b"1 OK")
 
 
+@pytest.mark.parametrize(
+    ("service", "place", "farewell"),
+    [("pop3", "identity", b""), ("submission", "_identity", b"421 4.4.2 ")],
+)
+def test_it_ends_in_the_other_protocols_too(service: str, place: str, farewell: bytes) -> None:
+    mailbox = Mailbox.objects.get(pk=make_mailbox())
+    venue = RealVenue(Scene(service))
+    try:
+        wire = venue.connect()
+        assert wire.read_line()
+        (connection,) = venue.runtime.connections
+        identity = Identity(mailbox.pk, 1, mailbox.address, mailbox.credential_version)
+        setattr(connection._session, place, identity)
+        standing = Standing(venue.runtime)
+        look(venue, standing)
+        assert connection._session is not None
+        directory.shut_sessions(mailbox)
+        look(venue, standing)
+        if farewell:
+            assert (wire.read_line() or b"").startswith(farewell)
+        assert wire.read_line() is None
+    finally:
+        venue.end()
+
+
 def test_a_login_let_in_meanwhile_is_looked_at_too(venue: RealVenue) -> None:
     mailbox_id = make_mailbox()
     standing = Standing(venue.runtime)
