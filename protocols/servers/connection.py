@@ -6,7 +6,7 @@ for each connection. An event costs at most one hop to the pool and one (shared)
 What is written never outruns the peer: events and slices of an answer wait while it does not read.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Any
 
@@ -18,10 +18,10 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from accounts.login import Identity
-from protocols.servers import channel_binding, errands
+from protocols.servers import channel_binding, errands, sending
 from protocols.servers.errands import Wake
+from protocols.servers.pace import Pace
 from protocols.servers.runtime import Runtime
-from protocols.servers.sending import unsent_octets
 from protocols.servers.session import After, Later, Make, Peer, Session, Shell
 from protocols.servers.slices import Slice, Slices
 from protocols.wire.conversation import Conversation
@@ -30,23 +30,11 @@ __all__ = ["After", "Connection", "Later", "Peer", "Session", "Shell"]
 
 log = structlog.get_logger(__name__)
 
-# Octets handed to the transport, and by it to the system, at once: each call gives up the
-# interpreter. It asks us to pause above 64 KiB, so at most about 576 KiB wait for a peer that does
-# not read.
-WRITE_SIZE = 512 * 1024
 # Events answered without a break, so that a pipelined flood leaves turns to other peers.
 EVENTS_PER_TURN = 100
 # Seconds.
 HANDSHAKE_TIMEOUT = 30.0
-# RFC 1939 §3 lets nobody be idle for less than ten minutes.
-LOGIN_TIMEOUT = 900.0
 LINGER = 2.0
-# Octet by octet a peer could be heard for ever: what it has begun to say must be complete, or be
-# so many octets longer, within so many seconds. RFC 5321 §4.5.3.2.5 gives a block three minutes.
-TRICKLE_TIMEOUT = 300.0
-TRICKLE_SIZE = 64 * 1024
-# Nor may it read so: it takes all that waits, or at least this much, in `caps.stall_timeout`.
-STALL_SIZE = 16 * 1024
 
 
 @implementer(IPushProducer, IHalfCloseableProtocol, IHandshakeListener)
@@ -54,10 +42,8 @@ class Connection(TwistedProtocol):
     """One peer, its conversation and its session; to the session it is the `Shell`."""
 
     __slots__ = (
-        "_begun",
         "_close_by",
         "_conversation",
-        "_heard_at",
         "_is_busy",
         "_is_ending",
         "_is_gone",
@@ -67,13 +53,10 @@ class Connection(TwistedProtocol):
         "_is_reading",
         "_is_stopping",
         "_make",
-        "_parts",
-        "_paused_at",
+        "_pace",
         "_session",
-        "_since",
         "_slices",
         "_turn_is_due",
-        "_unsent",
         "_wakes",
         "is_tls",
         "peer",
@@ -92,13 +75,8 @@ class Connection(TwistedProtocol):
         self._conversation: Conversation[Any, Any, Any] | None = None
         self._session: Session[Any, Any, Any] | None = None
         self._slices: Slices | None = None  # a long answer under way
-        self._parts: tuple[Slice, ...] = ()  # what of it was read while the peer does not read
         self._wakes: dict[Wake, None] = {}
-        self._since = 0.0
-        self._heard_at = 0.0  # when the peer last got on
-        self._begun = 0  # octets heard since we last said something
-        self._paused_at: float | None = None  # since when the peer does not read
-        self._unsent = 0  # what waited for it then
+        self._pace = Pace(runtime.reactor.seconds())
         self._close_by: float | None = None  # we have hung up; what is left ends at this time
         self._is_busy = False  # an event or a wake is in the pool, or its Future is pending
         self._is_in_handshake = implicit_tls
@@ -126,9 +104,8 @@ class Connection(TwistedProtocol):
     # What Twisted calls.
 
     def connectionMade(self) -> None:
-        self._since = self._heard_at = self.runtime.reactor.seconds()
         self.runtime.enter(self)
-        self.transport.SEND_LIMIT = WRITE_SIZE
+        sending.prepare(self.transport)
         self.transport.registerProducer(self, True)
         if self._is_in_handshake:
             self.transport.startTLS(self.runtime.tls)
@@ -140,17 +117,14 @@ class Connection(TwistedProtocol):
         self.is_tls = True
         self.tls_description = f"{handle.get_protocol_version_name()} {handle.get_cipher_name()}"
         self._is_in_handshake = False
-        self._heard_at = self.runtime.reactor.seconds()
+        self._pace.heard_at = self.runtime.reactor.seconds()
         if self._conversation is None:
             self._begin()
 
     def dataReceived(self, data: bytes) -> None:
         if self._conversation is None or self._close_by is not None:
             return
-        if not self._begun or self._begun + len(data) >= TRICKLE_SIZE:
-            self._heard_at = self.runtime.reactor.seconds()
-            self._begun = 0
-        self._begun += len(data)
+        self._pace.hear(len(data), self.runtime.reactor.seconds())
         try:
             self._conversation.receive_data(data)
         except Exception:
@@ -180,12 +154,10 @@ class Connection(TwistedProtocol):
             self._part()
 
     def pauseProducing(self) -> None:
-        self._paused_at = self.runtime.reactor.seconds()
-        self._unsent = unsent_octets(self.transport)
+        self._pace.pause(sending.unsent_octets(self.transport), self.runtime.reactor.seconds())
 
     def resumeProducing(self) -> None:
-        self._paused_at = None
-        self._heard_at = self.runtime.reactor.seconds()
+        self._pace.resume(self.runtime.reactor.seconds())
         self._flush()
         if self._slices is None:
             self._pump()
@@ -199,32 +171,22 @@ class Connection(TwistedProtocol):
 
     def look(self, now: float) -> None:
         """Hang up on a peer that is silent, does not read, or does not go."""
+        session = self._session
         if self._close_by is not None:
             if now >= self._close_by:
                 (self.transport.loseConnection if self._is_output_over else self.abort)()
         elif self._is_in_handshake:
-            if now - self._heard_at > HANDSHAKE_TIMEOUT:
+            if now - self._pace.heard_at > HANDSHAKE_TIMEOUT:
                 self.abort()
-        elif self._paused_at is not None:
-            self._look_at_reader(now, self._paused_at)
-        elif (
-            self._session is not None and not self._is_busy and now > self._patience(self._session)
-        ):
-            self._say_goodbye()
-
-    def _look_at_reader(self, now: float, paused_at: float) -> None:
-        unsent = unsent_octets(self.transport)
-        if unsent <= self._unsent - STALL_SIZE:
-            self._paused_at, self._unsent = now, unsent
-        elif now - paused_at > self.runtime.caps.stall_timeout:
-            log.info("peer_does_not_read", peer=self.peer.address)
-            self.abort()
-
-    def _patience(self, session: Session[Any, Any, Any]) -> float:
-        """Until when a peer that does not get on is kept."""
-        timeout = session.idle_timeout
-        until = self._heard_at + (min(timeout, TRICKLE_TIMEOUT) if self._begun else timeout)
-        return min(until, self._since + LOGIN_TIMEOUT) if session.must_log_in else until
+        elif self._pace.paused_at is not None:
+            unsent = sending.unsent_octets(self.transport)
+            if self._pace.has_stalled(unsent, self.runtime.caps.stall_timeout, now):
+                log.info("peer_does_not_read", peer=self.peer.address)
+                self.abort()
+        elif session is not None and not self._is_busy:
+            timeout, must_log_in = session.idle_timeout, session.must_log_in
+            if now > self._pace.is_kept_until(timeout, must_log_in=must_log_in):
+                self._say_goodbye()
 
     @property
     def identity(self) -> Identity | None:
@@ -269,7 +231,7 @@ class Connection(TwistedProtocol):
     def _serve_events(self) -> None:
         left = EVENTS_PER_TURN
         while self._conversation is not None and not (
-            self._is_busy or self._is_ending or self._paused_at is not None
+            self._is_busy or self._is_ending or self._pace.paused_at is not None
         ):
             if self._is_stopping:
                 self._say_goodbye()
@@ -294,30 +256,16 @@ class Connection(TwistedProtocol):
         self._pump()
 
     def _serve(self, event: Any) -> None:
-        session = self._session
-        assert session is not None
-        try:
-            if not session.is_quick(event):
-                self._is_busy = True
-                work = partial(session.handle, event)
-                self.runtime.pool.submit(partial(errands.handle, self, session, event, work))
-                return
-            answer = session.handle(event)
-        except Exception:  # noqa: BLE001 (`failure` logs it)
-            answer = errands.failure(self, session, event)
-        if isinstance(answer, Iterator):
+        assert self._session is not None
+        answer = errands.begin(self, self._session, event)
+        if answer is errands.AWAY:
             self._is_busy = True
-            fail = partial(errands.failure, self, session, event)
-            self._pull(Slices(answer, fail))
-        elif isinstance(answer, errands.DEFERRED):
-            self._is_busy = True
-            errands.deliver(self, session, event, answer)
         elif answer is not None:
             self._say((), answer)
 
     def answered(self, answer: Any) -> None:
         self._is_busy = False
-        self._heard_at = self.runtime.reactor.seconds()
+        self._pace.heard_at = self.runtime.reactor.seconds()
         if self._may_speak():
             self._say((), answer)
             self._pump()
@@ -328,22 +276,21 @@ class Connection(TwistedProtocol):
     def sliced(self, slices: Slices, part: Slice) -> None:
         self._slices = slices
         if not self._is_gone:
-            self._parts += (part,)
+            slices.waiting.append(part)
             self._take_parts(slices)
         elif slices.stop():
             self._part()
 
     def _take_parts(self, slices: Slices) -> None:
-        while self._parts and self._paused_at is None:
-            part, *rest = self._parts
-            self._parts = tuple(rest)
+        while slices.waiting and self._pace.paused_at is None:
+            part = slices.waiting.pop(0)
             self._say(part.pushes)
             if part.is_last:
                 self._slices = None
                 self.answered(part.reply)
                 return
             if slices.taken():
-                self._pull(slices)
+                errands.send_to_pull(self, slices)
             self._flush()
 
     def woken(self, responses: list[Any]) -> None:
@@ -370,9 +317,6 @@ class Connection(TwistedProtocol):
             log.exception("conversation_failed", peer=self.peer.address)
             self.abort()
 
-    def _pull(self, slices: Slices) -> None:
-        self.runtime.pool.submit(partial(errands.pull, self, slices))
-
     def _run_wakes(self) -> None:
         works = []
         while self._wakes:
@@ -384,22 +328,12 @@ class Connection(TwistedProtocol):
         """Write until the peer's reading is behind or nothing is left."""
         if self._conversation is None or self._close_by is not None:
             return
-        while self._paused_at is None and (data := self._conversation.data_to_send(WRITE_SIZE)):
-            self._begun = 0
-            self._heard_at = self.runtime.reactor.seconds()
-            self._write(data)
-
-    def _write(self, data: bytes) -> None:
-        transport = self.transport
-        is_secured = self.is_tls or self._is_in_handshake
-        if not (is_secured or transport.dataBuffer or transport._tempDataBuffer):
-            # Nothing is waiting: most answers fit into the socket at once, which saves two system
-            # calls and a turn of the reactor. What does not fit, or fails, goes the usual way.
-            sent = transport.writeSomeData(data)
-            if isinstance(sent, int):
-                data = data[sent:]
-        if data:
-            transport.write(data)
+        while self._pace.paused_at is None and (
+            data := self._conversation.data_to_send(sending.SIZE)
+        ):
+            self._pace.answer(self.runtime.reactor.seconds())
+            is_secured = self.is_tls or self._is_in_handshake
+            sending.write(self.transport, data, is_secured=is_secured)
 
     def _settle(self) -> None:
         """Flush, then do what waits for everything to be flushed."""
@@ -407,7 +341,7 @@ class Connection(TwistedProtocol):
         if conversation is None or self._is_gone or self._close_by is not None:
             return
         self._flush()
-        if not self._is_busy and self._paused_at is None and not self._turn_is_due:
+        if not self._is_busy and self._pace.paused_at is None and not self._turn_is_due:
             if self._is_ending or conversation.is_over or self._is_input_over:
                 self._hang_up()
                 return
@@ -422,7 +356,7 @@ class Connection(TwistedProtocol):
 
     def _start_tls(self, conversation: Conversation[Any, Any, Any]) -> None:
         self._is_in_handshake = True
-        self._heard_at = self.runtime.reactor.seconds()
+        self._pace.heard_at = self.runtime.reactor.seconds()
         conversation.tls_started()
         self.transport.startTLS(self.runtime.tls)
 
@@ -450,25 +384,12 @@ class Connection(TwistedProtocol):
         else:
             # Closing with unread input makes TCP reset, which can destroy the last reply on its
             # way (RFC 1122 §4.2.2.13): end our output only, and drop what still comes.
-            self._end_output()
-
-    def _end_output(self) -> None:
-        transport = self.transport
-        if transport.dataBuffer or transport._tempDataBuffer:
-            transport.loseWriteConnection()
-        else:
-            # What Twisted does after an empty write in the reactor's next turn, for three system
-            # calls less: every connection comes to this, most with nothing left to write.
-            transport._writeDisconnecting = transport._writeDisconnected = True
-            transport._closeWriteConnection()
-            # The other half ends with the socket; to end it first is one more call, which fails.
-            transport._shouldShutdown = False
+            sending.end_output(self.transport)
 
     def _part(self) -> None:
         """Nothing more is said and nothing is in the pool: let the session free what it holds."""
         session, self._session = self._session, None
         slices, self._slices = self._slices, None
-        self._parts = ()
         self._conversation = None
         self._wakes.clear()
         if session is not None and (slices is not None or not session.holds_nothing):

@@ -1,7 +1,8 @@
 """What a session does away from the reactor thread, and how its answer comes back.
 
-Every function but `failure` and `deliver` runs in the session pool (or in whatever thread resolves
-a Future); they touch a connection only by posting to the way back.
+`begin` and `send_to_pull` are called on the reactor thread, `failure` in any; the others run in the
+session pool or in whatever thread resolves a Future. They touch a connection only by posting to
+the way back.
 """
 
 import sys
@@ -23,7 +24,9 @@ AnySession = Session[Any, Any, Any]
 Wake = Callable[[], Iterable[Any] | None]
 
 # Answers that are not there yet.
-DEFERRED = (Future, After, Later, Again)
+_DEFERRED = (Future, After, Later, Again)
+AWAY = object()
+"""Instead of an answer: it will be brought home."""
 
 
 class Host(Protocol):
@@ -46,6 +49,25 @@ class Host(Protocol):
     def abort(self) -> None: ...
 
 
+def begin(host: Host, session: AnySession, event: Any) -> Any:
+    """Handle an event, here if that is quick; the answer, or AWAY."""
+    try:
+        if not session.is_quick(event):
+            work = partial(session.handle, event)
+            host.runtime.pool.submit(partial(handle, host, session, event, work))
+            return AWAY
+        answer = session.handle(event)
+    except Exception:  # noqa: BLE001 (`failure` logs it)
+        answer = failure(host, session, event)
+    if isinstance(answer, Iterator):
+        send_to_pull(host, Slices(answer, partial(failure, host, session, event)))
+        return AWAY
+    if isinstance(answer, _DEFERRED):
+        _deliver(host, session, event, answer)
+        return AWAY
+    return answer
+
+
 def handle(host: Host, session: AnySession, event: Any, work: Callable[[], Any]) -> None:
     """Handle an event, or go on with one, and send the answer home."""
     try:
@@ -57,13 +79,13 @@ def handle(host: Host, session: AnySession, event: Any, work: Callable[[], Any])
         answer = failure(host, session, event)
     if isinstance(answer, Iterator):
         pull(host, Slices(answer, partial(failure, host, session, event)))
-    elif isinstance(answer, DEFERRED):
-        deliver(host, session, event, answer)
+    elif isinstance(answer, _DEFERRED):
+        _deliver(host, session, event, answer)
     else:
         host.runtime.way_back.post(host.answered, answer)
 
 
-def deliver(
+def _deliver(
     host: Host, session: AnySession, event: Any, answer: "Future[Any] | After | Later | Again"
 ) -> None:
     """Have an answer brought when it is there; in any thread."""
@@ -96,6 +118,11 @@ def _resolve(host: Host, session: AnySession, event: Any, done: "Future[Any]") -
     except Exception:  # noqa: BLE001 (`failure` logs it)
         answer = failure(host, session, event)
     host.runtime.way_back.post(host.answered, answer)
+
+
+def send_to_pull(host: Host, slices: Slices) -> None:
+    """Have the next slices of an answer read."""
+    host.runtime.pool.submit(partial(pull, host, slices))
 
 
 def pull(host: Host, slices: Slices) -> None:

@@ -1,4 +1,7 @@
-"""How far a peer is behind in reading what was written to it."""
+"""Writing to a peer in the fewest system calls, and how far it is behind in reading.
+
+What this house knows of the insides of Twisted's TCP transport stands here and nowhere else.
+"""
 
 import fcntl
 import struct
@@ -6,11 +9,50 @@ import sys
 import termios
 from typing import Any
 
+# Octets handed to the transport, and by it to the system, at once: each call gives up the
+# interpreter. It asks us to pause above 64 KiB, so at most about 576 KiB wait for a peer that does
+# not read.
+SIZE = 512 * 1024
+
+
+def prepare(transport: Any) -> None:
+    """Before anything is written."""
+    transport.SEND_LIMIT = SIZE
+
+
+def write(transport: Any, data: bytes, *, is_secured: bool) -> None:
+    """Write to the peer, at once where nothing is waiting and no TLS stands between."""
+    if not (is_secured or _has_waiting(transport)):
+        # Most answers fit into the socket, which saves two system calls and a turn of the reactor.
+        # What does not fit, or fails, goes the usual way.
+        sent = transport.writeSomeData(data)
+        if isinstance(sent, int):
+            data = data[sent:]
+    if data:
+        transport.write(data)
+
+
+def end_output(transport: Any) -> None:
+    """Half-close, without TLS, once everything is written."""
+    if _has_waiting(transport):
+        transport.loseWriteConnection()
+    else:
+        # What Twisted does after an empty write in the reactor's next turn, for three system
+        # calls less: every connection comes to this, most with nothing left to write.
+        transport._writeDisconnecting = transport._writeDisconnected = True
+        transport._closeWriteConnection()
+        # The other half ends with the socket; to end it first is one more call, which fails.
+        transport._shouldShutdown = False
+
 
 def unsent_octets(transport: Any) -> int:
     """Octets that the peer has not acknowledged: those in the transport, and in the kernel."""
     waiting: int = len(transport.dataBuffer) - transport.offset + transport._tempDataLen
     return waiting + _in_kernel(transport.fileno())
+
+
+def _has_waiting(transport: Any) -> bool:
+    return bool(transport.dataBuffer or transport._tempDataBuffer)
 
 
 def _in_kernel(descriptor: int) -> int:

@@ -46,6 +46,7 @@ class Slices:
         "_octets",
         "_pulls",
         "_untaken",
+        "waiting",
     )
 
     def __init__(self, items: Iterator[Any], fail: Callable[[], Any]) -> None:
@@ -59,6 +60,8 @@ class Slices:
         self._octets = SLICE_OCTETS
         self._untaken = 0
         self._pulls = 0
+        # Read, while the peer does not read; touched on the reactor thread only.
+        self.waiting: list[Slice] = []
 
     def pulled(self, part: Slice) -> bool:
         """Count a slice before it is handed over; whether whoever pulls is to go on."""

@@ -9,7 +9,7 @@ from threading import Event
 
 import pytest
 
-from protocols.servers import connection
+from protocols.servers import connection, pace, sending
 from protocols.servers.runtime import Caps
 from protocols.servers.sending import unsent_octets
 from tests.servers.shell_kit import Client, Stage, until
@@ -197,7 +197,7 @@ def test_a_session_ends_when_we_hang_up_even_if_the_peer_does_not(
 def test_a_long_answer_waits_for_its_reader(stage: Stage, client: Client) -> None:
     client.say(b"pieces 2000 20000")
     session = stage.sessions[0]
-    until(lambda: any(c._paused_at is not None for c in stage.runtime.connections))
+    until(lambda: any(c._pace.paused_at is not None for c in stage.runtime.connections))
     pulled = -1
     while pulled != session.pulled:  # until the kernel's buffers are full
         pulled = session.pulled
@@ -210,7 +210,7 @@ def test_a_long_answer_waits_for_its_reader(stage: Stage, client: Client) -> Non
 
 def test_a_peer_that_never_reads_is_dropped(stage: Stage, client: Client) -> None:
     client.say(b"pieces 100000 20000")
-    until(lambda: any(c._paused_at is not None for c in stage.runtime.connections))
+    until(lambda: any(c._pace.paused_at is not None for c in stage.runtime.connections))
     stage.look(stage.runtime.caps.stall_timeout - 5)
     assert stage.runtime.connections
     stage.outwait()
@@ -266,7 +266,7 @@ def test_long_answers_and_stalls_over_tls(stage: Stage, client: Client) -> None:
     tls.say(b"pieces 500 20000")
     assert [tls.hear() for _ in range(501)][-1] == b"end"
     tls.say(b"pieces 100000 20000")
-    until(lambda: any(c._paused_at is not None for c in stage.runtime.connections))
+    until(lambda: any(c._pace.paused_at is not None for c in stage.runtime.connections))
     stage.outwait()
 
 
@@ -274,16 +274,16 @@ def test_a_slow_reader_is_waited_for(
     stage: Stage, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client.say(b"pieces 100000 20000")
-    until(lambda: any(c._paused_at is not None for c in stage.runtime.connections))
+    until(lambda: any(c._pace.paused_at is not None for c in stage.runtime.connections))
     (one,) = stage.runtime.connections
-    left = one._unsent
+    left = one._pace._unsent
     step = stage.runtime.caps.stall_timeout - 5
     for times in range(1, 6):
-        left -= connection.STALL_SIZE
-        monkeypatch.setattr(connection, "unsent_octets", lambda _, left=left: left)
+        left -= pace.STALL_SIZE
+        monkeypatch.setattr(sending, "unsent_octets", lambda _, left=left: left)
         stage.look(times * step)
         assert stage.runtime.connections
-    left -= connection.STALL_SIZE - 1
+    left -= pace.STALL_SIZE - 1
     stage.look(6 * step)
     assert stage.runtime.connections
     stage.look(7 * step)
@@ -294,7 +294,7 @@ def test_what_a_peer_has_not_taken_is_counted_in_the_kernel_too(
     stage: Stage, client: Client
 ) -> None:
     client.say(b"pieces 1000 20000")
-    until(lambda: any(c._paused_at is not None for c in stage.runtime.connections))
+    until(lambda: any(c._pace.paused_at is not None for c in stage.runtime.connections))
     (one,) = stage.runtime.connections
     buffered = len(one.transport.dataBuffer) + one.transport._tempDataLen
     assert on_reactor(lambda: unsent_octets(one.transport)) > buffered
@@ -307,31 +307,31 @@ def test_a_command_said_octet_by_octet_is_not_awaited_for_ever(
     stage: Stage, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stage.sessions[0].idle_timeout = 10_000
-    stage.look(connection.TRICKLE_TIMEOUT + 5)
+    stage.look(pace.TRICKLE_TIMEOUT + 5)
     (one,) = stage.runtime.connections
     client.sock.sendall(b"q")
-    until(lambda: one._begun == 1)
-    heard_at = one._heard_at
+    until(lambda: one._pace._begun == 1)
+    heard_at = one._pace.heard_at
     client.sock.sendall(b"u")
-    until(lambda: one._begun == 2)
-    assert one._heard_at == heard_at
-    stage.look(connection.TRICKLE_TIMEOUT - 5)
+    until(lambda: one._pace._begun == 2)
+    assert one._pace.heard_at == heard_at
+    stage.look(pace.TRICKLE_TIMEOUT - 5)
     assert stage.runtime.connections
-    monkeypatch.setattr(connection, "TRICKLE_SIZE", 100)
+    monkeypatch.setattr(pace, "TRICKLE_SIZE", 100)
     client.sock.sendall(b"x" * 98)
-    until(lambda: one._heard_at > heard_at)
-    stage.look(connection.TRICKLE_TIMEOUT + 5)
+    until(lambda: one._pace.heard_at > heard_at)
+    stage.look(pace.TRICKLE_TIMEOUT + 5)
     assert client.rest() == b"goodbye\r\n"
 
 
 def test_a_stranger_has_a_few_minutes_to_log_in(stage: Stage, client: Client) -> None:
     stage.sessions[0].idle_timeout = 10_000
-    stage.look(connection.LOGIN_TIMEOUT + 5)
+    stage.look(pace.LOGIN_TIMEOUT + 5)
     assert client.ask(b"quick") == b"ok quick"
     stage.sessions[0].must_log_in = True
-    stage.look(connection.LOGIN_TIMEOUT - 5)
+    stage.look(pace.LOGIN_TIMEOUT - 5)
     assert client.ask(b"quick") == b"ok quick"
-    stage.look(connection.LOGIN_TIMEOUT + 5)
+    stage.look(pace.LOGIN_TIMEOUT + 5)
     assert client.hear() == b"goodbye"
 
 

@@ -80,7 +80,7 @@ def test_a_client_that_never_reads_holds_little(venue: RealVenue) -> None:
     fill(b"x" * 78 + b"\r\n", b"y" * (2 << 20))
     client = raw(venue)
     client.say(b"USER alice@a.test", b"PASS secret", *[b"RETR 2"] * 50)
-    until(lambda: any(c._paused_at is not None for c in venue.runtime.connections))
+    until(lambda: any(c._pace.paused_at is not None for c in venue.runtime.connections))
     (connection,) = venue.runtime.connections
 
     def held() -> int:
