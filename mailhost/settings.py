@@ -74,6 +74,8 @@ def _database(url: str) -> dict[str, Any]:
                 "PRAGMA cache_size=-65536; PRAGMA mmap_size=268435456;"
                 # What is deleted is overwritten with zeros, as Debian's build does anyway.
                 "PRAGMA secure_delete=ON;"
+                # Or each large UPDATE writes the pages it changes to a temporary file first.
+                "PRAGMA temp_store=MEMORY;"
             ),
         },
     }

@@ -10,6 +10,7 @@ from django.db import connection
 from accounts import blobs
 from accounts.commit.batch import make_durable
 from accounts.commit.items import Item
+from accounts.commit.log_ahead import read_log_ahead
 from accounts.commit.marks import purge_marks
 from accounts.commit.telling import settle
 from accounts.commit.units import CommitUnavailable, Unit
@@ -127,6 +128,7 @@ class Committer:
                 # What comes while we wait for our turn is in the same batch.
                 with self._turns.turn():
                     batch = self._take()
+                    read_log_ahead(sum(item.unit.rows for item in batch))
                     outcome = make_durable(batch)
                 settle(batch, outcome)
                 batches += 1
