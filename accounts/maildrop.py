@@ -6,6 +6,7 @@ mailbox says which messages POP3 sees, and what becomes of those it deletes.
 
 from array import array
 from collections.abc import Collection
+from contextlib import suppress
 from datetime import UTC, datetime, time
 
 from django.db import connection
@@ -84,8 +85,9 @@ class Maildrop:
         return len(self.uids)
 
     @property
-    def is_renewal_due(self) -> bool:
-        return self._lock.is_renewal_due
+    def is_renewed_at_once(self) -> bool:
+        """True when `renew` needs neither the database nor the disk just now."""
+        return self._lock.is_renewed_at_once
 
     @property
     def is_freed_at_once(self) -> bool:
@@ -93,7 +95,7 @@ class Maildrop:
         return self._lock.is_freed_at_once
 
     def renew(self) -> None:
-        """Hold the lock for another lifetime; raises InUse when it has gone to another session."""
+        """Keep the lock from ending; raises InUse when it has gone to another session."""
         self._lock.renew()
 
     def has_ready(self, number: int) -> bool:
@@ -115,6 +117,10 @@ class Maildrop:
         return rows[0]
 
     def read_piece(self, row: FetchRow, start: int, length: int) -> bytes:
+        # To read one message may take a slow client longer than a lock lives without a command.
+        # The next command tells who lost it all the same.
+        with suppress(InUse):
+            self.renew()
         return fetch.octets(row, start, length)
 
     def remove(self, numbers: Collection[int]) -> int:
@@ -123,7 +129,7 @@ class Maildrop:
         What another program removed meanwhile is passed over and does not count.
         Raises InUse, having done nothing, when the lock is lost.
         """
-        self.renew()
+        self._lock.secure()
         uids = sorted(self.uids[number - 1] for number in numbers)
         actor = self._mailbox_id
         match self._deletion:

@@ -53,6 +53,9 @@ CAPABILITIES = (
 
 _GONE = Err("There is no such message")
 _TAKEN = Err("Another session has the mailbox", "IN-USE")
+_TAKEN_OVER = Err(
+    "Another session has taken the mailbox over; nothing was removed", "IN-USE", ends=True
+)
 _NO_MECHANISM = Err("That mechanism is not known here")
 _MALFORMED = Err("That is not what the mechanism wants")
 _CLEAR = Err("Start TLS first: passwords are not taken in clear text", "AUTH")
@@ -110,7 +113,7 @@ class Pop3Session:
         drop = self._maildrop
         if drop is None:
             return not isinstance(event, Login)
-        if drop.is_renewal_due:
+        if not drop.is_renewed_at_once:
             return False
         match event:
             case commands.Quit():
@@ -129,11 +132,10 @@ class Pop3Session:
         drop = self._maildrop
         if drop is None:
             return self._before_login(event)
-        if drop.is_renewal_due:
-            try:
-                drop.renew()
-            except InUse:
-                return Err("Another session has taken the mailbox over", "IN-USE", ends=True)
+        try:
+            drop.renew()
+        except InUse:
+            return _TAKEN_OVER
         return self._after_login(event, drop)
 
     # Before the login.
@@ -274,7 +276,7 @@ class Pop3Session:
         try:
             removed = drop.remove(self._deleted) if self._deleted else 0
         except InUse:
-            return Err("Another session has taken the mailbox over; nothing was removed", "IN-USE")
+            return _TAKEN_OVER
         # Before the answer: a client that logs in again at once must find the lock free.
         drop.close()
         self._maildrop = None

@@ -1,27 +1,20 @@
-"""The maildrop: its lock between sessions and processes, its fixed numbers, its reading ahead."""
+"""The maildrop: its fixed numbers, its reading ahead, what becomes of what is deleted."""
 
-import subprocess
-import sys
-import threading
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 
 import pytest
 from django.conf import settings
-from django.db import connections
-from django.utils import timezone
 
-from accounts import directory, maildrop, maildrop_lock
+from accounts import directory, maildrop, maildrop_lock, maildrop_table
 from accounts.directory.domains import create_domain
 from accounts.directory.mailboxes import create_mailbox
 from accounts.directory.tenants import create_tenant
-from accounts.maildrop import InUse, Maildrop, MessageGone
-from accounts.maildrop_lock import KernelLock, RowLock
+from accounts.maildrop import Maildrop, MessageGone
 from accounts.mailstore import folders
 from accounts.mailstore.append import append_message
 from accounts.mailstore.flags import Flag
-from accounts.models import Entry, Folder, Mailbox, MaildropLock
+from accounts.models import Entry, Folder, Mailbox
 from tests.accounts import as_owner
-from tests.transcripts.clock import Clock
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -32,95 +25,11 @@ def mailbox() -> int:
     return create_mailbox("alice@a.test", "secret").pk
 
 
-@pytest.fixture(params=[KernelLock, RowLock])
-def kind(
-    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
-) -> type[KernelLock] | type[RowLock]:
-    """Either lock; both work on either database."""
-    monkeypatch.setattr(maildrop_lock, "lock", request.param)
-    chosen: type[KernelLock] | type[RowLock] = request.param
-    return chosen
-
-
-@pytest.fixture
-def rows(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The lock that PostgreSQL gets."""
-    monkeypatch.setattr(maildrop_lock, "lock", RowLock)
-
-
 def fill(mailbox: int, *messages: bytes) -> int:
     inbox = folders.find_folder(mailbox, "INBOX").id
     for octets in messages:
         append_message(mailbox, inbox, octets).result(10)
     return inbox
-
-
-def test_one_session_at_a_time(mailbox: int, kind: object) -> None:
-    first = Maildrop(mailbox)
-    with pytest.raises(InUse):
-        Maildrop(mailbox)
-    first.close()
-    Maildrop(mailbox).close()
-    assert not MaildropLock.objects.exists()
-
-
-def test_of_many_that_knock_at_once_one_enters(mailbox: int, kind: object) -> None:
-    entered: list[Maildrop] = []
-    start = threading.Barrier(6)
-
-    def knock() -> None:
-        start.wait()
-        try:
-            entered.append(Maildrop(mailbox))
-        except InUse:
-            pass
-        finally:
-            connections.close_all()
-
-    threads = [threading.Thread(target=knock) for _ in range(6)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(entered) == 1
-
-
-def test_the_lock_of_a_dead_session_ends_by_itself(mailbox: int, rows: None) -> None:
-    fill(mailbox, b"a\r\n")
-    dead = Maildrop(mailbox)
-    clock = Clock()
-    try:
-        clock.advance(maildrop_lock.LIFETIME.total_seconds() - 1)
-        with pytest.raises(InUse):
-            Maildrop(mailbox)
-        clock.advance(2)
-        heir = Maildrop(mailbox)
-        # The first session finds out before it removes anything, and its end frees nothing.
-        with pytest.raises(InUse):
-            dead.renew()
-        with pytest.raises(InUse):
-            dead.remove([1])
-        dead.close()
-        with pytest.raises(InUse):
-            Maildrop(mailbox)
-        assert heir.read_whole(1) == b"a\r\n"
-    finally:
-        clock.stop()
-
-
-def test_a_lock_is_renewed_by_the_minute(mailbox: int, rows: None) -> None:
-    drop = Maildrop(mailbox)
-    assert not drop.is_renewal_due
-    clock = Clock()
-    try:
-        clock.advance(61)
-        assert drop.is_renewal_due
-        drop.renew()
-        assert not drop.is_renewal_due
-        (row,) = MaildropLock.objects.all()
-        assert row.expires_at - timezone.now() > maildrop_lock.LIFETIME - timedelta(seconds=5)
-    finally:
-        clock.stop()
 
 
 def test_a_login_that_fails_after_the_lock_frees_it(
@@ -133,36 +42,6 @@ def test_a_login_that_fails_after_the_lock_frees_it(
     with pytest.raises(RuntimeError):
         Maildrop(mailbox)
     assert not maildrop_lock.is_locked(mailbox)
-
-
-def test_the_kernel_keeps_other_processes_out_until_the_holder_dies(mailbox: int) -> None:
-    path = settings.MAILHOST.home.absolute() / "run" / "maildrops.lock"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    program = (
-        "import fcntl, os, sys\n"
-        "fd = os.open(sys.argv[1], os.O_RDWR | os.O_CREAT)\n"
-        "fcntl.lockf(fd, fcntl.LOCK_EX, 1, int(sys.argv[2]))\n"
-        "print('held', flush=True)\n"
-        "sys.stdin.read()\n"
-    )
-    other = subprocess.Popen(
-        [sys.executable, "-c", program, str(path), str(mailbox)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-    )
-    assert other.stdout is not None
-    assert other.stdout.readline() == b"held\n"
-    with pytest.raises(InUse):
-        KernelLock(mailbox)
-    KernelLock(mailbox + 1).close()
-    other.kill()
-    other.communicate()
-    lock = KernelLock(mailbox)
-    with pytest.raises(InUse):
-        KernelLock(mailbox)
-    lock.close()
-    lock.close()
-    KernelLock(mailbox).close()
 
 
 def test_numbers_stay_what_they_were_at_login(mailbox: int) -> None:
@@ -187,7 +66,8 @@ def test_a_maildrop_that_is_known_takes_one_statement(
     monkeypatch: pytest.MonkeyPatch,
     django_assert_num_queries,
 ) -> None:
-    monkeypatch.setattr(maildrop_lock, "lock", KernelLock)
+    home = settings.MAILHOST.home
+    monkeypatch.setattr(maildrop_lock, "lock", lambda box: maildrop_table.of(home).take(box))
     fill(mailbox, b"one\r\n", b"three\r\n")
     Maildrop(mailbox).close()
     with django_assert_num_queries(1):

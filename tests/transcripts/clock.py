@@ -1,24 +1,34 @@
-"""A clock that WAIT can move: `django.utils.timezone.now` runs ahead of the real one."""
+"""A clock that WAIT can move: that of rows, and that of maildrops' locks, run ahead of the real."""
 
 from datetime import datetime, timedelta
 from unittest import mock
 
 from django.utils import timezone
 
+from accounts import maildrop_table
+
 
 class Clock:
     def __init__(self) -> None:
         self._ahead = timedelta()
-        real = timezone.now
+        real, real_nanoseconds = timezone.now, maildrop_table.now
 
         def now() -> datetime:
             return real() + self._ahead
 
-        self._patch = mock.patch("django.utils.timezone.now", now)
-        self._patch.start()
+        def nanoseconds() -> int:
+            return real_nanoseconds() + int(self._ahead.total_seconds() * 1e9)
+
+        self._patches = (
+            mock.patch("django.utils.timezone.now", now),
+            mock.patch("accounts.maildrop_table.now", nanoseconds),
+        )
+        for patch in self._patches:
+            patch.start()
 
     def advance(self, seconds: float) -> None:
         self._ahead += timedelta(seconds=seconds)
 
     def stop(self) -> None:
-        self._patch.stop()
+        for patch in self._patches:
+            patch.stop()

@@ -30,7 +30,6 @@ _SPANISH = {
     # Of the session.
     "There is no such message": "No existe ese mensaje",
     "Another session has the mailbox": "Otra sesión tiene el buzón",
-    "Another session has taken the mailbox over": "Otra sesión se ha hecho con el buzón",
     "Another session has taken the mailbox over; nothing was removed": (
         "Otra sesión se ha hecho con el buzón; no se ha borrado nada"
     ),
