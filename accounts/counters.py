@@ -137,6 +137,12 @@ class FolderState(Counters):
         return _folder_values(self)
 
     @property
+    def loaded_uidnext(self) -> int:
+        """Its UIDNEXT before this commit."""
+        uidnext: int = self.loaded[0]
+        return uidnext
+
+    @property
     def loaded_modseq(self) -> int:
         """Its HIGHESTMODSEQ before this commit."""
         modseq: int = self.loaded[1]

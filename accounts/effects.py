@@ -2,7 +2,8 @@
 
 Rules of the file: an effect is a hint, never the truth. It may be lost (a crash, a full slot), so
 whatever it announces is also found by somebody who looks every few seconds. Lanes are apart: a
-broker that hangs delays the nudges, never the notices.
+broker that hangs delays the nudges, never the notices. What a busy time asks for again and again
+is gathered for a while first, and done once.
 """
 
 import logging
@@ -16,10 +17,12 @@ from django.db import connections
 
 log = logging.getLogger(__name__)
 
-Lane = Literal["nudges", "notices", "publications"]
+Lane = Literal["nudges", "notices", "publications", "snapshots"]
 Action = Callable[[], None]
 
 CAPACITY = 10_000
+# Seconds in which a lane gathers what is asked of it.
+GATHERING: dict[Lane, float] = {"snapshots": 2.0}
 
 
 class _Slot:
@@ -31,6 +34,7 @@ class _Slot:
         self._pending: OrderedDict[str, Action] = OrderedDict()
         self._thread: threading.Thread | None = None
         self._is_busy = False
+        self._is_hurried = False
 
     def put(self, key: str, action: Action) -> None:
         with self._condition:
@@ -47,9 +51,14 @@ class _Slot:
 
     def wait_idle(self, timeout: float) -> bool:
         with self._condition:
-            return self._condition.wait_for(
-                lambda: not self._pending and not self._is_busy, timeout
-            )
+            self._is_hurried = True
+            self._condition.notify_all()
+            try:
+                return self._condition.wait_for(
+                    lambda: not self._pending and not self._is_busy, timeout
+                )
+            finally:
+                self._is_hurried = False
 
     def _run(self) -> None:
         while True:
@@ -57,6 +66,7 @@ class _Slot:
                 self._is_busy = False
                 self._condition.notify_all()
                 self._condition.wait_for(lambda: bool(self._pending))
+                self._condition.wait_for(lambda: self._is_hurried, GATHERING.get(self._lane, 0))
                 actions = list(self._pending.values())
                 self._pending.clear()
                 self._is_busy = True
@@ -88,5 +98,5 @@ def soon(key: str, action: Action, *, lane: Lane = "nudges") -> None:
 
 
 def wait_idle(timeout: float = 5.0) -> bool:
-    """Wait until nothing is pending or running, at most `timeout` seconds a lane."""
+    """Have done what is pending, and wait for it, at most `timeout` seconds a lane."""
     return all(slot.wait_idle(timeout) for slot in _slots.values())

@@ -124,7 +124,7 @@ class Rows:
         """Say that a folder, and which UIDs in it, changed (`Change.Kind`); the MODSEQ to write.
 
         UIDs are ascending and each named once. `deed` says all that happened to them, for whoever
-        follows the commits of this process; without one, followers hear nothing of the folder.
+        follows the commits of this process; without one, they hear only that something did.
         """
         modseq = self.modseq(folder.mailbox_id)
         folder.highest_modseq = modseq
@@ -236,8 +236,8 @@ class Rows:
 
     @property
     def deeds(self) -> list[tuple[FolderState, list[object]]]:
-        """By folder, all that happened to it, in order; only folders of which all is told."""
-        return [(folder, deeds) for folder, deeds in self._deeds.items() if None not in deeds]
+        """By folder, what happened to it, in order; None for what is not told."""
+        return list(self._deeds.items())
 
     @property
     def callbacks(self) -> list[Callable[[], None]]:

@@ -43,7 +43,8 @@ def nothing() -> Outcome:
 def follow(follower: Follower) -> None:
     """Have folders and the deeds that changed them told to `follower`, before their units' futures.
 
-    It is called in the committer thread, with the counters as committed, and must be quick.
+    A deed is None where its unit does not say. The follower is called in the committer thread, with
+    the counters as committed, and must be quick.
     """
     if follower not in followers:
         followers.append(follower)

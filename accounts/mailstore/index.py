@@ -15,12 +15,13 @@ import json
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
-from concurrent.futures import Future
+from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from django.db import connection
 
-from accounts import commit, effects
+from accounts import effects
 from accounts.counters import FolderState
 from accounts.mailstore.deeds import Deed, followed
 from accounts.mailstore.history import vanished_after
@@ -30,17 +31,17 @@ from accounts.mailstore.picture import (
     Row,
     advanced,
     empty,
-    from_octets,
-    to_octets,
     uid_runs,
 )
+from accounts.mailstore.snapshots import read_snapshot, save_snapshot
 from accounts.mailstore.uids import uids_sql
-from accounts.models import Change, Entry, Folder, FolderSnapshot
-from accounts.rows import FolderGone, Rows
+from accounts.models import Change, Entry, Folder
+from accounts.rows import FolderGone
 from accounts.uid_sets import uids_in
 
 CACHE_OCTETS = 64 << 20
-# Reading this many rows to make a picture is worth a snapshot for the next process.
+# Reading this many rows to make a picture is worth a snapshot for the next process, and so is the
+# arrival of as many messages.
 SNAPSHOT_AFTER = 2_000
 
 
@@ -123,8 +124,22 @@ def picture(folder_id: int, counters: Counters | None = None) -> Picture:
         return fresh
 
 
-def follow(folder: FolderState, deeds: Sequence[Deed]) -> None:
-    """Take the picture, if one is kept of the state before, past a commit of this process."""
+def follow(folder: FolderState, deeds: Sequence[Deed | None]) -> None:
+    """Take the picture, if one is kept of the state before, past a commit of this process.
+
+    Where many messages have come, a picture is made of them before anybody asks.
+    """
+    # Told by the last UID, which all processes share: it does not matter who took what in.
+    before, after = folder.loaded_uidnext - 1, folder.uidnext - 1
+    is_due = after // SNAPSHOT_AFTER > before // SNAPSHOT_AFTER
+    if is_due and folder.exists_count >= SNAPSHOT_AFTER:
+        _keep_soon(folder.id)
+    told = [deed for deed in deeds if deed is not None]
+    if len(told) == len(deeds):
+        _lay_over(folder, told)
+
+
+def _lay_over(folder: FolderState, deeds: Sequence[Deed]) -> None:
     known = _shelf.get(folder.id)
     if known is None or (known.uidvalidity, known.highest_modseq) != (
         folder.uidvalidity,
@@ -192,7 +207,7 @@ def _is_current(known: Picture, counters: Counters) -> bool:
 def _refreshed(folder_id: int, known: Picture | None, counters: Counters) -> Picture:
     if known is not None and known.uidvalidity == counters.uidvalidity:
         return _caught_up(known, counters)[0]
-    start = _from_snapshot(folder_id, counters) or empty(folder_id, counters)
+    start = read_snapshot(folder_id, counters) or empty(folder_id, counters)
     current, counters, rows_read = _caught_up(start, counters)
     if len(current) != counters.exists_count:
         # A snapshot that does not add up (a restored database) is not trusted.
@@ -200,8 +215,18 @@ def _refreshed(folder_id: int, known: Picture | None, counters: Counters) -> Pic
         current, counters, more = _caught_up(empty(folder_id, counters), counters)
         rows_read += more
     if rows_read >= SNAPSHOT_AFTER:
-        _save_soon(current)
+        _keep_soon(folder_id)
     return current
+
+
+def _keep_soon(folder_id: int) -> None:
+    effects.soon(f"snapshot:{folder_id}", partial(_keep, folder_id), lane="snapshots")
+
+
+def _keep(folder_id: int) -> None:
+    """Have a picture of the folder here, and a snapshot for the next process that opens it."""
+    with suppress(FolderGone):
+        save_snapshot(picture(folder_id)).result()
 
 
 def _caught_up(current: Picture, counters: Counters) -> tuple[Picture, Counters, int]:
@@ -223,13 +248,6 @@ def _caught_up(current: Picture, counters: Counters) -> tuple[Picture, Counters,
         if is_first or max(last_gone, *(row[3] for row in rows), 0) > counters.highest_modseq:
             counters = _read_counters(current.folder_id)
     return current, counters, rows_read
-
-
-def _from_snapshot(folder_id: int, counters: Counters) -> Picture | None:
-    octets = (
-        FolderSnapshot.objects.filter(folder_id=folder_id).values_list("arrays", flat=True).first()
-    )
-    return None if octets is None else from_octets(folder_id, bytes(octets), counters)
 
 
 _ENTRIES = (
@@ -265,22 +283,3 @@ def _read_vanished(folder_id: int, after_modseq: int) -> tuple[list[range], int]
         return None
     runs = [run for _, text in found for run in uid_runs(text)]
     return runs, max((modseq for modseq, _ in found), default=0)
-
-
-def _save_soon(current: Picture) -> None:
-    effects.soon(f"snapshot:{current.folder_id}", lambda: save_snapshot(current).result())
-
-
-def save_snapshot(current: Picture) -> Future[None]:
-    """Keep `current` for the next process that opens the folder. A cache: losing it is harmless."""
-    arrays = to_octets(current)
-
-    def write(rows: Rows, blob: object) -> None:
-        rows.direct()
-        if Folder.objects.filter(pk=current.folder_id).exists():
-            FolderSnapshot.objects.update_or_create(
-                folder_id=current.folder_id,
-                defaults={"modseq": current.highest_modseq, "arrays": arrays},
-            )
-
-    return commit.submit(commit.Unit(frozenset((current.mailbox_id,)), write))

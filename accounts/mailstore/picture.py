@@ -7,13 +7,11 @@ Invariants: entries are in UID order; the four arrays are of one length; a journ
 UID that differs between the two MODSEQs it joins.
 """
 
-import sys
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
-from struct import Struct
 from typing import Any
 
 from accounts.uid_sets import as_range, is_range
@@ -269,47 +267,3 @@ def longer_journal(old: Picture, uids: Sequence[int]) -> tuple[Step, ...]:
 
 def _weight(step: Step) -> int:
     return 0 if isinstance(step.uids, range) else len(step.uids)
-
-
-_HEADER = Struct("<BBQIQ")
-_VERSION = 1
-_ORDER = 1 if sys.byteorder == "little" else 2
-
-
-def to_octets(picture: Picture) -> bytes:
-    """The arrays in one piece, for a snapshot."""
-    header = _HEADER.pack(
-        _VERSION, _ORDER, picture.uidvalidity, len(picture), picture.highest_modseq
-    )
-    columns = (picture.uids, picture.flags, picture.keywords, picture.modseqs)
-    return b"".join([header, *(column.tobytes() for column in columns)])
-
-
-def from_octets(folder_id: int, octets: bytes, counters: Counters) -> Picture | None:
-    """What `to_octets` kept, or None where it does not fit this folder or this machine."""
-    view = memoryview(octets)
-    if len(view) < _HEADER.size:
-        return None
-    version, order, uidvalidity, count, modseq = _HEADER.unpack_from(view)
-    arrays = [array(typecode) for typecode in "IHQQ"]
-    expected = _HEADER.size + count * sum(column.itemsize for column in arrays)
-    if (
-        (version, order, uidvalidity) != (_VERSION, _ORDER, counters.uidvalidity)
-        or modseq > counters.highest_modseq
-        or len(view) != expected
-    ):
-        return None
-    start = _HEADER.size
-    for column in arrays:
-        end = start + count * column.itemsize
-        column.frombytes(view[start:end])
-        start = end
-    uids, flags, keywords, modseqs = arrays
-    return replace(
-        empty(folder_id, counters),
-        highest_modseq=modseq,
-        uids=uids,
-        flags=flags,
-        keywords=keywords,
-        modseqs=modseqs,
-    )

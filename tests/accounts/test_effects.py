@@ -1,6 +1,7 @@
 """Effects: soon, once, and never in anybody's way."""
 
 import threading
+import time
 
 import pytest
 
@@ -64,3 +65,21 @@ def test_the_slot_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     go.set()
     assert effects.wait_idle()
     assert ran == [2, 3, 4]
+
+
+def test_a_lane_gathers_for_a_while_and_then_does_each_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(effects.GATHERING, "snapshots", 60.0)
+    ran: list[int] = []
+    for number in range(5):
+        effects.soon("one", lambda number=number: ran.append(number), lane="snapshots")
+        time.sleep(0.01)
+    assert ran == []
+    # Who waits does not wait so long.
+    assert effects.wait_idle()
+    assert ran == [4]
+    monkeypatch.setitem(effects.GATHERING, "snapshots", 0.01)
+    done = threading.Event()
+    effects.soon("two", done.set, lane="snapshots")
+    assert done.wait(20)

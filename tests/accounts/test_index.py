@@ -5,6 +5,8 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -166,14 +168,75 @@ def test_a_commit_that_did_more_than_a_picture_follows_is_read() -> None:
 
 def test_a_large_folder_leaves_a_snapshot(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(index, "SNAPSHOT_AFTER", 3)
+    # What came came in another process.
+    monkeypatch.setattr(telling, "followers", [])
     mailbox_id = make_mailbox()
-    folder_id = folders.find_folder(mailbox_id, "INBOX").id
-    for _ in range(4):
-        append.append_message(mailbox_id, folder_id, HELLO).result()
-    index.forget()
+    folder_id = inbox(mailbox_id)
+    append_many(mailbox_id, folder_id, 4)
+    assert effects.wait_idle()
+    assert not FolderSnapshot.objects.exists()
     index.picture(folder_id)
     assert effects.wait_idle()
     assert FolderSnapshot.objects.get(folder_id=folder_id).modseq > 1
+
+
+def test_many_arrivals_leave_a_picture_and_a_snapshot(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(index, "SNAPSHOT_AFTER", 4)
+    mailbox_id = make_mailbox()
+    folder_id = inbox(mailbox_id)
+    append_many(mailbox_id, folder_id, 4)
+    assert effects.wait_idle()
+    kept = FolderSnapshot.objects.get(folder_id=folder_id)
+    assert kept.modseq == Folder.objects.get(pk=folder_id).highest_modseq
+    with CaptureQueriesContext(connection) as asked:
+        assert list(index.picture(folder_id).uids) == [1, 2, 3, 4]
+    assert len(asked) == 1
+    # Not for each one that comes then.
+    append_many(mailbox_id, folder_id, 3)
+    assert effects.wait_idle()
+    assert FolderSnapshot.objects.get(folder_id=folder_id).modseq == kept.modseq
+    # The copies of a COPY count as what is delivered does.
+    as_owner.copy_uids(folder_id, [1], folder_id)
+    assert effects.wait_idle()
+    assert FolderSnapshot.objects.get(folder_id=folder_id).modseq > kept.modseq
+
+
+def test_a_snapshot_of_now_is_one_query(monkeypatch: pytest.MonkeyPatch) -> None:
+    mailbox_id = make_mailbox()
+    folder_id = inbox(mailbox_id)
+    append_many(mailbox_id, folder_id, 4)
+    as_owner.store_flags(folder_id, [2], StoreMode.ADD, Flag(0), ["$Later"])
+    index.save_snapshot(index.picture(folder_id)).result()
+    index.forget()
+    counters = folders.find_folder(mailbox_id, "INBOX").counters
+    with CaptureQueriesContext(connection) as asked:
+        found = index.picture(folder_id, counters)
+    assert len(asked) == 1
+    check(found)
+
+
+def test_a_folder_that_is_kept_small_needs_no_snapshot(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(index, "SNAPSHOT_AFTER", 4)
+    mailbox_id = make_mailbox()
+    folder_id = inbox(mailbox_id)
+    append_many(mailbox_id, folder_id, 2, flags=Flag.DELETED)
+    as_owner.expunge_uids(folder_id, [1, 2])
+    append_many(mailbox_id, folder_id, 3)
+    assert effects.wait_idle()
+    assert not FolderSnapshot.objects.exists()
+
+
+def test_a_folder_may_go_before_its_picture_is_made(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(index, "SNAPSHOT_AFTER", 2)
+    mailbox_id = make_mailbox()
+    folder_id = folders.create_folder(mailbox_id, "a").id
+    append_many(mailbox_id, folder_id, 2)
+    folders.delete_folder(mailbox_id, "a")
+    assert effects.wait_idle()
+    assert not FolderSnapshot.objects.exists()
+    assert caplog.text == ""
 
 
 def test_a_snapshot_that_lies_is_not_believed() -> None:

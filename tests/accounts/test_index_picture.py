@@ -128,31 +128,6 @@ def test_a_row_below_the_last_uid_is_put_in_its_place() -> None:
     assert [whole.position(uid) for uid in (1, 2, 3, 4)] == [0, 1, 2, -1]
 
 
-def test_a_snapshot_gives_the_arrays_back() -> None:
-    start = pictures.empty(5, counters_of(1, 1, 0))
-    counters = counters_of(9, 10, 2)
-    full = pictures.advanced(start, counters, [(4, 31, 1 << 62, 8), (9, 1, 0, 9)], [])
-    octets = pictures.to_octets(full)
-    again = pictures.from_octets(5, octets, counters)
-    assert again is not None
-    assert (again.uids, again.flags, again.keywords, again.modseqs) == (
-        full.uids,
-        full.flags,
-        full.keywords,
-        full.modseqs,
-    )
-    assert again.highest_modseq == 9
-
-
-def test_a_snapshot_that_does_not_fit_is_not_used() -> None:
-    counters = counters_of(9, 10, 1)
-    full = pictures.advanced(pictures.empty(5, counters_of(1, 1, 0)), counters, [(4, 0, 0, 8)], [])
-    octets = pictures.to_octets(full)
-    assert pictures.from_octets(5, octets[:-1], counters) is None
-    assert pictures.from_octets(5, b"", counters) is None
-    assert pictures.from_octets(5, octets, counters_of(8, 10, 1)) is None
-
-
 def test_uid_runs_reads_a_set() -> None:
     assert list(pictures.uid_runs("3:5,9")) == [range(3, 6), range(9, 10)]
     assert list(pictures.uid_runs("")) == []
