@@ -17,15 +17,9 @@ from protocols.servers.authentication import Authentication
 from protocols.servers.imap import recent, rendering
 from protocols.servers.imap.annotation_news import AnnotationNews, changed_lines
 from protocols.servers.imap.contexts import Contexts
-from protocols.servers.imap.folder_view import (
-    EVERYTHING,
-    NO_NEWS,
-    SILENCE,
-    FolderView,
-    Wanted,
-    Wording,
-)
+from protocols.servers.imap.folder_view import FolderView, Wording
 from protocols.servers.imap.known import NOTHING, Known
+from protocols.servers.imap.news import EVERYTHING, NO_NEWS, SILENCE, Wanted
 from protocols.servers.imap.sections import Structures
 from protocols.servers.imap.watch import Manner, Overflow, Watch
 from protocols.servers.session import Shell

@@ -23,10 +23,11 @@ from protocols.servers.imap.answers import bad, no, ok, pauses
 from protocols.servers.imap.client import Client
 from protocols.servers.imap.enabled import note_condstore
 from protocols.servers.imap.fetch_lines import Plan, beginning, lines, nstring
-from protocols.servers.imap.folder_view import Chunk, FolderView, Span, paged
+from protocols.servers.imap.folder_view import FolderView
 from protocols.servers.imap.kept_lines import KeptLines
 from protocols.servers.imap.resync import vanished_line
 from protocols.servers.imap.sections import Structure, section_octets, section_range
+from protocols.servers.imap.spans import Chunk, Span, paged
 from protocols.wire.imap import commands
 from protocols.wire.imap.fetch_items import Attribute, BodySection, FetchItem
 from protocols.wire.imap.responses import Bye, Push, Reply

@@ -6,8 +6,8 @@ order it was told of them, so a message that another session expunged keeps its 
 (RFC 3501 §7.4.1).
 
 With NOTIFY a client may refuse news (RFC 5465 §3.1). Then its numbering stays: what came meanwhile
-it does not know, what went is a ghost. Both, and whose flags changed, are told when it wants news
-again.
+it does not know, what went is a ghost. Both, and whose flags changed (`Withheld`), are told when it
+wants news again.
 
 Invariants: without ghosts and without news that are kept back the client's numbering is the
 picture's UID array itself, shared and not copied. Numbers only shrink by EXPUNGE and only grow at
@@ -17,59 +17,15 @@ the end.
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from accounts.mailstore.picture import Picture
 from accounts.mailstore.rights import ALL, Right
 from protocols.servers.imap.known import NOTHING, Known
-from protocols.wire.imap.options import Page
+from protocols.servers.imap.news import EVERYTHING, NO_NEWS, Changed, News, Wanted
+from protocols.servers.imap.spans import Chunk, Span, numbers_of, pieces
+from protocols.servers.imap.withheld import Withheld
 from protocols.wire.imap.sequence_set import Range, SequenceSet
-
-Span = tuple[int, int]
-"""Places from the first (counted from 0) up to but not including the second."""
-
-
-@dataclass(frozen=True, slots=True)
-class Changed:
-    """A message whose flags the client does not know; with `knows_flags` only its MODSEQ."""
-
-    number: int
-    uid: int
-    flags: int
-    keywords: int
-    modseq: int
-    is_recent: bool
-    knows_flags: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class News:
-    """What to tell a client, in this order. None: nothing new there.
-
-    `expunged` are numbers, the highest first; `vanished` the UIDs of the same messages, ascending.
-    """
-
-    expunged: tuple[int, ...] = ()
-    vanished: tuple[int, ...] = ()
-    exists: int | None = None
-    recent: int | None = None
-    keyword_names: tuple[str, ...] | None = None
-    changed: tuple[Changed, ...] = ()
-
-
-NO_NEWS = News()
-
-
-class Wanted(NamedTuple):
-    """Which news of its folder a client wants to hear (RFC 5465 §5)."""
-
-    messages: bool = True
-    flags: bool = True
-
-
-EVERYTHING = Wanted()
-SILENCE = Wanted(messages=False, flags=False)
 
 
 class Wording(NamedTuple):
@@ -84,27 +40,14 @@ class Wording(NamedTuple):
 PLAIN = Wording()
 
 
-@dataclass(frozen=True, slots=True)
-class Chunk:
-    """Some messages in order: the numbers a client knows them by, their places in the picture."""
-
-    numbers: Sequence[int]
-    places: Sequence[int]
-    has_ghosts: bool = False
-
-    def __len__(self) -> int:
-        return len(self.places)
-
-
 class FolderView:
     """The client's side of a selected folder."""
 
     __slots__ = (
-        "_complete_until",
         "_ghosts",
         "_recent",
         "_recent_told",
-        "_unheard",
+        "_withheld",
         "is_read_only",
         "rights",
         "saved",
@@ -128,10 +71,7 @@ class FolderView:
         # EXISTS has counted the messages below it.
         self.uidnext_told = picture.uidnext
         self._ghosts: frozenset[int] = frozenset()
-        # UIDs whose flags changed while the client wanted no news of flags.
-        self._unheard: set[int] = set()
-        # Below 0: everything has been told.
-        self._complete_until = -1
+        self._withheld = Withheld()
         self._recent: list[range] = [recent] if recent else []
         self._recent_told = self.recent_count
 
@@ -148,7 +88,7 @@ class FolderView:
     @property
     def modseq_told(self) -> int:
         """The mod-sequence up to which the client has been told of everything."""
-        return self.told.highest_modseq if self._complete_until < 0 else self._complete_until
+        return self._withheld.modseq_told(self.told.highest_modseq)
 
     @property
     def recent_count(self) -> int:
@@ -219,7 +159,7 @@ class FolderView:
         """
         before = self.told
         has_more = bool(self._ghosts) and may_expunge
-        if picture is before and self._complete_until < 0 and not has_more:
+        if picture is before and self._withheld.is_empty and not has_more:
             return NO_NEWS
         candidates = self.changed_uids(picture)
         vanished = self._gone(picture, candidates)
@@ -234,17 +174,21 @@ class FolderView:
         exists = recent = None
         if wanted.messages:
             exists = len(self.uids) if picture.uidnext != self.uidnext_told else None
-            recent = self.recent_count if self.recent_count != self._recent_told else None
-            self.uidnext_told, self._recent_told = picture.uidnext, self.recent_count
+            count = self.recent_count
+            recent = count if count != self._recent_told else None
+            self.uidnext_told, self._recent_told = picture.uidnext, count
         if wanted.flags:
-            candidates = self._unheard.union(candidates) if self._unheard else candidates
+            candidates = self._withheld.and_unheard(candidates)
             changed = self._changed(before, candidates, known, with_modseq)
-            self._unheard.clear()
+            self._withheld.tell()
         else:
             # What became of its own STORE is all that the client hears of.
             changed = self._changed(before, known.uids, known, with_modseq)
-            self._unheard.update(uid for uid in candidates if uid < self.uidnext_told)
-        self._note_completeness(before, wanted)
+            self._withheld.withhold(uid for uid in candidates if uid < self.uidnext_told)
+        has_messages = self.uidnext_told == picture.uidnext and (
+            wanted.messages or not self._ghosts
+        )
+        self._withheld.note(before.highest_modseq, has_messages=has_messages)
         return News(
             expunged=expunged,
             vanished=tuple(sorted(vanished)) if expunged else (),
@@ -255,13 +199,6 @@ class FolderView:
             ),
             changed=changed,
         )
-
-    def _note_completeness(self, before: Picture, wanted: Wanted) -> None:
-        is_complete = not self._unheard and self.uidnext_told == self.told.uidnext
-        if is_complete and (wanted.messages or not self._ghosts):
-            self._complete_until = -1
-        elif self._complete_until < 0:
-            self._complete_until = before.highest_modseq
 
     def changed_uids(self, picture: Picture) -> Collection[int]:
         """UIDs that may differ between the picture told last and this one."""
@@ -322,7 +259,7 @@ class FolderView:
     ) -> tuple[Changed, ...]:
         if not with_modseq and known.is_so(self.told):
             candidates, known = _without(candidates, known.uids), NOTHING
-        known_bits = known.by_uid()
+        known_bits, unheard = known.by_uid(), self._withheld.unheard
         changed = []
         for uid in sorted(candidates):
             at = self.told.position(uid)
@@ -332,7 +269,7 @@ class FolderView:
             bits = self.told.flags[at], self.told.keywords[at]
             modseq = self.told.modseqs[at]
             heard = known_bits.get(uid, (before.flags[was], before.keywords[was]))
-            knows_flags = bits == heard and (uid not in self._unheard or uid in known_bits)
+            knows_flags = bits == heard and (uid not in unheard or uid in known_bits)
             if knows_flags and not (with_modseq and modseq != before.modseqs[was]):
                 continue
             number = self.number(uid)
@@ -399,9 +336,9 @@ class FolderView:
         Each chunk is made when it is asked for, against the picture of that moment, so a command
         may `refresh` between two of them as long as it says no EXPUNGE.
         """
-        for places in _pieces(spans, size):
+        for places in pieces(spans, size):
             if self.is_current:
-                yield Chunk(_one_more(places), places)
+                yield Chunk(numbers_of(places), places)
             else:
                 yield self._chunk_among_ghosts(places)
 
@@ -426,52 +363,3 @@ def _without(candidates: Collection[int], untold: Collection[int]) -> Collection
 def _is_much(count: int, uids: Sequence[int]) -> bool:
     """Whether looking at each of `uids` is less work than searching them that often."""
     return count * 8 > len(uids)
-
-
-def paged(spans: Sequence[Span], page: Page) -> list[Span]:
-    """The part of `spans` on a page (RFC 9394 §3.3)."""
-    chosen = page.cut(range(sum(stop - start for start, stop in spans)))
-    if not chosen:
-        return []
-    low, high = chosen[0], chosen[-1] + 1
-    found: list[Span] = []
-    passed = 0
-    for start, stop in spans:
-        first, last = max(low - passed, 0), min(high - passed, stop - start)
-        if first < last:
-            found.append((start + first, start + last))
-        passed += stop - start
-    return found
-
-
-def _pieces(spans: Sequence[Span], size: int) -> Iterator[Sequence[int]]:
-    """The places of `spans` in order, at most `size` at a time.
-
-    Pieces of a large span end at multiples of `size`, so that what is made for one can be kept.
-    """
-    gathered: list[int] = []
-    for start, stop in spans:
-        while not gathered and stop - start >= size:
-            end = start - start % size + size
-            yield range(start, end)
-            start = end
-        while start < stop:
-            end = min(stop, start + size - len(gathered))
-            gathered.extend(range(start, end))
-            start = end
-            if len(gathered) == size:
-                yield _as_range(gathered)
-                gathered = []
-    if gathered:
-        yield _as_range(gathered)
-
-
-def _as_range(places: list[int]) -> Sequence[int]:
-    is_run = places[-1] - places[0] + 1 == len(places)
-    return range(places[0], places[-1] + 1) if is_run else places
-
-
-def _one_more(places: Sequence[int]) -> Sequence[int]:
-    if isinstance(places, range):
-        return range(places.start + 1, places.stop + 1)
-    return [place + 1 for place in places]

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from accounts.mailstore import shared_names
 from protocols.servers.imap.extent import Extent
-from protocols.servers.imap.folder_view import EVERYTHING, SILENCE, Wanted
+from protocols.servers.imap.news import EVERYTHING, SILENCE, Wanted
 from protocols.wire.imap.notify import MESSAGE_EVENTS, SELECTED, Event, EventGroup
 
 NOTHING: frozenset[Event] = frozenset()

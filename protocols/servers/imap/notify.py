@@ -20,8 +20,8 @@ from protocols.servers.imap.client import Client
 from protocols.servers.imap.enabled import note_condstore
 from protocols.servers.imap.fetch import fetched
 from protocols.servers.imap.fetch_lines import Plan
-from protocols.servers.imap.folder_view import EVERYTHING, SILENCE
 from protocols.servers.imap.interest import Interest
+from protocols.servers.imap.news import EVERYTHING, SILENCE
 from protocols.servers.imap.watch import Overflow, Watch
 from protocols.wire.imap import notify as wire
 from protocols.wire.imap.fetch_items import Attribute

@@ -11,7 +11,8 @@ from itertools import chain
 from accounts.mailstore.flags import MAX_KEYWORDS, flags_within
 from accounts.mailstore.picture import Picture, pick
 from accounts.mailstore.rights import Right
-from protocols.servers.imap.folder_view import Changed, FolderView, News
+from protocols.servers.imap.folder_view import FolderView
+from protocols.servers.imap.news import Changed, News
 from protocols.wire.imap import responses
 from protocols.wire.imap.flags import RENDERED
 from protocols.wire.imap.sequence_set import compact

@@ -13,9 +13,10 @@ from protocols.servers.imap.answers import bad, no, ok
 from protocols.servers.imap.client import Client
 from protocols.servers.imap.enabled import note_condstore
 from protocols.servers.imap.fetch_lines import lines
-from protocols.servers.imap.folder_view import Chunk, FolderView
+from protocols.servers.imap.folder_view import FolderView
 from protocols.servers.imap.known import Known
 from protocols.servers.imap.progress import Progress
+from protocols.servers.imap.spans import Chunk
 from protocols.wire.imap import commands, responses
 from protocols.wire.imap.commands import StoreMode
 from protocols.wire.imap.fetch_items import Attribute

@@ -6,8 +6,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from accounts.mailstore.picture import Picture
-from protocols.servers.imap.folder_view import SILENCE, Changed, FolderView, News, Wanted
+from protocols.servers.imap.folder_view import FolderView
 from protocols.servers.imap.known import Known
+from protocols.servers.imap.news import SILENCE, Changed, News, Wanted
 from protocols.wire.imap.sequence_set import parse
 from tests.servers.imap.pictures import after, picture_of
 
