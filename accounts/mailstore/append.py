@@ -10,7 +10,12 @@ from accounts.blobs import Spool
 from accounts.mailstore import overview
 from accounts.mailstore.expunge import remove_entries
 from accounts.mailstore.flags import Flag, flags_within, keyword_bits
-from accounts.mailstore.locked import locked_folder, locked_with_rights, mailbox_of
+from accounts.mailstore.locked import (
+    locked_folder,
+    locked_with_rights,
+    mailbox_of,
+    require_name,
+)
 from accounts.mailstore.quota import require_room
 from accounts.mailstore.refusals import NoSuchFolder, NoSuchMessage
 from accounts.mailstore.rights import ALL, Right
@@ -124,6 +129,7 @@ def append_message(
     folder_id: int,
     octets: bytes | Spool,
     *,
+    folder_name: str | None = None,
     flags: int = 0,
     keywords: Sequence[str] = (),
     internal_date: int | None = None,
@@ -134,6 +140,7 @@ def append_message(
     """Append a message (RFC 9051 §6.3.12); resolved once it is durable.
 
     `mailbox_id` is the folder's owner, `actor` the mailbox that appends (None: the owner).
+    `folder_name` is what the owner must still call the folder (None: anything).
     `replaced` names a folder and a UID that goes in the same commit (RFC 8508). The Future raises
     NoSuchFolder, NotPermitted, NoSuchMessage, OverQuota, TooManyKeywords, CommitUnavailable or
     OutOfSpace. A spool is left to the caller to discard.
@@ -144,6 +151,8 @@ def append_message(
 
     def write(rows: Rows, blob: Blob | None) -> Appended:
         assert blob is not None
+        if folder_name is not None:
+            require_name(rows, folder_id, folder_name)
         if replaced is not None:
             # First, for its room may be needed; all of it fails or holds together.
             _remove(rows, *replaced, actor or mailbox_id)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from accounts import commit
 from accounts.blobs import Spool
 from accounts.mailstore.append import Appended, add_entry
+from accounts.mailstore.locked import require_name
 from accounts.mailstore.quota import require_room
 from accounts.mailstore.refusals import TookTooLong
 from accounts.models import Blob
@@ -63,17 +64,19 @@ def store(
 
 
 def append_stored(
-    mailbox_id: int, folder_id: int, messages: Sequence[Stored], *, actor: int
+    mailbox_id: int, folder_id: int, messages: Sequence[Stored], *, folder_name: str, actor: int
 ) -> Future[list[Appended]]:
     """Put all messages into a folder, in one commit; resolved once that is durable.
 
-    Waits for their octets, and raises what that did: CommitUnavailable or OutOfSpace. The Future
-    raises NoSuchFolder, NotPermitted, OverQuota, TooManyKeywords, TookTooLong, CommitUnavailable.
+    `folder_name` is what the owner must still call the folder. Waits for their octets, and raises
+    what that did: CommitUnavailable or OutOfSpace. The Future raises NoSuchFolder, NotPermitted,
+    OverQuota, TooManyKeywords, TookTooLong, CommitUnavailable.
     """
     keys = [message.blob.result() for message in messages]
     size = sum(message.size for message in messages)
 
     def write(rows: Rows, blob: Blob | None) -> list[Appended]:
+        require_name(rows, folder_id, folder_name)
         require_room(rows.mailbox(mailbox_id), size, len(messages))
         rows.direct()
         # Held until the commit, so that the collector does not take them now.

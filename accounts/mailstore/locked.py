@@ -45,3 +45,16 @@ def locked_with_rights(
     if not folder.is_selectable:
         raise NoSuchFolder("The folder holds only other folders.")
     return folder, held
+
+
+def require_name(rows: Rows, folder_id: int, name: str) -> None:
+    """NoSuchFolder unless a folder, under its mailbox's lock, still has the name it was found by.
+
+    Whoever found it long ago would file mail in a folder that was renamed since.
+    """
+    try:
+        folder = rows.folder(folder_id)
+    except FolderGone:
+        raise NoSuchFolder(_GONE) from None
+    if folder.name != name:
+        raise NoSuchFolder("The folder has another name now.")

@@ -117,7 +117,10 @@ def _resolve(host: Host, session: AnySession, event: Any, done: "Future[Any]") -
         answer = done.result()
     except Exception:  # noqa: BLE001 (`failure` logs it)
         answer = failure(host, session, event)
-    host.runtime.way_back.post(host.answered, answer)
+    if isinstance(answer, _DEFERRED):
+        _deliver(host, session, event, answer)
+    else:
+        host.runtime.way_back.post(host.answered, answer)
 
 
 def send_to_pull(host: Host, slices: Slices) -> None:

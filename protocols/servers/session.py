@@ -134,7 +134,8 @@ class Session(Protocol[EventT, ReplyT, PushT]):
     def handle(self, event: EventT) -> Answer[ReplyT]:
         """Answer an event.
 
-        None: it needs no answer. A Future is answered when it is done, and no thread waits for it.
+        None: it needs no answer. A Future is answered when it is done, and no thread waits for it;
+        what it brings may be one of these again.
         After, Later and Again say so themselves. An iterator is read a slice at a time and paused
         while the peer does not read: its last item is the reply, those before it are pushed.
         """

@@ -34,7 +34,7 @@ def stored(octets: bytes, keywords: tuple[str, ...] = ()) -> Stored:
 
 def append(mailbox_id: int, messages: list[Stored]) -> list[int]:
     future = append_together.append_stored(
-        mailbox_id, inbox(mailbox_id), messages, actor=mailbox_id
+        mailbox_id, inbox(mailbox_id), messages, folder_name="INBOX", actor=mailbox_id
     )
     return [each.uid for each in future.result(20)]
 

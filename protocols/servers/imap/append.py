@@ -15,8 +15,10 @@ from accounts.mailstore import append, folders, quota
 from accounts.mailstore import append_together as together
 from accounts.mailstore.append import Appended
 from accounts.mailstore.flags import MAX_KEYWORDS
+from accounts.mailstore.names import canonical
 from accounts.mailstore.refusals import NoSuchFolder, StoreRefusal
 from accounts.mailstore.rights import Right
+from accounts.mailstore.shared_names import split
 from protocols.servers.imap import catenate
 from protocols.servers.imap.answers import bad, no, ok, refused
 from protocols.servers.imap.client import Appending, Client, Target
@@ -60,8 +62,23 @@ def is_quick(
 def _known_folder(client: Client, command: commands.Append) -> Target | None:
     """The folder, where a small message follows another one there: the commit tells the rest."""
     target = client.append_target
-    is_known = target is not None and target.name == command.name and command.size <= QUICK_SIZE
-    return target if is_known else None
+    if target is None or target.name != command.name:
+        return None
+    # A file becomes a segment, and could not be stored once more.
+    return target if command.size <= QUICK_SIZE and not command.is_catenated else None
+
+
+def _looked_up(client: Client, tag: bytes, name: str) -> Target | Tagged:
+    """The folder of that name, or why nothing may go there. NotPermitted."""
+    try:
+        folder = folders.find_folder(client.mailbox_id, name, Right.INSERT)
+    except NoSuchFolder:
+        return no(tag, "There is no such folder.", code=b"TRYCREATE")
+    if not folder.is_selectable:
+        return no(tag, "The folder holds only other folders.", code=b"CANNOT")
+    shared = split(name)
+    own_name = shared.inner if shared is not None else canonical(name)
+    return Target(name, folder.id, folder.mailbox_id, own_name)
 
 
 def begin(client: Client, command: commands.Append) -> Reply:
@@ -74,15 +91,12 @@ def begin(client: Client, command: commands.Append) -> Reply:
         replaced_uid = found
     target = _known_folder(client, command)
     if target is None:
-        try:
-            folder = folders.find_folder(client.mailbox_id, command.name, Right.INSERT)
-        except NoSuchFolder:
-            return no(command.tag, "There is no such folder.", code=b"TRYCREATE")
-        if not folder.is_selectable:
-            return no(command.tag, "The folder holds only other folders.", code=b"CANNOT")
-        if not (replaced_uid or quota.would_fit(folder.mailbox_id, command.size)):
+        looked_up = _looked_up(client, command.tag, command.name)
+        if isinstance(looked_up, Tagged):
+            return looked_up
+        target = looked_up
+        if not (replaced_uid or quota.would_fit(target.owner_id, command.size)):
             return no(command.tag, "The mailbox is full.", code=b"OVERQUOTA")
-        target = Target(command.name, folder.id, folder.mailbox_id)
     message = commands.NewMessage(
         command.flags, command.keywords, command.internal_date, command.zone_minutes
     )
@@ -233,11 +247,15 @@ def finish(client: Client, command: commands.AppendEnd) -> Tagged | Future[Any] 
         if refusal is not None:
             appending.spool.discard()
             return refusal
-        future = _stored(client, appending)
+        return _store(client, tag, appending)
     except Exception:
         appending.spool.discard()
         raise
-    answer = partial(_answer, client, tag, appending.target, appending.replaced_uid)
+
+
+def _store(client: Client, tag: bytes, appending: Appending) -> Future[Any] | After:
+    future = _stored(client, appending)
+    answer = partial(_answer, client, tag, appending)
     outcome: Future[Any] = Future()
     if client.view is None:
         # Without a folder there is no news to look up: the committer's thread makes the answer.
@@ -247,16 +265,33 @@ def finish(client: Client, command: commands.AppendEnd) -> Tagged | Future[Any] 
     return After(outcome, answer)
 
 
+def _store_elsewhere(
+    client: Client, tag: bytes, appending: Appending, _done: None
+) -> Tagged | Future[Any] | After:
+    """Store the message in the folder that has the name now."""
+    looked_up = _looked_up(client, tag, appending.target.name)
+    if isinstance(looked_up, Tagged):
+        appending.spool.discard()
+        return looked_up
+    appending.target = looked_up
+    return _store(client, tag, appending)
+
+
 def _stored(client: Client, appending: Appending) -> Future[Appended] | Future[list[Appended]]:
     target, message = appending.target, appending.message
     if appending.earlier:
         return together.append_stored(
-            target.owner_id, target.folder_id, appending.earlier, actor=client.mailbox_id
+            target.owner_id,
+            target.folder_id,
+            appending.earlier,
+            folder_name=target.own_name,
+            actor=client.mailbox_id,
         )
     return append.append_message(
         target.owner_id,
         target.folder_id,
         appending.spool,
+        folder_name=target.own_name,
         flags=message.flags,
         keywords=message.keywords,
         internal_date=message.internal_date,
@@ -300,8 +335,10 @@ def _settled(
     """Resolve `outcome` with what came of it; a refusal is no failure, for it has an answer."""
 
     def settle(done: Future[Any]) -> None:
-        spool.discard()
         error = done.exception()
+        if not isinstance(error, NoSuchFolder):
+            # Else it may go to another folder.
+            spool.discard()
         if error is None:
             outcome.set_result(finish(done.result()))
         elif isinstance(error, StoreRefusal | CommitUnavailable | OutOfSpace):
@@ -312,21 +349,27 @@ def _settled(
     future.add_done_callback(settle)
 
 
-def _answer(
-    client: Client, tag: bytes, target: Target, replaced_uid: int, outcome: Outcome
-) -> Tagged:
+def _answer(client: Client, tag: bytes, appending: Appending, outcome: Outcome) -> Tagged | After:
     if isinstance(outcome, Exception):
-        # It may mean that the name stands for another folder now, or none.
+        is_remembered = appending.target is client.append_target
         client.append_target = None
+        if is_remembered and isinstance(outcome, NoSuchFolder):
+            # The name stands for another folder now, or none.
+            at_once: Future[None] = Future()
+            at_once.set_result(None)
+            return After(at_once, partial(_store_elsewhere, client, tag, appending))
+        appending.spool.discard()
         refusal = refused(tag, outcome, try_create=True)
         assert refusal is not None
         return refusal
-    client.append_target = target
+    if appending.target.owner_id == client.mailbox_id:
+        # Another's address may become somebody else's, and the commit looks at keys.
+        client.append_target = appending.target
     appended = outcome if isinstance(outcome, list) else [outcome]
     code = responses.append_uid(appended[0].uidvalidity, [each.uid for each in appended])
     if appended[0].has_replaced:
         # RFC 8508 §3.3: where it went is said before what it replaced is gone.
         lines = responses.untagged("OK", "Replacement ready.", code)
-        lines += client.news(may_expunge=True, removed=(replaced_uid,))
+        lines += client.news(may_expunge=True, removed=(appending.replaced_uid,))
         return ok(tag, "Done.", code=client.modseq_code(), untagged=lines)
     return ok(tag, "Done.", code=code, untagged=client.news(may_expunge=True))

@@ -50,11 +50,15 @@ class Enabled(IntFlag):
 
 
 class Target(NamedTuple):
-    """A folder that an APPEND goes to: the name it was asked by, its key and its mailbox."""
+    """A folder that an APPEND goes to: the name it was asked by, its key, its mailbox.
+
+    `own_name` is what its owner calls it: a renamed folder is another one to whoever asks by name.
+    """
 
     name: str
     folder_id: int
     owner_id: int
+    own_name: str
 
 
 @dataclass(slots=True)

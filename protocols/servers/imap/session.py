@@ -121,9 +121,12 @@ class ImapSession:
         self, event: Event, then: Callable[[Any], Answer[Reply]], result: Any
     ) -> Answer[Reply]:
         try:
-            return then(result)
-        except FolderGone as error:
+            answer = then(result)
+        except (StoreRefusal, FolderGone) as error:
             return self._refusal(event, error)
+        if isinstance(answer, After):
+            return After(answer.future, partial(self._guarded_then, event, answer.then))
+        return answer
 
     def _refusal(self, event: Event, error: Exception) -> Reply:
         assert not isinstance(event, c.AppendChunk)
