@@ -122,9 +122,16 @@ def _place(actor: int, name: str) -> _Place:
     if shared is None:
         return _Place(actor, actor, canonical(name))
     owner = acl.neighbour(actor, shared.address)
-    if owner is None or not shared.inner:
+    # One's own folders have no names in the shared namespace.
+    if owner in (None, actor) or not shared.inner:
         raise NotPermitted(_NOT_THERE)
     return _Place(actor, owner, shared.inner)
+
+
+def _mailbox_named(name: str) -> str:
+    """The address of the mailbox that a name is in, "" for that of whoever says it."""
+    shared = shared_names.split(name)
+    return "" if shared is None else shared.address
 
 
 def create_folder(mailbox_id: int, name: str, special_use: str = "") -> FolderInfo:
@@ -236,10 +243,12 @@ def rename_folder(mailbox_id: int, old: str, new: str) -> None:
     NoSuchFolder, FolderExists, BadFolderName, InboxIsFixed, OverQuota (RFC 9051 §6.3.6),
     NotPermitted.
     """
+    # First, so that no answer tells of mailboxes that have shared nothing with this one.
+    find_folder(mailbox_id, old, Right.DELETE)
+    if _mailbox_named(old) != _mailbox_named(new):
+        raise BadFolderName("A folder stays in the mailbox that it belongs to.")
     place, target = _place(mailbox_id, old), _place(mailbox_id, new)
     new = checked(target.name)
-    if target.owner != place.owner:
-        raise BadFolderName("A folder stays in the mailbox that it belongs to.")
     if new == INBOX:
         raise FolderExists("There is already a folder of that name.")
     if place.name == INBOX:
