@@ -8,7 +8,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts import generated_secrets, scopes
-from accounts.directory import DirectoryError, shut_sessions
+from accounts.directory import DirectoryError, require_owner, shut_sessions
 from accounts.models import AccessToken, Mailbox
 
 MAX_PER_MAILBOX = 100
@@ -27,6 +27,7 @@ def create_token(
     lifetime: timedelta | None = None,
 ) -> tuple[AccessToken, str]:
     """The row and the token itself; without a lifetime it lasts until revoked. DirectoryError."""
+    require_owner(mailbox)
     label = scopes.check_label(label)
     wanted = scopes.join(protocols)
     if lifetime is not None and lifetime <= timedelta(0):

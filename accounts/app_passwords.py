@@ -11,7 +11,7 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from accounts import generated_secrets, scopes, scram_secrets
-from accounts.directory import DirectoryError, shut_sessions
+from accounts.directory import DirectoryError, require_owner, shut_sessions
 from accounts.models import Credential, Mailbox
 from protocols.wire import sasl
 
@@ -29,6 +29,7 @@ def create_app_password(
     mailbox: Mailbox, label: str, protocols: Collection[str]
 ) -> tuple[Credential, str]:
     """The row and the password itself, which nobody can ever see again; DirectoryError."""
+    require_owner(mailbox)
     label = scopes.check_label(label)
     wanted = scopes.join(protocols)
     # Locked, so that two made at once agree on the salt.

@@ -52,6 +52,10 @@ class AppPasswordFormSet(forms.BaseInlineFormSet):  # type: ignore[type-arg]
         super().clean()
         if self.instance._state.adding:
             return
+        if self.instance.is_shared and any(form.has_changed() for form in self.extra_forms):
+            raise forms.ValidationError(
+                _("A shared mailbox has no password: nobody logs in to it.")
+            )
         known = {row.label for row in app_passwords.list_app_passwords(self.instance)}
         for form in self.extra_forms:
             label = form.cleaned_data.get("label")
@@ -90,7 +94,8 @@ class AppPasswordInline(TabularInline):
         return rows.filter(kind=Credential.Kind.APP_PASSWORD)
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return obj is not None and bool(super().has_add_permission(request, obj))
+        can_have = obj is not None and not obj.is_shared
+        return can_have and bool(super().has_add_permission(request, obj))
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False

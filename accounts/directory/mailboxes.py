@@ -154,12 +154,17 @@ def rename_mailbox(mailbox: Mailbox, address: str) -> None:
     version.touch()
 
 
+def require_owner(mailbox: Mailbox) -> None:
+    """DirectoryError for a shared mailbox: no password, app password or token would open it."""
+    if mailbox.is_shared:
+        raise DirectoryError(_("A shared mailbox has no password: nobody logs in to it."))
+
+
 @transaction.atomic
 def set_password(mailbox: Mailbox, password: str) -> None:
     """Replace the password; every session that logged in with the old one has to log in again."""
     check_password_form(password)
-    if mailbox.is_shared:
-        raise DirectoryError(_("A shared mailbox has no password: nobody logs in to it."))
+    require_owner(mailbox)
     Credential.objects.update_or_create(
         mailbox=mailbox,
         kind=Credential.Kind.PASSWORD,

@@ -108,6 +108,13 @@ def test_what_cannot_be_made(people: People, label: str, protocols: Any) -> None
             make(people.alice, label, protocols)
 
 
+def test_a_shared_mailbox_has_none(people: People) -> None:
+    directory.set_shared(people.alice, is_shared=True)
+    for make in (app_passwords.create_app_password, access_tokens.create_token):
+        with pytest.raises(DirectoryError, match="nobody logs in"):
+            make(people.alice, "phone", ALL)
+
+
 def test_there_is_an_end_to_them(people: People, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(app_passwords, "MAX_PER_MAILBOX", 1)
     monkeypatch.setattr(access_tokens, "MAX_PER_MAILBOX", 1)
