@@ -5,6 +5,7 @@ from collections.abc import Generator
 from concurrent.futures import Future, wait
 from typing import TypeVar
 
+from protocols.servers.slices import SLICE_SECONDS
 from protocols.wire.imap import responses
 
 T = TypeVar("T")
@@ -43,4 +44,7 @@ class Progress:
         while not wait((future,), timeout=PERIOD).done:
             self._said_at = now()
             yield responses.in_progress(self._tag)
+            # The last item of a slice is held back, for it might be the answer: let another be it.
+            wait((future,), timeout=2 * SLICE_SECONDS)
+            yield b""
         return future.result()

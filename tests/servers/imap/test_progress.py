@@ -8,6 +8,7 @@ import pytest
 
 from protocols.servers.imap import progress
 from protocols.servers.imap.progress import PERIOD, Progress
+from protocols.servers.slices import SLICE_SECONDS, Slices
 from protocols.wire.imap import responses
 
 
@@ -56,10 +57,18 @@ def test_who_waits_hears_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
         results.append((yield from Progress(b"t").waiting(future)))
 
     waiting = wait()
-    assert next(waiting) == next(waiting) == responses.in_progress(b"t")
+    assert [next(waiting) for _ in range(3)] == [line := responses.in_progress(b"t"), b"", line]
     Timer(0.05, future.set_result, (7,)).start()
     list(waiting)
     assert results == [7]
+
+
+def test_a_line_is_on_its_way_while_the_commit_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(progress, "PERIOD", 2 * SLICE_SECONDS)
+    future: Future[int] = Future()
+    slices = Slices(Progress(b"t").waiting(future), lambda: None)
+    said = [*slices.pull().pushes, *slices.pull().pushes]
+    assert said == [responses.in_progress(b"t")]
 
 
 def test_what_is_done_at_once_is_not_spoken_of() -> None:
