@@ -37,14 +37,15 @@ class Deflate:
     def inflate(self, limit: int) -> bytes:
         """At most `limit` octets of what the peer said. Raises BrokenStream."""
         waiting, self._waiting = self._waiting, b""
+        if waiting and self._inflater.eof:
+            # RFC 4978 §3: the stream lasts as long as the connection.
+            raise BrokenStream
         try:
             octets = self._inflater.decompress(waiting, limit)
         except zlib.error as error:
             raise BrokenStream from error
-        if self._inflater.eof:
-            # RFC 4978 §3: the stream lasts as long as the connection.
-            raise BrokenStream
-        self._waiting = self._inflater.unconsumed_tail
+        # Who ends the stream is leaving, yet what stands before the end is meant.
+        self._waiting = self._inflater.unconsumed_tail or self._inflater.unused_data
         # What did not fit may be held inside, with no input left.
         self._is_full = len(octets) == limit
         return octets

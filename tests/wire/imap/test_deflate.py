@@ -25,6 +25,9 @@ class Peer:
     def pack(self, octets: bytes) -> bytes:
         return self._out.compress(octets) + self._out.flush(zlib.Z_SYNC_FLUSH)
 
+    def finish(self, octets: bytes) -> bytes:
+        return self._out.compress(octets) + self._out.flush()
+
     def say(self, octets: bytes) -> None:
         self.conversation.receive_data(self.pack(octets))
 
@@ -54,6 +57,19 @@ def test_octets_come_one_by_one() -> None:
             assert event == Noop(b"b")
             return
     pytest.fail("the command never came")
+
+
+def test_who_ends_the_stream_is_heard_to_its_end() -> None:
+    peer = Peer()
+    peer.conversation.receive_data(peer.finish(b"b NOOP\r\nc NOOP\r\n"))
+    for tag in (b"b", b"c"):
+        assert peer.conversation.next_event() == Noop(tag)
+        peer.conversation.send(Tagged(tag, "OK", "Done."))
+    assert peer.conversation.next_event() is None
+    assert peer.heard() == b"b OK Done.\r\nc OK Done.\r\n"
+    peer.conversation.receive_data(b"\x00")
+    assert peer.conversation.next_event() is None
+    assert peer.heard() == b"* BYE The compressed stream is broken.\r\n"
 
 
 def test_large_answers_go_in_pieces() -> None:
