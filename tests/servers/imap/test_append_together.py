@@ -1,34 +1,17 @@
 """APPENDs of many messages, as clients gone mad send them."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from accounts.blobs import directory
 from accounts.blobs.place import SPOOLS
 from accounts.blobs.spool import IN_MEMORY
-from accounts.login import Identity
-from accounts.models import Blob, Entry, Mailbox
-from tests.accounts.mail import make_mailbox
+from accounts.models import Blob, Entry
 from tests.transcripts.dialogue import Silence
-from tests.transcripts.direct import DirectVenue, DirectWire
-from tests.transcripts.given import Scene
+from tests.transcripts.direct import DirectWire
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 ONE = b"X: y\r\n\r\n"
-
-
-@pytest.fixture
-def wire() -> Iterator[DirectWire]:
-    mailbox_id = make_mailbox()
-    venue = DirectVenue(Scene("imap"))
-    wire = venue.connect()
-    assert wire.read_line() is not None
-    address = Mailbox.objects.get(pk=mailbox_id).address
-    wire._session._client.identity = Identity(mailbox_id, 1, address, 1)
-    yield wire
-    venue.end()
 
 
 def _say(wire: DirectWire, octets: bytes, tag: bytes = b"t") -> bytes:

@@ -2,18 +2,15 @@
 
 import base64
 import re
-from collections.abc import Iterator
 
 import pytest
 
-from accounts.login import Identity
 from accounts.mailstore import append
-from accounts.models import Mailbox
 from protocols.servers.imap.fetch import SLICE_OCTETS
 from protocols.wire.message import transfer
-from tests.accounts.mail import inbox, make_mailbox
-from tests.transcripts.direct import DirectVenue, DirectWire
-from tests.transcripts.given import Scene
+from tests.accounts.mail import inbox
+from tests.servers.imap.asking import ask
+from tests.transcripts.direct import DirectWire
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -26,32 +23,15 @@ LARGE = HEAD + (
 )
 
 
-@pytest.fixture
-def wire() -> Iterator[DirectWire]:
-    mailbox_id = make_mailbox()
+@pytest.fixture(autouse=True)
+def _examined(wire: DirectWire, mailbox_id: int) -> None:
     append.append_message(mailbox_id, inbox(mailbox_id), LARGE).result(30)
-    venue = DirectVenue(Scene("imap"))
-    wire = venue.connect()
-    address = Mailbox.objects.get(pk=mailbox_id).address
-    wire._session._client.identity = Identity(mailbox_id, 1, address, 1)
-    _say(wire, b"EXAMINE INBOX")
-    yield wire
-    venue.end()
-
-
-def _say(wire: DirectWire, command: bytes) -> bytes:
-    wire.send(b"t " + command + b"\r\n")
-    said = b""
-    while (line := wire.read_line()) is not None:
-        said += line
-        if line.startswith(b"t "):
-            break
-    return said
+    ask(wire, b"EXAMINE INBOX")
 
 
 def test_whole(wire: DirectWire) -> None:
     assert len(LARGE) > SLICE_OCTETS
-    said = _say(wire, b"FETCH 1 (UID BINARY.SIZE[2] BINARY[2] BINARY[1] BINARY[9] BINARY.SIZE[9])")
+    said = ask(wire, b"FETCH 1 (UID BINARY.SIZE[2] BINARY[2] BINARY[1] BINARY[9] BINARY.SIZE[9])")
     assert said.startswith(
         b"* 1 FETCH (UID 1 BINARY.SIZE[2] %d BINARY[2] ~{%d}\r\n" % (len(PICTURE), len(PICTURE))
     )
@@ -65,7 +45,7 @@ def test_whole(wire: DirectWire) -> None:
     [(0, 7), (256, 300), (len(PICTURE) - 3, 10), (len(PICTURE) + 5, 1), (100_000, 2_000_000)],
 )
 def test_ranges(wire: DirectWire, start: int, count: int) -> None:
-    said = _say(wire, b"FETCH 1 BINARY[2]<%d.%d>" % (start, count))
+    said = ask(wire, b"FETCH 1 BINARY[2]<%d.%d>" % (start, count))
     part = PICTURE[start : start + count]
     match = re.match(rb"\* 1 FETCH \(BINARY\[2\]<%d> ~?\{%d\}\r\n" % (start, len(part)), said)
     assert match is not None
@@ -75,7 +55,7 @@ def test_ranges(wire: DirectWire, start: int, count: int) -> None:
 def test_a_range_does_not_read_what_lies_before_it_again(
     wire: DirectWire, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    _say(wire, b"FETCH 1 BINARY.SIZE[2]")
+    ask(wire, b"FETCH 1 BINARY.SIZE[2]")
     steps = []
 
     def counted(*arguments: object) -> object:
@@ -85,11 +65,11 @@ def test_a_range_does_not_read_what_lies_before_it_again(
     decoded = wire._session._client.structures._kept[1]._decoded[(2,)]
     step = decoded._step
     monkeypatch.setattr(decoded, "_step", counted)
-    _say(wire, b"FETCH 1 BINARY[2]<2900000.100>")
+    ask(wire, b"FETCH 1 BINARY[2]<2900000.100>")
     assert len(steps) == 1
     assert len(LARGE) > 10 * transfer.PIECE
 
 
 def test_an_unknown_encoding(wire: DirectWire) -> None:
-    said = _say(wire, b"FETCH 1 (BINARY[2] BINARY[3])")
+    said = ask(wire, b"FETCH 1 (BINARY[2] BINARY[3])")
     assert said.startswith(b"t NO [UNKNOWN-CTE]")

@@ -1,15 +1,12 @@
 """CATENATE of large messages, of thousands of parts, and of folders that others share."""
 
-from collections.abc import Iterator
-
 import pytest
 
-from accounts.login import Identity
 from accounts.mailstore import append
 from accounts.models import Entry, Mailbox
 from tests.accounts.mail import content, inbox, make_mailbox
-from tests.transcripts.direct import DirectVenue, DirectWire
-from tests.transcripts.given import Scene
+from tests.servers.imap.asking import ask
+from tests.transcripts.direct import DirectWire
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -27,30 +24,13 @@ def mailbox_id() -> int:
     return mailbox_id
 
 
-@pytest.fixture
-def wire(mailbox_id: int) -> Iterator[DirectWire]:
-    venue = DirectVenue(Scene("imap"))
-    wire = venue.connect()
-    assert wire.read_line() is not None
-    address = Mailbox.objects.get(pk=mailbox_id).address
-    wire._session._client.identity = Identity(mailbox_id, 1, address, 1)
+@pytest.fixture(autouse=True)
+def _known(wire: DirectWire) -> None:
     wire._conversation._is_known = True
-    yield wire
-    venue.end()
-
-
-def _say(wire: DirectWire, line: bytes) -> bytes:
-    wire.send(b"t " + line + b"\r\n")
-    said = b""
-    while (answer := wire.read_line()) is not None:
-        said += answer
-        if answer.startswith(b"t "):
-            break
-    return said
 
 
 def test_a_large_part_goes_through_in_pieces(wire: DirectWire, mailbox_id: int) -> None:
-    said = _say(
+    said = ask(
         wire,
         b"APPEND INBOX CATENATE (TEXT {8+}\r\nX: 1\r\n\r\n URL /INBOX/;UID=1/;SECTION=2"
         b" URL /INBOX/;UID=1/;SECTION=2/;PARTIAL=16.4)",
@@ -62,11 +42,11 @@ def test_a_large_part_goes_through_in_pieces(wire: DirectWire, mailbox_id: int) 
 def test_the_number_of_parts_is_bounded(wire: DirectWire) -> None:
     url = b"URL /INBOX/;UID=1/;SECTION=1"
     parts = b" ".join([url] * 500)
-    assert _say(wire, b"APPEND INBOX CATENATE (" + parts + b")").startswith(b"t OK")
+    assert ask(wire, b"APPEND INBOX CATENATE (" + parts + b")").startswith(b"t OK")
     # Over several lines, as one line would be too long.
     more = b" TEXT {1+}\r\nx ".join([b" ".join([url] * 100)] * 30)
-    assert _say(wire, b"APPEND INBOX CATENATE (" + more + b")").startswith(b"t NO [LIMIT]")
-    assert _say(wire, b"NOOP").endswith(b"t OK Done.\r\n")
+    assert ask(wire, b"APPEND INBOX CATENATE (" + more + b")").startswith(b"t NO [LIMIT]")
+    assert ask(wire, b"NOOP").endswith(b"t OK Done.\r\n")
     assert Entry.objects.count() == 2
 
 
@@ -77,17 +57,17 @@ def test_what_is_looked_into_is_bounded(
     monkeypatch.setattr("protocols.servers.imap.catenate.MAX_LOOKED_INTO", len(LARGE))
     url = b"URL /INBOX/;UID=%d/;SECTION=1"
     one = b" ".join([url % 1] * 9)
-    assert _say(wire, b"APPEND INBOX CATENATE (" + one + b")").startswith(b"t OK")
+    assert ask(wire, b"APPEND INBOX CATENATE (" + one + b")").startswith(b"t OK")
     two = b" ".join([url % 1, url % 2] * 2)
-    assert _say(wire, b"APPEND INBOX CATENATE (" + two + b")").startswith(b"t NO [LIMIT]")
+    assert ask(wire, b"APPEND INBOX CATENATE (" + two + b")").startswith(b"t NO [LIMIT]")
 
 
 def test_a_full_mailbox(wire: DirectWire, mailbox_id: int) -> None:
     Mailbox.objects.filter(pk=mailbox_id).update(quota_bytes=len(LARGE) + 20)
     whole = b"URL /INBOX/;UID=1"
-    assert b"t NO [OVERQUOTA]" in _say(wire, b"APPEND INBOX CATENATE (" + whole + b")")
+    assert b"t NO [OVERQUOTA]" in ask(wire, b"APPEND INBOX CATENATE (" + whole + b")")
     few = b"URL /INBOX/;UID=1/;SECTION=1"
-    assert b"t OK" in _say(wire, b"APPEND INBOX CATENATE (" + few + b")")
+    assert b"t OK" in ask(wire, b"APPEND INBOX CATENATE (" + few + b")")
 
 
 def test_a_folder_of_another_mailbox_must_be_shared(wire: DirectWire) -> None:
@@ -95,5 +75,5 @@ def test_a_folder_of_another_mailbox_must_be_shared(wire: DirectWire) -> None:
     append.append_message(stranger, inbox(stranger), LARGE).result(30)
     address = Mailbox.objects.get(pk=stranger).address.encode().replace(b"@", b"%40")
     for name in (b"Other%20Users/" + address, b"Other%20Users/" + address + b"/INBOX"):
-        said = _say(wire, b'APPEND INBOX CATENATE (URL "/%b/;UID=1")' % name)
+        said = ask(wire, b'APPEND INBOX CATENATE (URL "/%b/;UID=1")' % name)
         assert said.startswith(b"t NO [BADURL ")

@@ -1,33 +1,12 @@
 """IDLE under load: notices that come together cost one look (RFC 2177)."""
 
-from collections.abc import Iterator
-
 import pytest
 
-from accounts.login import Identity
 from accounts.mailstore import changes
-from accounts.models import Mailbox
-from tests.accounts.mail import append_many, inbox, make_mailbox
-from tests.transcripts.direct import DirectVenue, DirectWire
-from tests.transcripts.given import Scene
+from tests.accounts.mail import append_many, inbox
+from tests.transcripts.direct import DirectWire
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture
-def mailbox_id() -> int:
-    return make_mailbox()
-
-
-@pytest.fixture
-def wire(mailbox_id: int) -> Iterator[DirectWire]:
-    venue = DirectVenue(Scene("imap"))
-    wire = venue.connect()
-    address = Mailbox.objects.get(pk=mailbox_id).address
-    wire._session._client.identity = Identity(mailbox_id, 1, address, 1)
-    wire.read_line()
-    yield wire
-    venue.end()
 
 
 @pytest.mark.parametrize("enabled", ["CONDSTORE", "METADATA"])

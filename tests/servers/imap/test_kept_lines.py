@@ -1,22 +1,18 @@
 """What FETCH keeps of its lines: found for the same state only, bounded, never stale."""
 
-from collections.abc import Iterator
-
 import pytest
 
-from accounts.login import Identity
 from accounts.mailstore import append, flags
 from accounts.mailstore.picture import Picture
-from accounts.models import Mailbox
 from protocols.servers.imap import fetch as fetching
 from protocols.servers.imap.folder_view import FolderView, Wording
 from protocols.servers.imap.kept_lines import KeptLines
 from protocols.wire.imap.fetch_items import Attribute
 from tests.accounts import as_owner
-from tests.accounts.mail import HELLO, append_many, inbox, make_mailbox
+from tests.accounts.mail import HELLO, append_many, inbox
+from tests.servers.imap.asking import ask
 from tests.servers.imap.pictures import after, picture_of
-from tests.transcripts.direct import DirectVenue, DirectWire
-from tests.transcripts.given import Scene
+from tests.transcripts.direct import DirectWire
 
 ITEMS = (Attribute.UID, Attribute.SIZE)
 LIST_VIEW = b"(UID FLAGS RFC822.SIZE BODYSTRUCTURE BODY.PEEK[HEADER.FIELDS (Subject From)])"
@@ -55,44 +51,24 @@ def test_octets_are_bounded() -> None:
 
 
 @pytest.fixture
-def mailbox_id() -> int:
-    mailbox_id = make_mailbox()
+def _selected(wire: DirectWire, mailbox_id: int) -> None:
     append_many(mailbox_id, inbox(mailbox_id), 700)
-    return mailbox_id
-
-
-@pytest.fixture
-def wire(mailbox_id: int) -> Iterator[DirectWire]:
-    mailbox = Mailbox.objects.get(pk=mailbox_id)
-    venue = DirectVenue(Scene("imap"))
-    wire = venue.connect()
-    wire._session._client.identity = Identity(mailbox_id, 1, mailbox.address, 1)
     for line in (b"SELECT INBOX", b"CLOSE", b"SELECT INBOX"):
-        _ask(wire, line)
-    yield wire
-    venue.end()
-
-
-def _ask(wire: DirectWire, command: bytes) -> bytes:
-    wire.send(b"t " + command + b"\r\n")
-    said = b""
-    while (line := wire.read_line()) is not None:
-        said += line
-        if line.startswith(b"t "):
-            break
-    return said
+        ask(wire, line)
 
 
 @pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("_selected")
 def test_the_second_fetch_asks_only_what_is_new(
     wire: DirectWire, django_assert_num_queries
 ) -> None:
-    first = _ask(wire, b"FETCH 1:* " + LIST_VIEW)
+    first = ask(wire, b"FETCH 1:* " + LIST_VIEW)
     with django_assert_num_queries(1):
-        assert _ask(wire, b"FETCH 1:* " + LIST_VIEW) == first
+        assert ask(wire, b"FETCH 1:* " + LIST_VIEW) == first
 
 
 @pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("_selected")
 def test_answers_are_those_of_a_store_that_keeps_nothing(
     wire: DirectWire, mailbox_id: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -113,14 +89,14 @@ def test_answers_are_those_of_a_store_that_keeps_nothing(
         pass
 
     for change in (nothing, store, remove, bring, nothing):
-        _ask(wire, b"FETCH 1:* " + LIST_VIEW)
+        ask(wire, b"FETCH 1:* " + LIST_VIEW)
         change()
-        _ask(wire, b"NOOP")
+        ask(wire, b"NOOP")
         for numbers in (b"1:*", b"1:500", b"501:*", b"2:7"):
             command = b"FETCH " + numbers + b" " + LIST_VIEW
-            answers = [_ask(wire, command) for _ in range(2)]
+            answers = [ask(wire, command) for _ in range(2)]
             with monkeypatch.context() as patch:
                 patch.setattr(fetching, "_kept", KeptLines(longest=-1))
-                naive = _ask(wire, command)
+                naive = ask(wire, command)
             assert answers == [naive, naive]
             assert b"t OK" in naive

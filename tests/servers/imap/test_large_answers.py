@@ -1,18 +1,14 @@
 """Answers about hostile mail and to greedy commands are the right ones, and made in pieces."""
 
-from collections.abc import Iterator
-
 import pytest
 
-from accounts.login import Identity
 from accounts.mailstore import append
 from accounts.mailstore.columns import large_ones, read_columns
 from accounts.mailstore.fetch import Columns, FetchRow
-from accounts.models import Mailbox
 from protocols.servers.imap.fetch import SLICE_OCTETS, TEXT_OCTETS, _groups
-from tests.accounts.mail import inbox, make_mailbox
-from tests.transcripts.direct import DirectVenue, DirectWire
-from tests.transcripts.given import Scene
+from tests.accounts.mail import inbox
+from tests.servers.imap.asking import ask
+from tests.transcripts.direct import DirectWire
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -20,33 +16,16 @@ LONG = b"needle" + b"x" * TEXT_OCTETS
 SUBJECTS = (b"one", LONG, b"two", b"three", LONG)
 
 
-@pytest.fixture
-def wire() -> Iterator[DirectWire]:
-    mailbox_id = make_mailbox()
+@pytest.fixture(autouse=True)
+def _selected(wire: DirectWire, mailbox_id: int) -> None:
     for subject in SUBJECTS:
         octets = b"From: a@x.test\r\nSubject: " + subject + b"\r\n\r\nbody\r\n"
         append.append_message(mailbox_id, inbox(mailbox_id), octets).result(30)
-    venue = DirectVenue(Scene("imap"))
-    wire = venue.connect()
-    address = Mailbox.objects.get(pk=mailbox_id).address
-    wire._session._client.identity = Identity(mailbox_id, 1, address, 1)
-    _say(wire, b"SELECT INBOX")
-    yield wire
-    venue.end()
-
-
-def _say(wire: DirectWire, command: bytes) -> bytes:
-    wire.send(b"t " + command + b"\r\n")
-    said = b""
-    while (line := wire.read_line()) is not None:
-        said += line
-        if line.startswith(b"t "):
-            break
-    return said
+    ask(wire, b"SELECT INBOX")
 
 
 def test_a_message_with_a_large_header_is_told_in_its_place(wire: DirectWire) -> None:
-    said = _say(wire, b"FETCH 1:* (UID ENVELOPE BODY.PEEK[HEADER.FIELDS (SUBJECT)])")
+    said = ask(wire, b"FETCH 1:* (UID ENVELOPE BODY.PEEK[HEADER.FIELDS (SUBJECT)])")
     assert said.endswith(b"t OK Done.\r\n")
     responses = said.split(b"* ")[1:]
     assert [int(response.split()[0]) for response in responses] == [1, 2, 3, 4, 5]
@@ -63,13 +42,13 @@ def test_large_texts_are_left_out_when_read_with_others(wire: DirectWire) -> Non
 
 
 def test_a_search_looks_into_large_headers(wire: DirectWire) -> None:
-    assert _say(wire, b"SEARCH SUBJECT needle").startswith(b"* SEARCH 2 5\r\n")
-    assert _say(wire, b"SEARCH NOT SUBJECT needle").startswith(b"* SEARCH 1 3 4\r\n")
+    assert ask(wire, b"SEARCH SUBJECT needle").startswith(b"* SEARCH 2 5\r\n")
+    assert ask(wire, b"SEARCH NOT SUBJECT needle").startswith(b"* SEARCH 1 3 4\r\n")
 
 
 def test_many_pieces_of_one_header_are_answered_alike(wire: DirectWire) -> None:
     items = b" ".join(b"BODY.PEEK[HEADER.FIELDS (SUBJECT)]<%d.4>" % n for n in range(20))
-    said = _say(wire, b"FETCH 2:3 (%b)" % items)
+    said = ask(wire, b"FETCH 2:3 (%b)" % items)
     assert b"[HEADER.FIELDS (SUBJECT)]<9> {4}\r\nneed BODY" in said
     assert b"[HEADER.FIELDS (SUBJECT)]<9> {4}\r\ntwo\r BODY" in said
     assert said.endswith(b"t OK Done.\r\n")

@@ -1,31 +1,17 @@
 """What SETMETADATA refuses for its size, and what LIST-METADATA costs (RFC 5464 §4.3, RFC 9590)."""
 
-from collections.abc import Iterator
-
 import pytest
 
-from accounts.login import Identity
 from accounts.mailstore import annotations
-from accounts.models import Annotation, Mailbox
-from tests.accounts.mail import make_mailbox
-from tests.transcripts.direct import DirectVenue, DirectWire
-from tests.transcripts.given import Scene
+from accounts.models import Annotation
+from tests.transcripts.direct import DirectWire
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-@pytest.fixture
-def wire() -> Iterator[DirectWire]:
-    mailbox_id = make_mailbox()
-    venue = DirectVenue(Scene("imap"))
-    wire = venue.connect()
-    wire._session._client.identity = Identity(
-        mailbox_id, 1, Mailbox.objects.get(pk=mailbox_id).address, 1
-    )
+@pytest.fixture(autouse=True)
+def _known(wire: DirectWire) -> None:
     wire._conversation._is_known = True
-    wire.read_line()
-    yield wire
-    venue.end()
 
 
 def _set(wire: DirectWire, value: bytes) -> bytes | None:

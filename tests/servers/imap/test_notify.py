@@ -1,38 +1,18 @@
 """NOTIFY under load: what is too much, what is lost on the way, and what it costs (RFC 5465)."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from accounts.commit import telling
-from accounts.login import Identity
 from accounts.mailstore import changes, folders
 from accounts.models import Mailbox
 from protocols.servers.imap import notify, watch
-from tests.accounts.mail import append_many, inbox, make_mailbox
-from tests.transcripts.direct import DirectVenue, DirectWire
-from tests.transcripts.given import Scene
+from tests.accounts.mail import append_many, inbox
+from tests.transcripts.direct import DirectWire
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 PERSONAL = b"NOTIFY SET (personal (MessageNew MessageExpunge FlagChange MailboxName))"
 SELECTED = b"NOTIFY SET (selected (MessageNew (BODY.PEEK[TEXT]) MessageExpunge))"
-
-
-@pytest.fixture
-def mailbox_id() -> int:
-    return make_mailbox()
-
-
-@pytest.fixture
-def wire(mailbox_id: int) -> Iterator[DirectWire]:
-    venue = DirectVenue(Scene("imap"))
-    wire = venue.connect()
-    address = Mailbox.objects.get(pk=mailbox_id).address
-    wire._session._client.identity = Identity(mailbox_id, 1, address, 1)
-    wire.read_line()
-    yield wire
-    venue.end()
 
 
 def ask(wire: DirectWire, command: bytes) -> list[bytes]:

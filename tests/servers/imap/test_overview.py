@@ -1,19 +1,16 @@
 """Overviews: lists of messages read in narrow rows, told as the columns themselves would be."""
 
-from collections.abc import Iterator
-
 import pytest
 
-from accounts.login import Identity
 from accounts.mailstore import append, copy, overview
-from accounts.models import Entry, Mailbox, Message, Overview
+from accounts.models import Entry, Message, Overview
 from protocols.servers.imap import fetch as fetching
 from protocols.servers.imap.kept_lines import KeptLines
 from protocols.wire.message import prepare
-from tests.accounts.mail import HELLO, inbox, make_mailbox
+from tests.accounts.mail import HELLO, inbox
 from tests.hostile_mail import SAMPLES
-from tests.transcripts.direct import DirectVenue, DirectWire
-from tests.transcripts.given import Scene
+from tests.servers.imap.asking import ask
+from tests.transcripts.direct import DirectWire
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -27,30 +24,9 @@ LISTS = (
 SMALL = 1 << 20
 
 
-@pytest.fixture
-def mailbox_id(monkeypatch: pytest.MonkeyPatch) -> int:
+@pytest.fixture(autouse=True)
+def _keeps_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fetching, "_kept", KeptLines(longest=-1))
-    return make_mailbox()
-
-
-@pytest.fixture
-def wire(mailbox_id: int) -> Iterator[DirectWire]:
-    venue = DirectVenue(Scene("imap"))
-    wire = venue.connect()
-    address = Mailbox.objects.get(pk=mailbox_id).address
-    wire._session._client.identity = Identity(mailbox_id, 1, address, 1)
-    yield wire
-    venue.end()
-
-
-def ask(wire: DirectWire, command: bytes) -> bytes:
-    wire.send(b"t " + command + b"\r\n")
-    said = b""
-    while (line := wire.read_line()) is not None:
-        said += line
-        if line.startswith(b"t "):
-            break
-    return said
 
 
 def select(wire: DirectWire) -> None:
