@@ -128,6 +128,15 @@ def test_a_row_below_the_last_uid_is_put_in_its_place() -> None:
     assert [whole.position(uid) for uid in (1, 2, 3, 4)] == [0, 1, 2, -1]
 
 
+@given(st.lists(st.integers(0, 2**16 - 1)), st.sampled_from([1, 2, 4, 8, 16]))
+def test_the_first_without_a_flag_is_found(flags: list[int], flag: int) -> None:
+    counters = counters_of(9, len(flags) + 1, len(flags))
+    rows = [(uid, bits, 0, 1) for uid, bits in enumerate(flags, 1)]
+    picture = pictures.advanced(pictures.empty(5, counters), counters, rows, [])
+    found = [place for place, bits in enumerate(flags) if not bits & flag]
+    assert picture.first_without(flag) == (found[0] if found else -1)
+
+
 def test_uid_runs_reads_a_set() -> None:
     assert list(pictures.uid_runs("3:5,9")) == [range(3, 6), range(9, 10)]
     assert list(pictures.uid_runs("")) == []

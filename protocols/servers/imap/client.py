@@ -91,6 +91,10 @@ class Appending:
         self.spool.write(octets)
 
 
+# One for all: few programs have anything masked.
+NOTHING_MASKED: frozenset[str] = frozenset()
+
+
 class Client:
     """What the server knows of one connection."""
 
@@ -141,7 +145,7 @@ class Client:
         self.is_leaving = False
         # Capabilities that the switchboard hides, and the rules about this program; None while
         # it has not said what it is.
-        self.masked: frozenset[str] = frozenset()
+        self.masked = NOTHING_MASKED
         self.rules: tuple[Rule, ...] | None = None
         self.took_recent = False
 
