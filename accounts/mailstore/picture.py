@@ -139,7 +139,7 @@ def empty(folder_id: int, counters: Counters) -> Picture:
         recent_from_uid=counters.recent_from_uid,
         keyword_names=(),
         uids=array("I"),
-        flags=array("H"),
+        flags=array("B"),
         keywords=array("Q"),
         modseqs=array("Q"),
     )
@@ -159,14 +159,14 @@ def advanced(
     """`old` with newer rows laid over it and vanished UIDs taken out."""
     if rows and not old.uids:
         columns = list(zip(*rows, strict=True))
-        uids, flags = array("I", columns[0]), array("H", columns[1])
+        uids, flags = array("I", columns[0]), array("B", columns[1])
         keywords, modseqs = array("Q", columns[2]), array("Q", columns[3])
     elif not gone and (run := _run_in(old.uids, rows)) is not None:
         # Only flags changed, side by side: the UIDs stay the same object, which tells upper rooms
         # that nobody came or went.
         columns = list(zip(*rows, strict=True))
         uids, flags, keywords, modseqs = old.uids, old.flags[:], old.keywords[:], old.modseqs[:]
-        flags[run], keywords[run] = array("H", columns[1]), array("Q", columns[2])
+        flags[run], keywords[run] = array("B", columns[1]), array("Q", columns[2])
         modseqs[run] = array("Q", columns[3])
     elif rows or gone:
         uids, flags, keywords, modseqs = old.uids[:], old.flags[:], old.keywords[:], old.modseqs[:]

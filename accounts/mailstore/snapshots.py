@@ -24,10 +24,10 @@ from accounts.rows import Rows
 
 # Version, order of octets, UIDVALIDITY, how many entries, HIGHESTMODSEQ, CRC-32 of the planes.
 _HEADER = Struct("<BBQIQI")
-_VERSION = 2
+_VERSION = 3
 _ORDER = 1 if sys.byteorder == "little" else 2
 # Of the planes of UIDs, flags, keywords and MODSEQs, each followed by the next.
-_CODES = "IHQQ"
+_CODES = "IBQQ"
 _LENGTHS = Struct(f"<{sum(array(code).itemsize for code in _CODES)}I")
 _START = _HEADER.size + _LENGTHS.size
 # The fastest: what can be made small gets small enough.

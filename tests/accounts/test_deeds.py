@@ -1,5 +1,7 @@
 """Deeds of one commit laid over a picture, in their order, or not at all."""
 
+from array import array
+
 from accounts.mailstore.deeds import UNCHANGED, Bits, Deed, Flagged, Removed, followed
 from tests.servers.imap.pictures import counters, picture_of
 
@@ -34,3 +36,12 @@ def test_several_in_their_order() -> None:
 def test_what_is_not_there_fits_no_picture() -> None:
     for deed in (Flagged([1, 3], Bits(0, 1), UNCHANGED), Removed(range(6, 8)), Removed([9])):
         assert followed(PICTURE, AFTER, [deed]) is None
+
+
+def test_octets_become_what_numbers_become() -> None:
+    column = array("B", range(32))
+    for bits in (Bits(~4, 0), Bits(-1, 4), Bits(~31, 9), Bits(0, 0)):
+        expected = [flags & bits.kept | bits.added for flags in column]
+        assert list(bits.applied(column)) == expected == bits.applied(list(column))
+        changed = [flags & bits.touched != bits.added for flags in column]
+        assert changed == [was != now for was, now in zip(column, expected, strict=True)]

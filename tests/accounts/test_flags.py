@@ -58,6 +58,26 @@ def test_what_another_unit_of_the_commit_changed_fails_unchanged_since() -> None
     assert dict(zip(kept.uids, kept.flags, strict=True)) == there
 
 
+def test_two_units_of_a_commit_count_what_each_has_seen() -> None:
+    mailbox_id = make_mailbox()
+    folder_id = inbox(mailbox_id)
+    append_many(mailbox_id, folder_id, 5)
+
+    def submit(uids: list[int], mode: StoreMode) -> Future[Stored]:
+        work = _Store(mailbox_id, folder_id, uids, mode, int(Flag.SEEN), (), None)
+        return commit.submit(
+            commit.Unit(frozenset((mailbox_id,)), work, folder_ids=frozenset((folder_id,)))
+        )
+
+    with Held():
+        submit([1, 2], StoreMode.ADD)
+        submit([1, 2, 3, 4], StoreMode.ADD)
+        last = submit([2, 5], StoreMode.REMOVE)
+    last.result(20)
+    assert folders.get_folder(folder_id).unseen == 2
+    assert counters_agree(mailbox_id)
+
+
 def test_keywords_come_and_go() -> None:
     mailbox_id = make_mailbox()
     folder_id = inbox(mailbox_id)
@@ -80,6 +100,8 @@ def test_what_does_not_change_keeps_its_modseq() -> None:
     assert again.modseq > first.modseq
     assert Entry.objects.get(uid=2).modseq == first.modseq
     nothing = store_flags(folder_id, [1, 2, 3], StoreMode.ADD, Flag.SEEN)
+    assert nothing == Stored(again.modseq, [], [])
+    nothing = store_flags(folder_id, [1, 2, 3], StoreMode.ADD, 0)
     assert nothing == Stored(again.modseq, [], [])
 
 
