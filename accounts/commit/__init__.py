@@ -23,6 +23,7 @@ import os
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
+from itertools import islice
 from typing import TypeVar
 
 from django.db import connection
@@ -100,15 +101,17 @@ def run(unit: Unit[T]) -> T:
 def run_each(units: Iterable[Unit[T]]) -> Iterator[T]:
     """Commit units in their order, a few under way at a time; their results as they come.
 
-    When one fails its error is raised, and those behind it that were under way still commit.
+    The first are under way when this returns. When one fails its error is raised, and those behind
+    it that were under way still commit.
     """
-    under_way: deque[Future[T]] = deque()
-    for unit in units:
-        under_way.append(submit(unit))
-        if len(under_way) >= WINDOW:
-            yield under_way.popleft().result()
+    waiting = iter(units)
+    return _results(deque(map(submit, islice(waiting, WINDOW))), waiting)
+
+
+def _results(under_way: deque[Future[T]], waiting: Iterator[Unit[T]]) -> Iterator[T]:
     while under_way:
         yield under_way.popleft().result()
+        under_way.extend(map(submit, islice(waiting, 1)))
 
 
 def shutdown() -> None:

@@ -72,8 +72,8 @@ def followed(old: Picture, counters: Counters, deeds: Sequence[Deed]) -> Picture
             return None
         match deed:
             case Flagged():
-                _change(flags, places, deed.flags)
-                _change(keywords, places, deed.keywords)
+                change_bits(flags, places, deed.flags)
+                change_bits(keywords, places, deed.keywords)
                 _put(modseqs, places, array("Q", [counters.highest_modseq]) * len(places))
             case Removed():
                 uids = uids[:]
@@ -93,12 +93,13 @@ def followed(old: Picture, counters: Counters, deeds: Sequence[Deed]) -> Picture
     )
 
 
-def _change(column: "array[int]", places: range | list[int], bits: Bits) -> None:
+def change_bits(column: "array[int]", places: Sequence[int], bits: Bits) -> None:
+    """Do to the sets of bits at these places what `bits` says."""
     if bits != UNCHANGED:
         _put(column, places, array(column.typecode, bits.applied(pick(column, places))))
 
 
-def _put(column: "array[int]", places: range | list[int], values: "array[int]") -> None:
+def _put(column: "array[int]", places: Sequence[int], values: "array[int]") -> None:
     if isinstance(places, range):
         column[places.start : places.stop] = values
         return

@@ -4,8 +4,9 @@ A keyword is a name the folder gives a bit to, for good; a folder knows at most 
 Only entries that really change get a new MODSEQ (RFC 7162 §3.1.3).
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from enum import Enum, IntFlag
 from itertools import chain
 
@@ -25,6 +26,8 @@ from accounts.rows import Rows
 from accounts.uid_sets import as_range
 
 MAX_KEYWORDS = 63
+# Seconds.
+LONGEST_START = 1.0
 
 
 class Flag(IntFlag):
@@ -89,6 +92,72 @@ def keyword_bits(folder: FolderState, names: Iterable[str], *, create: bool = Tr
     return bits
 
 
+def begin_store(
+    folder_id: int,
+    uids: Sequence[int],
+    mode: StoreMode,
+    flags: int,
+    keywords: Sequence[str] = (),
+    *,
+    actor: int,
+    unchanged_since: int | None = None,
+) -> "Storing":
+    """Set, add or remove flags and keywords; UIDs that are not there are passed over.
+
+    Flags that mailbox `actor` may not change stay as they are. Large sets are done in chunks, each
+    a commit of its own. NoSuchFolder.
+    """
+    mailboxes = frozenset((mailbox_of(folder_id),))
+    at_work = threading.Event()
+    units = (
+        commit.Unit(
+            mailboxes,
+            _Store(
+                actor,
+                folder_id,
+                as_range(chunk),
+                mode,
+                int(flags),
+                keywords,
+                unchanged_since,
+                at_work,
+            ),
+            folder_ids=frozenset((folder_id,)),
+            rows=len(chunk),
+        )
+        for chunk in chunked(uids, commit.MAX_ROWS)
+    )
+    return Storing(commit.run_each(units), at_work)
+
+
+@dataclass(frozen=True, slots=True)
+class Storing:
+    """A STORE under way."""
+
+    chunks: Iterator[Stored]
+    at_work: threading.Event
+
+    def leaves_time(self) -> None:
+        """Wait until the database works on it, for which the interpreter is not needed.
+
+        What the caller computes earlier only makes the committer wait.
+        """
+        # A commit that never comes to it says why in its result.
+        self.at_work.wait(LONGEST_START)
+
+    def result(self) -> Stored:
+        """What came of it. NoSuchFolder, NotPermitted (none may be changed), TooManyKeywords."""
+        modseq = bits = 0
+        changed: list[int] = []
+        failed: list[int] = []
+        for stored in self.chunks:
+            modseq = max(modseq, stored.modseq)
+            changed += stored.changed
+            failed += stored.failed
+            bits |= stored.keywords
+        return Stored(modseq, changed, failed, bits)
+
+
 def store_flags(
     folder_id: int,
     uids: Sequence[int],
@@ -99,30 +168,11 @@ def store_flags(
     actor: int,
     unchanged_since: int | None = None,
 ) -> Stored:
-    """Set, add or remove flags and keywords; UIDs that are not there are passed over.
-
-    Flags that mailbox `actor` may not change stay as they are. Large sets are done in chunks, each
-    a commit of its own. NoSuchFolder, NotPermitted (none of them may be changed), TooManyKeywords.
-    """
-    mailboxes = frozenset((mailbox_of(folder_id),))
-    modseq = bits = 0
-    changed: list[int] = []
-    failed: list[int] = []
-    units = (
-        commit.Unit(
-            mailboxes,
-            _Store(actor, folder_id, as_range(chunk), mode, int(flags), keywords, unchanged_since),
-            folder_ids=frozenset((folder_id,)),
-            rows=len(chunk),
-        )
-        for chunk in chunked(uids, commit.MAX_ROWS)
+    """Begin a STORE and wait for it: the arguments of the one, the errors of both."""
+    storing = begin_store(
+        folder_id, uids, mode, flags, keywords, actor=actor, unchanged_since=unchanged_since
     )
-    for stored in commit.run_each(units):
-        modseq = max(modseq, stored.modseq)
-        changed += stored.changed
-        failed += stored.failed
-        bits |= stored.keywords
-    return Stored(modseq, changed, failed, bits)
+    return storing.result()
 
 
 def bits_of(mode: StoreMode, named: int, changeable: int) -> Bits:
@@ -149,8 +199,16 @@ class _Store:
     flags: int
     keywords: Sequence[str]
     unchanged_since: int | None
+    at_work: threading.Event = field(default_factory=threading.Event)
 
     def __call__(self, rows: Rows, blob: Blob | None) -> Stored:
+        try:
+            return self._stored(rows)
+        finally:
+            # However it ended: nobody waits for work that does not come.
+            self.at_work.set()
+
+    def _stored(self, rows: Rows) -> Stored:
         folder, held = locked_with_rights(rows, self.folder_id, self.actor, Right.READ)
         rows.direct()
         may_write = Right.WRITE in held
@@ -216,20 +274,25 @@ class _Store:
         if not columns:
             return 0, ()
         condition, chosen = uids_sql(self.uids)
-        # Not a word more than is needed: each costs, ten thousand times.
-        values = ", ".join(f"{name} = ({name} & %s | %s)" for name, _ in columns)
+        # No operation more than is needed: each is done ten thousand times.
+        values, parameters = [], []
+        for name, bits in columns:
+            value, operands = _changed(name, bits)
+            values.append(f"{name} = {value}")
+            parameters += operands
+        parameters.append(modseq)
         differs = " OR ".join(f"({name} & %s) <> %s" for name, _ in columns)
-        parameters = [*chain.from_iterable(bits for _, bits in columns), modseq]
         parameters += [self.folder_id, *chosen]
         parameters += chain.from_iterable((bits.touched, bits.added) for _, bits in columns)
         is_late = ""
         if self.unchanged_since is not None:
             is_late = " AND modseq <= %s"
             parameters.append(self.unchanged_since)
+        self.at_work.set()
         with connection.cursor() as cursor:
             cursor.execute(
                 f"UPDATE {Entry._meta.db_table}"  # noqa: S608 the parts are constants
-                f" SET {values}, modseq = %s"
+                f" SET {', '.join(values)}, modseq = %s"
                 f" WHERE folder_id = %s AND {condition} AND ({differs}){is_late}",
                 parameters,
             )
@@ -246,6 +309,15 @@ class _Store:
         spared = frozenset(failed)
         own = [uid for uid in changed if uid not in spared] if spared else changed
         return count, as_range(own)
+
+
+def _changed(column: str, bits: Bits) -> tuple[str, list[int]]:
+    """SQL for what becomes of a column of bits, and its operands."""
+    if bits.kept == -1:
+        return f"({column} | %s)", [bits.added]
+    if not bits.added:
+        return f"({column} & %s)", [bits.kept]
+    return f"({column} & %s | %s)", [bits.kept, bits.added]
 
 
 def _with_seen(entries: QuerySet[Entry], bit: int) -> QuerySet[Entry]:

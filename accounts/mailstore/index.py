@@ -124,6 +124,17 @@ def picture(folder_id: int, counters: Counters | None = None) -> Picture:
         return fresh
 
 
+def picture_after(folder_id: int, modseq: int) -> Picture:
+    """The folder as it is now, or as it was at `modseq` or later if that is at hand. FolderGone.
+
+    For who has just committed something, and looks again with the next command.
+    """
+    known = _shelf.get(folder_id)
+    if known is not None and modseq <= known.highest_modseq:
+        return known
+    return picture(folder_id)
+
+
 def follow(folder: FolderState, deeds: Sequence[Deed | None]) -> None:
     """Take the picture, if one is kept of the state before, past a commit of this process.
 

@@ -11,6 +11,7 @@ from accounts.login import Identity
 from accounts.mailstore import changes, index, rights
 from accounts.mailstore.append_together import Stored
 from accounts.mailstore.catalog import sight
+from accounts.mailstore.picture import Picture
 from accounts.mailstore.rights import Right
 from accounts.rows import FolderGone
 from protocols.servers.authentication import Authentication
@@ -177,10 +178,12 @@ class Client:
         known: Known = NOTHING,
         untold: Collection[int] = (),
         removed: Collection[int] = (),
+        after: int | None = None,
     ) -> bytes:
         """Take the view to the folder's present state; the lines that tell the client of it.
 
-        `known`, `untold` and `removed` as in `FolderView.refresh`.
+        `known`, `untold` and `removed` as in `FolderView.refresh`. A state at the MODSEQ `after`
+        is present enough.
         Raises FolderGone when the selected folder was deleted, or is no longer this client's to
         read.
         """
@@ -188,7 +191,12 @@ class Client:
         if view is None:
             return self.other_news()
         uidnext = view.uidnext_told
-        lines = self._folder_news(view, may_expunge, known, untold, removed)
+        said = self._look_at_rights(view)
+        if after is None:
+            picture = index.picture(self.folder_id)
+        else:
+            picture = index.picture_after(self.folder_id, after)
+        lines = said + self._folder_news(view, picture, may_expunge, known, untold, removed)
         return lines + self.other_news(range(uidnext, view.uidnext_told))
 
     def other_news(self, arrivals: range = range(0)) -> bytes:
@@ -228,13 +236,12 @@ class Client:
     def _folder_news(
         self,
         view: FolderView,
+        picture: Picture,
         may_expunge: bool,
         known: Known,
         untold: Collection[int],
         removed: Collection[int],
     ) -> bytes:
-        said = self._look_at_rights(view)
-        picture = index.picture(self.folder_id)
         if picture.uidvalidity != view.told.uidvalidity:
             raise FolderGone(f"folder {self.folder_id} was made anew")
         if picture.uidnext != view.told.uidnext and not self.is_rev2:
@@ -245,7 +252,7 @@ class Client:
                 view.own(arrivals)
                 self.took_recent |= bool(arrivals)
         followed = self.contexts.look(view, picture)
-        said += b"".join(each.removed_line(view) for each in followed)
+        said = b"".join(each.removed_line(view) for each in followed)
         with_modseq = self.tells_modseq
         news = view.refresh(
             picture,

@@ -14,6 +14,7 @@ from protocols.servers.imap.client import Client
 from protocols.servers.imap.enabled import note_condstore
 from protocols.servers.imap.fetch_lines import lines
 from protocols.servers.imap.folder_view import FolderView
+from protocols.servers.imap.foreseen import MANY, Foreseen
 from protocols.servers.imap.known import Known
 from protocols.servers.imap.progress import Progress
 from protocols.servers.imap.spans import Chunk
@@ -62,7 +63,9 @@ def store(client: Client, command: commands.Store) -> Iterator[Push | Reply]:
         yield no(command.tag, "Some of the messages are gone.", code=code or b"EXPUNGEISSUED")
         return
     text = "Others changed some of the messages first." if failed else "Done."
-    yield ok(command.tag, text, code=code, untagged=client.news(may_expunge=command.is_uid))
+    # What the last chunk told is the news of this moment, but for what went.
+    news = client.news(may_expunge=command.is_uid) if command.is_uid or not done else b""
+    yield ok(command.tag, text, code=code, untagged=news)
 
 
 def _modified(view: FolderView, uids: Sequence[int], *, is_uid: bool) -> bytes:
@@ -84,7 +87,7 @@ def _store_chunk(
     before = view.told
     uids = as_range(pick(before.uids, chunk.places))
     mode = _MODES[command.mode]
-    stored = flags.store_flags(
+    storing = flags.begin_store(
         client.folder_id,
         uids,
         mode,
@@ -93,6 +96,8 @@ def _store_chunk(
         actor=client.mailbox_id,
         unchanged_since=command.unchanged_since,
     )
+    foreseen = _foreseen(client, command, chunk, storing)
+    stored = storing.result()
     if command.is_silent:
         doubtful = {*stored.failed, *_told_meanwhile(heard, before, chunk.places)}
         known = Known(
@@ -100,38 +105,56 @@ def _store_chunk(
             flags.bits_of(mode, command.flags, -1).applied(pick(before.flags, chunk.places)),
             flags.bits_of(mode, stored.keywords, -1).applied(pick(before.keywords, chunk.places)),
         )
-        yield client.news(may_expunge=False, known=known.without(doubtful))
+        yield client.news(may_expunge=False, known=known.without(doubtful), after=stored.modseq)
         return stored.failed
     # The FETCH lines below tell these messages' flags, changed by us or by others.
-    yield client.news(may_expunge=False, untold=uids)
-    numbers, places = chunk.numbers, chunk.places
-    if view.told.uids is not before.uids:
-        found = [view.told.position(uid) for uid in uids]
-        numbers = [number for number, place in zip(numbers, found, strict=True) if place >= 0]
-        places = [place for place in found if place >= 0]
-    yield flag_lines(
-        view,
-        numbers,
-        places,
-        with_uid=command.is_uid or client.tells_vanished,
-        with_modseq=client.tells_modseq,
-    )
+    yield client.news(may_expunge=False, untold=uids, after=stored.modseq)
+    said = foreseen and foreseen.lines(view)
+    yield said or _flag_lines(client, command, view, *_found_again(view, before, chunk, uids))
     return stored.failed
 
 
-def flag_lines(
+def _foreseen(
+    client: Client, command: commands.Store, chunk: Chunk, storing: flags.Storing
+) -> Foreseen | None:
+    """What will be said of a chunk if nobody else changes it; None where that is not known."""
+    # The commit gives the mod-sequence, and perhaps bits to keywords.
+    if len(chunk) < MANY or command.is_silent or client.tells_modseq or command.keywords:
+        return None
+    storing.leaves_time()
+    mode = _MODES[command.mode]
+    return Foreseen(
+        client.selected,
+        chunk.places,
+        flags.bits_of(mode, command.flags, -1),
+        flags.bits_of(mode, 0, -1),
+        lambda view: _flag_lines(client, command, view, chunk.numbers, chunk.places),
+    )
+
+
+def _found_again(
+    view: FolderView, before: Picture, chunk: Chunk, uids: Sequence[int]
+) -> tuple[Sequence[int], Sequence[int]]:
+    """The numbers and places of a chunk's messages that are there still."""
+    if view.told.uids is before.uids:
+        return chunk.numbers, chunk.places
+    found = [view.told.position(uid) for uid in uids]
+    numbers = [number for number, place in zip(chunk.numbers, found, strict=True) if place >= 0]
+    return numbers, [place for place in found if place >= 0]
+
+
+def _flag_lines(
+    client: Client,
+    command: commands.Store,
     view: FolderView,
     numbers: Sequence[int],
     places: Sequence[int],
-    *,
-    with_uid: bool,
-    with_modseq: bool = False,
 ) -> bytes:
-    """FETCH lines that tell the flags of these messages."""
+    """FETCH lines that tell the flags of these messages, as `view` has them."""
     items = (
-        *((Attribute.UID,) if with_uid else ()),
+        *((Attribute.UID,) if command.is_uid or client.tells_vanished else ()),
         Attribute.FLAGS,
-        *((Attribute.MODSEQ,) if with_modseq else ()),
+        *((Attribute.MODSEQ,) if client.tells_modseq else ()),
     )
     return lines(view, items, numbers, places)
 
