@@ -8,20 +8,16 @@ import threading
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, IntFlag
-from itertools import chain
-
-from django.db import connection
-from django.db.models import F, QuerySet
 
 from accounts import commit
 from accounts.counters import FolderState
-from accounts.key_lists import gathered, gathered_sql
-from accounts.mailstore.deeds import UNCHANGED, Bits, Flagged
+from accounts.mailstore.deeds import Bits, Flagged
+from accounts.mailstore.flag_rows import FlagRows
 from accounts.mailstore.locked import locked_with_rights, mailbox_of
 from accounts.mailstore.refusals import NotPermitted, TooManyKeywords
 from accounts.mailstore.rights import Right
-from accounts.mailstore.uids import chunked, in_uids, uids_sql
-from accounts.models import Blob, Change, Entry
+from accounts.mailstore.uids import chunked
+from accounts.models import Blob, Change
 from accounts.rows import Rows
 from accounts.uid_sets import as_range
 
@@ -190,7 +186,7 @@ def bits_of(mode: StoreMode, named: int, changeable: int) -> Bits:
 
 @dataclass(frozen=True, slots=True)
 class _Store:
-    """One chunk of a STORE, by one UPDATE that touches only the entries that differ."""
+    """One chunk of a STORE, which touches only the entries that differ."""
 
     actor: int
     folder_id: int
@@ -219,38 +215,18 @@ class _Store:
         self._require_some(changeable, may_write=may_write)
         flags = bits_of(self.mode, self.flags, changeable)
         keywords = bits_of(self.mode, bits, -1 if may_write else 0)
-        failed = self._late()
-        # Where nothing else is asked, whatever changes changes its \\Seen.
-        is_seen_alone = flags.touched == Flag.SEEN and keywords == UNCHANGED
-        unseen = 0 if is_seen_alone else self._unseen(flags)
+        chosen = FlagRows(folder, self.uids, flags, keywords, self.unchanged_since)
+        failed = chosen.late()
+        unseen = 0 if chosen.is_seen_alone else chosen.unseen()
         modseq = rows.modseq(folder.mailbox_id)
-        count, changed = self._update(flags, keywords, modseq, failed)
+        count, changed = chosen.update(modseq, failed, begin=self.at_work.set)
         if not changed:
             return Stored(folder.highest_modseq, (), failed, bits)
-        if is_seen_alone:
+        if chosen.is_seen_alone:
             unseen = -count if flags.added else count
         rows.changed(folder, Change.Kind.FLAGS, changed, Flagged(changed, flags, keywords))
         folder.unseen_count += unseen
         return Stored(modseq, changed, failed, bits)
-
-    def _late(self) -> Sequence[int]:
-        """The UIDs of entries that UNCHANGEDSINCE keeps from changing."""
-        if self.unchanged_since is None:
-            return ()
-        entries = Entry.objects.filter(in_uids(self.uids), folder_id=self.folder_id)
-        late = entries.filter(modseq__gt=self.unchanged_since).order_by("uid")
-        return list(late.values_list("uid", flat=True))
-
-    def _unseen(self, flags: Bits) -> int:
-        """How many more entries will be without \\Seen."""
-        if not flags.touched & Flag.SEEN:
-            return 0
-        entries = Entry.objects.filter(in_uids(self.uids), folder_id=self.folder_id)
-        if self.unchanged_since is not None:
-            entries = entries.filter(modseq__lte=self.unchanged_since)
-        if flags.added & Flag.SEEN:
-            return -_with_seen(entries, 0).count()
-        return _with_seen(entries, Flag.SEEN).count()
 
     def _require_some(self, changeable: int, *, may_write: bool) -> None:
         """NotPermitted where nothing of what was asked may be changed (RFC 4314 §4, STORE)."""
@@ -261,65 +237,3 @@ class _Store:
             is_allowed |= not (self.flags or self.keywords)
         if not is_allowed:
             raise NotPermitted("You have no right to change these flags.")
-
-    def _update(
-        self, flags: Bits, keywords: Bits, modseq: int, failed: Sequence[int]
-    ) -> tuple[int, Sequence[int]]:
-        """Change the entries that differ.
-
-        How many did, and the UIDs, ascending, that this commit has changed, by this unit or others.
-        """
-        columns = [("flags", flags), ("keywords", keywords)]
-        columns = [(name, bits) for name, bits in columns if bits != UNCHANGED]
-        if not columns:
-            return 0, ()
-        condition, chosen = uids_sql(self.uids)
-        # No operation more than is needed: each is done ten thousand times.
-        values, parameters = [], []
-        for name, bits in columns:
-            value, operands = _changed(name, bits)
-            values.append(f"{name} = {value}")
-            parameters += operands
-        parameters.append(modseq)
-        differs = " OR ".join(f"({name} & %s) <> %s" for name, _ in columns)
-        parameters += [self.folder_id, *chosen]
-        parameters += chain.from_iterable((bits.touched, bits.added) for _, bits in columns)
-        is_late = ""
-        if self.unchanged_since is not None:
-            is_late = " AND modseq <= %s"
-            parameters.append(self.unchanged_since)
-        self.at_work.set()
-        with connection.cursor() as cursor:
-            cursor.execute(
-                f"UPDATE {Entry._meta.db_table}"  # noqa: S608 the parts are constants
-                f" SET {', '.join(values)}, modseq = %s"
-                f" WHERE folder_id = %s AND {condition} AND ({differs}){is_late}",
-                parameters,
-            )
-            count = cursor.rowcount
-            if count in (0, len(self.uids)):
-                return count, self.uids if count else ()
-            cursor.execute(
-                f"SELECT {gathered_sql('uid')} FROM {Entry._meta.db_table}"  # noqa: S608
-                f" WHERE folder_id = %s AND {condition} AND modseq = %s",
-                [self.folder_id, *chosen, modseq],
-            )
-            changed = gathered(cursor.fetchone()[0])
-        # What another unit of this commit changed has its MODSEQ too, and may have failed here.
-        spared = frozenset(failed)
-        own = [uid for uid in changed if uid not in spared] if spared else changed
-        return count, as_range(own)
-
-
-def _changed(column: str, bits: Bits) -> tuple[str, list[int]]:
-    """SQL for what becomes of a column of bits, and its operands."""
-    if bits.kept == -1:
-        return f"({column} | %s)", [bits.added]
-    if not bits.added:
-        return f"({column} & %s)", [bits.kept]
-    return f"({column} & %s | %s)", [bits.kept, bits.added]
-
-
-def _with_seen(entries: QuerySet[Entry], bit: int) -> QuerySet[Entry]:
-    """Those of the entries with \\Seen (or, given 0, without)."""
-    return entries.alias(seen=F("flags").bitand(Flag.SEEN)).filter(seen=bit)

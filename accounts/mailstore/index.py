@@ -135,6 +135,20 @@ def picture_after(folder_id: int, modseq: int) -> Picture:
     return picture(folder_id)
 
 
+def kept(folder: FolderState) -> Picture | None:
+    """The picture of a folder under its mailbox's lock, if one is at hand and still true."""
+    return _kept_before(folder) if folder.highest_modseq == folder.loaded_modseq else None
+
+
+def _kept_before(folder: FolderState) -> Picture | None:
+    """The picture of the state before this commit, if it is at hand."""
+    known = _shelf.get(folder.id)
+    state = folder.uidvalidity, folder.loaded_modseq
+    return (
+        known if known is not None and (known.uidvalidity, known.highest_modseq) == state else None
+    )
+
+
 def follow(folder: FolderState, deeds: Sequence[Deed | None]) -> None:
     """Take the picture, if one is kept of the state before, past a commit of this process.
 
@@ -151,11 +165,8 @@ def follow(folder: FolderState, deeds: Sequence[Deed | None]) -> None:
 
 
 def _lay_over(folder: FolderState, deeds: Sequence[Deed]) -> None:
-    known = _shelf.get(folder.id)
-    if known is None or (known.uidvalidity, known.highest_modseq) != (
-        folder.uidvalidity,
-        folder.loaded_modseq,
-    ):
+    known = _kept_before(folder)
+    if known is None:
         return
     fresh = followed(known, _counters_of(folder), deeds)
     if fresh is not None and len(fresh) == folder.exists_count:
