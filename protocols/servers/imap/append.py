@@ -75,7 +75,8 @@ def _looked_up(client: Client, tag: bytes, name: str) -> Target | Tagged:
     except NoSuchFolder:
         return no(tag, "There is no such folder.", code=b"TRYCREATE")
     if not folder.is_selectable:
-        return no(tag, "The folder holds only other folders.", code=b"CANNOT")
+        # A CREATE makes a folder of a name that only holds others.
+        return no(tag, "The name holds only other folders.", code=b"TRYCREATE")
     shared = split(name)
     own_name = shared.inner if shared is not None else canonical(name)
     return Target(name, folder.id, folder.mailbox_id, own_name)
