@@ -6,25 +6,16 @@ messages on which the answer still depends. Every key counts its work before it 
 (`search_work`), so that a program of thousands is refused and not run for minutes.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from operator import itemgetter
-from typing import Any
 
-from accounts.mailstore import (
-    fetch,
-    search_fields,
-    search_index,
-    search_kept,
-    search_recent,
-    search_work,
-)
-from accounts.mailstore.columns import large_ones, read_columns
-from accounts.mailstore.fetch import Columns, FetchRow
+from accounts.mailstore import search_fields, search_order, search_work
+from accounts.mailstore.fetch import Columns
 from accounts.mailstore.object_ids import email_id, thread_id
 from accounts.mailstore.picture import Picture
 from accounts.mailstore.search_fuzzy import FuzzyNeedle
+from accounts.mailstore.search_reading import LIKE, Places, Reading, Test
 from accounts.mailstore.search_text import Needle
 from accounts.mailstore.search_work import Work
 from protocols.wire.imap import search as keys
@@ -36,17 +27,10 @@ from protocols.wire.message import iter_fields as fields_of
 SLICE = 1_000
 # Programs that read texts or octets yield more often.
 OCTETS_SLICE = 250
-_OCTETS_AT_ONCE = 4 << 20
-# The index is asked for so many strings of a program; for more, texts in memory are quicker.
-_NEEDLES_ASKED = 20
-# Longer texts are read one at a time.
-_TEXT_OCTETS = 16 << 10
 # No zone is farther from UTC (seconds).
 _WIDEST_ZONE = 14 * 3600
 _DAY = 86_400
 _EPOCH = date(1970, 1, 1)
-
-Places = list[int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +58,7 @@ def search(scope: Scope, program: SearchKey) -> Iterator[list[int]]:
     """
     size = slice_size(program)
     count = len(scope.picture)
-    program = _cheapest_first(program)
+    program = search_order.cheapest_first(program)
     narrowing = _Narrowing(scope)
     for start in range(0, count, size):
         scope.work.begin_slice()
@@ -89,7 +73,7 @@ def slice_size(program: SearchKey) -> int:
 
 def matching_among(scope: Scope, program: SearchKey, uids: Sequence[int]) -> list[int]:
     """Those of some (ascending) UIDs that match; one that is not there does not."""
-    program = _cheapest_first(program)
+    program = search_order.cheapest_first(program)
     narrowing = _Narrowing(scope)
     position = scope.picture.position
     places = [place for uid in uids if (place := position(uid)) >= 0]
@@ -102,63 +86,10 @@ def matching_among(scope: Scope, program: SearchKey, uids: Sequence[int]) -> lis
 
 def reads_octets(program: SearchKey) -> bool:
     """Whether a program may have to read whole messages."""
-    return _cost(program) >= _OCTETS
+    return search_order.cost(program) >= search_order.OCTETS
 
 
-_MEMORY, _COLUMNS, _HEADERS, _OCTETS = range(4)
-
-
-def _cost(key: SearchKey) -> int:
-    match key:
-        case keys.And(keys=several) | keys.Or(keys=several):
-            return max(_cost(each) for each in several)
-        case keys.Not(key=inner) | keys.Fuzzy(key=inner):
-            return _cost(inner)
-        case keys.BodyHas() | keys.TextHas():
-            return _OCTETS
-        case keys.HeaderHas(name=name):
-            return _HEADERS if name.encode() in LIST_VIEW_FIELDS else _OCTETS
-        case keys.SentOn():
-            return _HEADERS
-        case (
-            keys.ArrivedOn()
-            | keys.LargerThan()
-            | keys.SmallerThan()
-            | keys.OlderThan()
-            | keys.YoungerThan()
-            | keys.SavedOn()
-            | keys.EmailIdIs()
-            | keys.ThreadIdIs()
-        ):
-            return _COLUMNS
-        case _:
-            return _MEMORY
-
-
-def _cheapest_first(key: SearchKey) -> SearchKey:
-    return _ordered(key)[1]
-
-
-def _ordered(key: SearchKey) -> tuple[int, SearchKey]:
-    """A key's cost, and the key with its own keys by theirs."""
-    match key:
-        case keys.And(keys=several) | keys.Or(keys=several):
-            pairs = sorted(map(_ordered, several), key=itemgetter(0))
-            return pairs[-1][0], type(key)(tuple(each for _, each in pairs))
-        case keys.Not(key=inner) | keys.Fuzzy(key=inner):
-            cost, inner = _ordered(inner)
-            return cost, type(key)(inner)
-        case _:
-            return _cost(key), key
-
-
-_Test = Callable[[int, bytes], bool]
-
-
-_EXACT, _LIKE = search_work.TEXT_OCTETS, search_work.LIKE_TEXT_OCTETS
-
-
-def _exactly(needle: Needle) -> _Test:
+def _exactly(needle: Needle) -> Test:
     return lambda _uid, text: needle.is_in_octets(text)
 
 
@@ -199,7 +130,7 @@ class _Narrowing:
         self._picture = scope.picture
         self._ranges = _Ranges(scope)
         self._work = scope.work
-        self._possible: dict[str, frozenset[int] | None] = {}
+        self._reading = Reading(scope.picture, scope.work)
         self._fuzzy: dict[str, FuzzyNeedle] = {}
 
     def matching(self, key: SearchKey, places: Places) -> Places:
@@ -228,7 +159,7 @@ class _Narrowing:
                 return [place for place in places if place not in found]
             case keys.HeaderHas() | keys.BodyHas() | keys.TextHas() | keys.SentOn():
                 return self._matching_text(key, places)
-            case _ if _cost(key) == _COLUMNS:
+            case _ if search_order.cost(key) == search_order.COLUMNS:
                 return self._matching_columns(key, places)
             case _:
                 return self._matching_memory(key, places)
@@ -256,16 +187,16 @@ class _Narrowing:
                 return self.matching(keys.Not(keys.Fuzzy(inner)), places)
             case keys.BodyHas(text=text) if text:
                 test = self._likeness(text)
-                return self._with_texts(places, test, with_header=False, a_look=_LIKE)
+                return self._reading.with_texts(places, test, with_header=False, a_look=LIKE)
             case keys.TextHas(text=text) if text:
                 test = self._likeness(text)
-                return self._with_texts(places, test, with_header=True, a_look=_LIKE)
+                return self._reading.with_texts(places, test, with_header=True, a_look=LIKE)
             case keys.HeaderHas(name=name, text=text) if text and name.encode() in LIST_VIEW_FIELDS:
                 return self._with_like_field(places, name.encode(), text)
             case _:
                 return self.matching(key, places)
 
-    def _likeness(self, text: str) -> _Test:
+    def _likeness(self, text: str) -> Test:
         """Whether the text of a message is like a string; how much is remembered."""
         needle = self._fuzzy.setdefault(text, FuzzyNeedle(text))
 
@@ -331,7 +262,7 @@ class _Narrowing:
         match key:
             case keys.ArrivedOn(when=when, day=day):
                 wanted = _days(day)
-                rows = self._read(places, Columns.DATES, "internal_date", "zone_minutes")
+                rows = self._reading.read(places, Columns.DATES, "internal_date", "zone_minutes")
                 # The day as the client is shown it, in the zone of INTERNALDATE.
                 return [
                     place
@@ -339,26 +270,26 @@ class _Narrowing:
                     if _compare(when, (at + zone * 60) // _DAY, wanted)
                 ]
             case keys.OlderThan(seconds=seconds):
-                rows = self._read(places, Columns.DATES, "internal_date")
+                rows = self._reading.read(places, Columns.DATES, "internal_date")
                 return [place for place, at in rows if at <= now - seconds]
             case keys.YoungerThan(seconds=seconds):
-                rows = self._read(places, Columns.DATES, "internal_date")
+                rows = self._reading.read(places, Columns.DATES, "internal_date")
                 return [place for place, at in rows if at >= now - seconds]
             case keys.SavedOn(when=when, day=day):
                 wanted = _days(day)
-                rows = self._read(places, Columns.SAVED_AT, "saved_at")
+                rows = self._reading.read(places, Columns.SAVED_AT, "saved_at")
                 return [place for place, at in rows if _compare(when, at // _DAY, wanted)]
             case keys.EmailIdIs(identifier=identifier):
-                rows = self._read(places, Columns.MESSAGE, "message_id")
+                rows = self._reading.read(places, Columns.MESSAGE, "message_id")
                 return [place for place, key in rows if email_id(key) == identifier]
             case keys.ThreadIdIs(identifier=identifier):
-                rows = self._read(places, Columns.THREAD, "thread")
+                rows = self._reading.read(places, Columns.THREAD, "thread")
                 return [place for place, key in rows if key and thread_id(key) == identifier]
             case keys.LargerThan(octets=octets):
-                rows = self._read(places, Columns.SIZE, "size")
+                rows = self._reading.read(places, Columns.SIZE, "size")
                 return [place for place, size in rows if size > octets]
             case keys.SmallerThan(octets=octets):
-                rows = self._read(places, Columns.SIZE, "size")
+                rows = self._reading.read(places, Columns.SIZE, "size")
                 return [place for place, size in rows if size < octets]
             case _:
                 raise AssertionError(f"{key} is not answered from columns")
@@ -371,7 +302,7 @@ class _Narrowing:
                 needle, field = Needle(text), name.encode()
                 if field in LIST_VIEW_FIELDS:
                     return self._with_field(places, field, needle)
-                return self._with_octets(
+                return self._reading.with_octets(
                     places,
                     lambda octets, _structure: needle.is_in_field(
                         field, octets[: split_header(octets)]
@@ -380,15 +311,15 @@ class _Narrowing:
             case keys.BodyHas(text=text):
                 needle = Needle(text)
                 if needle.is_one_piece:
-                    places = self._possibly(places, needle)
-                    return self._with_texts(places, _exactly(needle), with_header=False)
-                return self._with_octets(places, needle.is_in_body)
+                    places = self._reading.possibly(places, needle)
+                    return self._reading.with_texts(places, _exactly(needle), with_header=False)
+                return self._reading.with_octets(places, needle.is_in_body)
             case keys.TextHas(text=text):
                 needle = Needle(text)
                 if needle.is_one_piece:
-                    places = self._possibly(places, needle)
-                    return self._with_texts(places, _exactly(needle), with_header=True)
-                return self._with_octets(places, needle.is_in_message)
+                    places = self._reading.possibly(places, needle)
+                    return self._reading.with_texts(places, _exactly(needle), with_header=True)
+                return self._reading.with_octets(places, needle.is_in_message)
             case _:
                 raise AssertionError(f"{key} is no text")
 
@@ -397,7 +328,7 @@ class _Narrowing:
         self._work.add(len(places) * search_work.A_COLUMN)
         found: Places = []
         open_places: Places = []
-        for place, sent_at in self._read(places, Columns.SENT_AT, "sent_at"):
+        for place, sent_at in self._reading.read(places, Columns.SENT_AT, "sent_at"):
             if sent_at is None:
                 continue
             first = _compare(when, (sent_at - _WIDEST_ZONE) // _DAY, wanted)
@@ -408,7 +339,7 @@ class _Narrowing:
             elif first:
                 found.append(place)
         self._work.add(len(open_places) * search_work.A_HEADER)
-        for place, headers in self._read(open_places, Columns.HEADERS, "headers"):
+        for place, headers in self._reading.read(open_places, Columns.HEADERS, "headers"):
             day = _sent_day(bytes(headers))
             if day is not None and _compare(when, day, wanted):
                 found.append(place)
@@ -431,123 +362,9 @@ class _Narrowing:
                 return found
             places = [place for place, uid in zip(places, uids, strict=True) if uid not in values]
         self._work.add(len(places) * search_work.A_HEADER)
-        rows = self._read(places, Columns.HEADERS, "headers")
+        rows = self._reading.read(places, Columns.HEADERS, "headers")
         found += [place for place, headers in rows if needle.is_in_field(field, bytes(headers))]
         return sorted(found)
-
-    def _with_texts(
-        self, places: Places, test: _Test, *, with_header: bool, a_look: int = _EXACT
-    ) -> Places:
-        """By the texts that are kept; from octets, and then kept, where there are none yet.
-
-        `a_look` are the octets of text that the test takes in one look.
-        """
-        self._work.add(len(places) * search_work.A_TEXT)
-        uids = [self._picture.uids[place] for place in places]
-        known = search_recent.texts(self._picture, uids, with_header=with_header)
-        held = {uid: known[uid] for uid in uids if uid in known}
-        self._work.add(sum(map(len, held.values())) // a_look)
-        found = {uid for uid, text in held.items() if test(uid, text)}
-        unread = [uid for uid in uids if uid not in held]
-        columns = Columns.OCTETS | Columns.SIZE | Columns.MESSAGE
-        rows = fetch.fetch(self._picture.folder_id, unread, columns=columns)
-        for group in _groups(rows):
-            made: list[tuple[int, search_kept.Texts]] = []
-            read: dict[int, bytes] = {}
-            size = sum(row.size or 0 for row in group)
-            self._work.add(len(group) * search_work.A_WHOLE_MESSAGE)
-            self._work.add(size // search_work.DECODED_OCTETS + size // a_look)
-            for row, octets in zip(group, fetch.octets_many(group), strict=True):
-                texts = search_kept.texts_of(octets)
-                assert row.message_id is not None
-                made.append((row.message_id, texts))
-                read[row.uid] = texts.octets if with_header else texts.body
-            found.update(uid for uid, text in read.items() if test(uid, text))
-            search_recent.hold(self._picture, read, with_header=with_header)
-            search_kept.keep_soon(made)
-        return [place for place, uid in zip(places, uids, strict=True) if uid in found]
-
-    def _possibly(self, places: Places, needle: Needle) -> Places:
-        """Those of `places` that the index cannot rule out."""
-        if needle.text not in self._possible:
-            if len(self._possible) == _NEEDLES_ASKED:
-                return places
-            self._possible[needle.text] = search_index.possible_uids(self._picture, needle.octets)
-        possible = self._possible[needle.text]
-        if possible is None:
-            return places
-        uids = self._picture.uids
-        return [place for place in places if uids[place] in possible]
-
-    def _with_octets(self, places: Places, test: Callable[[bytes, bytes], bool]) -> Places:
-        uids = [self._picture.uids[place] for place in places]
-        columns = Columns.OCTETS | Columns.SIZE | Columns.BODYSTRUCTURE
-        rows = fetch.fetch(self._picture.folder_id, uids, columns=columns)
-        place_of = dict(zip(uids, places, strict=True))
-        found: Places = []
-        for group in _groups(rows):
-            size = sum(row.size or 0 for row in group)
-            self._work.add(len(group) * search_work.A_WHOLE_MESSAGE)
-            self._work.add(size // search_work.DECODED_OCTETS)
-            found += _holding(group, test, place_of)
-        return found
-
-    def _read(self, places: Places, columns: Columns, *names: str) -> Iterator[tuple[Any, ...]]:
-        """(place, values…) of the messages; one that was expunged meanwhile is left out."""
-        if not places:
-            return iter(())
-        uids = [self._picture.uids[place] for place in places]
-        folder_id = self._picture.folder_id
-        found = read_columns(folder_id, uids, columns=columns, at_most=_TEXT_OCTETS)
-        there: Sequence[int] = places
-        if len(found["uid"]) < len(uids):
-            place_of = dict(zip(uids, places, strict=True))
-            there = [place_of[uid] for uid in found["uid"]]
-        rows = zip(there, *(found[name] for name in names), strict=True)
-        large = large_ones(found)
-        return self._filled(rows, frozenset(large), columns, names) if large else rows
-
-    def _filled(
-        self,
-        rows: Iterable[tuple[Any, ...]],
-        large: Collection[int],
-        columns: Columns,
-        names: Sequence[str],
-    ) -> Iterator[tuple[Any, ...]]:
-        """The rows, with what is large read one at a time."""
-        for at, row in enumerate(rows):
-            if at not in large:
-                yield row
-                continue
-            uid = self._picture.uids[row[0]]
-            alone = read_columns(self._picture.folder_id, [uid], columns=columns)
-            if alone["uid"]:
-                yield (row[0], *(alone[name][0] for name in names))
-
-
-def _groups(rows: Sequence[FetchRow]) -> Iterator[list[FetchRow]]:
-    """The rows in order, so many at a time that their octets may be in memory together."""
-    group: list[FetchRow] = []
-    total = 0
-    for row in rows:
-        if group and total + (row.size or 0) > _OCTETS_AT_ONCE:
-            yield group
-            group, total = [], 0
-        group.append(row)
-        total += row.size or 0
-    if group:
-        yield group
-
-
-def _holding(
-    rows: Sequence[FetchRow], test: Callable[[bytes, bytes], bool], place_of: Mapping[int, int]
-) -> Places:
-    octets = fetch.octets_many(rows)
-    return [
-        place_of[row.uid]
-        for row, each in zip(rows, octets, strict=True)
-        if test(each, bytes(row.bodystructure or b""))
-    ]
 
 
 def _keyword_bit(picture: Picture, keyword: str) -> int:

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from accounts import commit
-from accounts.mailstore import append, index, search, search_kept, search_recent
+from accounts.mailstore import append, fetch, index, search, search_kept, search_recent
 from accounts.mailstore.leftovers import remove_unplaced_messages
 from accounts.mailstore.search import Scope
 from accounts.mailstore.search_text import Needle
@@ -149,10 +149,8 @@ def test_octets_are_read_only_where_the_answer_depends_on_them(
     append_many(mailbox_id, folder_id, 3)
     append_many(mailbox_id, folder_id, 1, flags=Flag.FLAGGED)
     read: list[int] = []
-    plain = search.fetch.octets_many
-    monkeypatch.setattr(
-        search.fetch, "octets_many", lambda rows: read.append(len(rows)) or plain(rows)
-    )
+    plain = fetch.octets_many
+    monkeypatch.setattr(fetch, "octets_many", lambda rows: read.append(len(rows)) or plain(rows))
     assert found(folder_id, And((BodyHas("hello"), FlagIs(Flag.FLAGGED, True)))) == [4]
     assert sum(read) == 1
 
@@ -215,10 +213,8 @@ def test_a_message_is_decoded_once_and_its_words_go_with_it(
     folder_id = inbox(mailbox_id)
     append_many(mailbox_id, folder_id, 3)
     read: list[int] = []
-    plain = search.fetch.octets_many
-    monkeypatch.setattr(
-        search.fetch, "octets_many", lambda rows: read.append(len(rows)) or plain(rows)
-    )
+    plain = fetch.octets_many
+    monkeypatch.setattr(fetch, "octets_many", lambda rows: read.append(len(rows)) or plain(rows))
     for program in (BodyHas("hello"), BodyHas("bob"), TextHas("alice")):
         assert found(folder_id, program) == [1, 2, 3]
         commit.run(commit.Unit(frozenset(), lambda rows, blob: None))

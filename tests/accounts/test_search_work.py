@@ -5,7 +5,7 @@ from datetime import date
 
 import pytest
 
-from accounts.mailstore import append, index, search, search_work
+from accounts.mailstore import append, index, search, search_reading, search_work
 from accounts.mailstore.refusals import SearchTooLarge
 from accounts.mailstore.search import Scope
 from accounts.mailstore.search_text import Needle
@@ -78,7 +78,7 @@ def test_a_hundred_keys_are_never_refused_and_one_more_may_be(
 ) -> None:
     monkeypatch.setattr(search_work, "ALLOWANCE", 0)
     # Texts are read, and larger ones in several groups.
-    monkeypatch.setattr(search, "_OCTETS_AT_ONCE", 300)
+    monkeypatch.setattr(search_reading, "_OCTETS_AT_ONCE", 300)
     for slice_size in (250, 5):
         monkeypatch.setattr(search, "SLICE", slice_size)
         monkeypatch.setattr(search, "OCTETS_SLICE", slice_size)
