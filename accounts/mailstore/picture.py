@@ -7,7 +7,6 @@ Invariants: entries are in UID order; the four arrays are of one length; a journ
 UID that differs between the two MODSEQs it joins.
 """
 
-import sys
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
@@ -60,6 +59,7 @@ class Picture:
     recent_from_uid: int
     keyword_names: tuple[str, ...]
     uids: "array[int]"
+    # An octet each.
     flags: "array[int]"
     keywords: "array[int]"
     modseqs: "array[int]"
@@ -81,12 +81,10 @@ class Picture:
         return at if at < len(self.uids) and self.uids[at] == uid else -1
 
     def first_without(self, flag: int) -> int:
-        """The place of the first entry without a flag of the lowest eight, or -1."""
+        """The place of the first entry without a flag, or -1."""
         # Octets are looked through fifty times as fast as numbers: a folder whose hundred thousand
         # messages have all been read is nothing rare.
-        size = self.flags.itemsize
-        lowest = self.flags.tobytes()[0 if sys.byteorder == "little" else size - 1 :: size]
-        return lowest.translate(bytes(bits & flag for bits in range(256))).find(0)
+        return self.flags.tobytes().translate(bytes(bits & flag for bits in range(256))).find(0)
 
     def places(self, uids: Sequence[int]) -> range | list[int] | None:
         """As `places_of`, in this picture."""

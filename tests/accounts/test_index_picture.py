@@ -128,7 +128,7 @@ def test_a_row_below_the_last_uid_is_put_in_its_place() -> None:
     assert [whole.position(uid) for uid in (1, 2, 3, 4)] == [0, 1, 2, -1]
 
 
-@given(st.lists(st.integers(0, 2**16 - 1)), st.sampled_from([1, 2, 4, 8, 16]))
+@given(st.lists(st.integers(0, 255)), st.sampled_from([1, 2, 4, 8, 16]))
 def test_the_first_without_a_flag_is_found(flags: list[int], flag: int) -> None:
     counters = counters_of(9, len(flags) + 1, len(flags))
     rows = [(uid, bits, 0, 1) for uid, bits in enumerate(flags, 1)]
