@@ -9,7 +9,7 @@ import structlog
 from twisted.internet.task import LoopingCall
 
 from protocols.servers.session import Peer
-from protocols.servers.threads import SessionPool, WayBack
+from protocols.servers.threads import SessionPool, WayBack, make_pool
 from protocols.servers.tls import TlsServer
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class Runtime:
     reactor: Any
     tls: TlsServer
     caps: Caps = field(default_factory=Caps)
-    pool: SessionPool = field(default_factory=SessionPool)
+    pool: SessionPool = field(default_factory=make_pool)
     connections: "set[Connection]" = field(default_factory=set)
 
     def __post_init__(self) -> None:

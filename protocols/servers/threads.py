@@ -3,20 +3,25 @@
 Rules: the reactor thread never waits for a pool; a pool thread never touches a connection, it
 posts to `WayBack`. Workers are handed jobs last idle first, so that few of them (each with its own
 database connection) stay busy under light load.
+
+On the embedded database a job is mostly computing, and threads that compute at once only take the
+interpreter from each other, at each system call anew. So there a job stands in line behind the one
+thread that has just begun another, for a few milliseconds at most: a job that turns out to be slow
+holds nobody for longer. Jobs that wait for a database server get a thread each at once.
 """
 
 import select
 import time
 from collections import deque
 from collections.abc import Callable
-from threading import Lock, Thread
+from threading import Lock, Semaphore, Thread
 from typing import Any
 
 import structlog
 from django.db import close_old_connections, connection, connections
 from twisted.internet.interfaces import IReactorFromThreads
 
-Job = Callable[[], None]
+Job = Callable[[], object]
 
 log = structlog.get_logger(__name__)
 
@@ -24,51 +29,103 @@ log = structlog.get_logger(__name__)
 STALE_AFTER = 30.0
 
 
-class SessionPool:
-    """At most `size` daemon threads, started when needed, that run jobs first come first served."""
+# How long a job waits for a thread that is at work (seconds), on the embedded database.
+PATIENCE = 0.005
 
-    def __init__(self, size: int = 16, name: str = "session") -> None:
+
+class SessionPool:
+    """At most `size` daemon threads, started when needed, that run jobs first come first served.
+
+    A job waits up to `patience` seconds, and no more than twice that, for a thread that has begun
+    another within `patience` seconds; then one more thread is woken for it.
+    """
+
+    def __init__(self, size: int = 16, name: str = "session", patience: float = 0.0) -> None:
         self._size = size
         self._name = name
+        self._patience = patience
         self._guard = Lock()
-        self._backlog: deque[Job] = deque()
+        self._backlog: deque[tuple[float, Job]] = deque()  # each with when it came
         self._idle: list[_Worker] = []
         self._workers: list[_Worker] = []
+        self._latest: _Worker | None = None  # who began its job last, while it is at it
+        self._watchman: _Watchman | None = None
+        self._is_watched = False  # the watchman sees to the backlog
         self._is_stopping = False
 
     def submit(self, job: Job) -> None:
         """Run `job` soon in one of the threads."""
+        now = time.monotonic()
         with self._guard:
-            if self._idle:
-                self._idle.pop().give(job)
-            elif len(self._workers) < self._size and not self._is_stopping:
-                worker = _Worker(self, job, f"{self._name}-{len(self._workers)}")
-                self._workers.append(worker)
-                worker.start()
-            else:
-                self._backlog.append(job)
+            latest = self._latest
+            has_just_begun = latest is not None and now - latest.began_at < self._patience
+            if has_just_begun or not self._start(job, now):
+                self._backlog.append((now, job))
+            if has_just_begun and not self._is_watched:
+                self._is_watched = True
+                self._watch()
 
     def next_job(self, worker: "_Worker") -> Job | None:
         """What a worker that is done does next; None: it waits until it is given something."""
         with self._guard:
             if self._backlog:
-                return self._backlog.popleft()
+                self._note(worker, time.monotonic())
+                return self._backlog.popleft()[1]
+            if self._latest is worker:
+                self._latest = None
             if self._is_stopping:
                 worker.give(None)
             else:
                 self._idle.append(worker)
             return None
 
+    def help_out(self) -> bool:
+        """Give jobs that have waited for too long to other threads; whether any still waits."""
+        with self._guard:
+            now = time.monotonic()
+            while self._backlog and now - self._backlog[0][0] >= self._patience:
+                if not self._start(self._backlog[0][1], now):
+                    break
+                self._backlog.popleft()
+            self._is_watched = bool(self._backlog) and not self._is_stopping
+            return self._is_watched
+
     def stop(self, timeout: float = 5.0) -> None:
         """Let the threads finish what is queued and end; waits at most `timeout` seconds."""
         with self._guard:
             self._is_stopping = True
             idle, self._idle = self._idle, []
+            if self._watchman is not None:
+                self._watchman.end()
         for worker in idle:
             worker.give(None)
         until = time.monotonic() + timeout
         for worker in self._workers:
             worker.join(max(0.0, until - time.monotonic()))
+
+    def _start(self, job: Job, now: float) -> bool:
+        """Have another thread do the job, if there may be one."""
+        if self._idle:
+            worker = self._idle.pop()
+            worker.give(job)
+        elif len(self._workers) < self._size and not self._is_stopping:
+            worker = _Worker(self, job, f"{self._name}-{len(self._workers)}")
+            self._workers.append(worker)
+            worker.start()
+        else:
+            return False
+        self._note(worker, now)
+        return True
+
+    def _watch(self) -> None:
+        if self._watchman is None:
+            self._watchman = _Watchman(self, f"{self._name}-watchman", self._patience)
+            self._watchman.start()
+        self._watchman.wake()
+
+    def _note(self, worker: "_Worker", now: float) -> None:
+        worker.began_at = now
+        self._latest = worker
 
 
 class _Worker(Thread):
@@ -76,6 +133,7 @@ class _Worker(Thread):
         super().__init__(name=name, daemon=True)
         self._pool = pool
         self._given: Job | None = job
+        self.began_at = 0.0
         self._has_been_given = Lock()
 
     def give(self, job: Job | None) -> None:
@@ -105,6 +163,36 @@ class _Worker(Thread):
         except Exception:
             log.exception("job_failed")
             close_old_connections()
+
+
+class _Watchman(Thread):
+    """Looks after jobs that stand in line, as long as there are any."""
+
+    def __init__(self, pool: SessionPool, name: str, pause: float) -> None:
+        super().__init__(name=name, daemon=True)
+        self._pool = pool
+        self._pause = pause
+        self._is_wanted = Semaphore(0)
+        self._is_ending = False
+
+    def wake(self) -> None:
+        self._is_wanted.release()
+
+    def end(self) -> None:
+        self._is_ending = True
+        self.wake()
+
+    def run(self) -> None:
+        while not self._is_ending:
+            self._is_wanted.acquire()
+            time.sleep(self._pause)
+            while self._pool.help_out():
+                time.sleep(self._pause)
+
+
+def make_pool() -> SessionPool:
+    """The pool of a server process, as its database wants it."""
+    return SessionPool(patience=PATIENCE if connection.vendor == "sqlite" else 0.0)
 
 
 def _has_lost_database() -> bool:
