@@ -87,12 +87,17 @@ Row = tuple[Any, ...]
 
 @cache
 def _plan(columns: Columns) -> tuple[tuple[str, ...], Callable[[Row], Row]]:
-    """The columns to select, and how a row of them (with a None behind) becomes a FetchRow's."""
+    """The columns to select, and what makes a FetchRow of a row of them, a place and a None.
+
+    The last columns are those of the place.
+    """
     names = ["uid"]
     picks: list[int] = []
     for field in FetchRow._fields:
         if field == "uid":
             picks.append(0)
+        elif field == "place" and columns & Columns.OCTETS:
+            picks.append(-2)
         elif field in _SOURCES and _SOURCES[field][0] & columns:
             picks.append(len(names))
             names.append(_SOURCES[field][1])
@@ -109,16 +114,17 @@ def fetch(folder_id: int, uids: Sequence[int], *, columns: Columns) -> list[Fetc
     One query for every 500 UIDs: callers with many yield between calls of that size.
     """
     names, pick = _plan(columns)
+    make, place = FetchRow._make, Place._make
     found: list[FetchRow] = []
     for chunk in chunked(uids, CHUNK):
         query = Entry.objects.filter(in_uids(chunk), folder_id=folder_id).order_by("uid")
         rows: Iterable[Row] = query.values_list(*names)
         if columns & Columns.OCTETS:
-            found += [FetchRow._make(pick((*r, None)))._replace(place=Place(*r[-4:])) for r in rows]
+            found += [make(pick((*row, place(row[-4:]), None))) for row in rows]
         elif len(names) == 1:
-            found += [FetchRow(r[0]) for r in rows]
+            found += [FetchRow(row[0]) for row in rows]
         else:
-            found += [FetchRow._make(pick((*r, None))) for r in rows]
+            found += [make(pick((*row, None))) for row in rows]
     return found
 
 

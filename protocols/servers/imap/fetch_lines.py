@@ -115,7 +115,8 @@ def lines(
     bodies: Bodies = NO_BODIES,
 ) -> bytes:
     """The FETCH responses for some messages, which `found` and `bodies` have in the same order."""
-    return rendering.lines(*_template(view, items, numbers, places, found, bodies, b")\r\n"))
+    template = _template(view, items, numbers, places, found, bodies)
+    return template.lines(b")\r\n")
 
 
 def beginning(
@@ -128,7 +129,42 @@ def beginning(
 ) -> bytes:
     """A FETCH response without `sections` and its end: they are streamed."""
     short = [item for item in items if item not in sections]
-    return rendering.lines(*_template(view, short, [number], [place], found, NO_BODIES, b""))
+    return _template(view, short, [number], [place], found, NO_BODIES).lines(b"")
+
+
+class _Template:
+    """What is said of each message, item after item, and the columns of values that go into it."""
+
+    __slots__ = ("_columns", "_octets", "_parts", "_pieces", "_start")
+
+    def __init__(self, start: bytes, column: Sequence[object]) -> None:
+        self._start = start
+        self._pieces: list[bytes] = []
+        self._columns: Columnwise = [column]
+        self._parts: list[tuple[bytes, Columnwise]] = []  # those before octets of messages
+        self._octets: list[Sequence[bytes]] = []
+
+    def say(self, text: bytes, *columns: Sequence[object]) -> None:
+        """An item: a template of its own, and a column for each value in it."""
+        self._pieces.append(text)
+        self._columns += columns
+
+    def say_octets(self, text: bytes, octets: Sequence[bytes]) -> None:
+        """An item, and the octets of each message behind it, as a literal."""
+        self.say(text + b" {%d}\r\n", [len(each) for each in octets])
+        self._parts.append((self._text(), self._columns))
+        self._octets.append(octets)
+        # The next item begins with the space that stands between two.
+        self._start, self._pieces, self._columns = b"", [b""], []
+
+    def lines(self, end: bytes) -> bytes:
+        if not self._octets:
+            return rendering.lines(self._text() + end, self._columns)
+        last = (self._text() + end, self._columns)
+        return rendering.lines_around([*self._parts, last], self._octets)
+
+    def _text(self) -> bytes:
+        return self._start + b" ".join(self._pieces)
 
 
 def _template(
@@ -138,36 +174,45 @@ def _template(
     places: Sequence[int],
     found: Found,
     bodies: Bodies,
-    end: bytes,
-) -> tuple[bytes, Columnwise]:
-    pieces: list[bytes] = []
+) -> _Template:
     by_uid = view.wording.by_uid
-    columns: Columnwise = [pick(view.told.uids, places) if by_uid else numbers]
+    start = b"* %d UIDFETCH (" if by_uid else b"* %d FETCH ("
+    template = _Template(start, pick(view.told.uids, places) if by_uid else numbers)
     digits = found.get("digits")
     for item in items:
         if isinstance(item, Attribute):
             values = _values(view, item, places, found)
             if item is Attribute.FLAGS and (alike := _alike(values)) is not None:
-                pieces.append(b"FLAGS (%b)" % alike.replace(b"%", b"%%"))
+                template.say(b"FLAGS (%b)" % alike.replace(b"%", b"%%"))
                 continue
-            pieces.append(item.value + (b" %b" if values is digits else _FORMATS.get(item, b" %b")))
-            columns.append(values)
+            form = b" %b" if values is digits else _FORMATS.get(item, b" %b")
+            template.say(item.value + form, values)
         elif isinstance(item, Preview):
-            pieces.append(b"PREVIEW %b")
-            columns.append([_preview(words) for words in found["preview"]])
+            template.say(b"PREVIEW %b", [_preview(words) for words in found["preview"]])
         elif isinstance(item, Binary | BinarySize):
-            pieces.append(item.label + b" %b")
-            columns.append(bodies[item])
+            template.say(item.label + b" %b", bodies[item])
         elif "overview" in found:
-            pieces.append(item.label.replace(b"%", b"%%") + b" %b")
-            columns.append(found["overview"])
+            template.say(item.label.replace(b"%", b"%%") + b" %b", found["overview"])
         else:
+            # A client chooses part of the label: it must not reach the template as one.
+            label = item.label.replace(b"%", b"%%")
             octets = bodies.get(item)
             if octets is None:
-                octets = list_view_fields(item, found["headers"])
-            _add_strings(item.label, octets, pieces, columns)
-    start = b"* %d UIDFETCH (" if by_uid else b"* %d FETCH ("
-    return start + b" ".join(pieces) + end, columns
+                _say_fields(template, label, list_view_fields(item, found["headers"]))
+            elif whole := _all_there(octets):
+                template.say_octets(label, whole)
+            else:
+                template.say(label + b" %b", [nstring(each) for each in octets])
+    return template
+
+
+def _all_there(octets: Sequence[bytes | None]) -> Sequence[bytes]:
+    """The octets where no message lacks them, else nothing."""
+    return [] if None in octets else [each for each in octets if each is not None]
+
+
+def _say_fields(template: _Template, label: bytes, fields: Sequence[bytes]) -> None:
+    template.say(label + b" {%d}\r\n%b", [len(each) for each in fields], fields)
 
 
 def _alike(values: Sequence[object]) -> bytes | None:
@@ -228,19 +273,6 @@ def _told(view: FolderView, forms: Sequence[bytes]) -> Sequence[bytes]:
 
 def _preview(words: str | None) -> bytes:
     return strings.nstring(None if words is None else words.encode())
-
-
-def _add_strings(
-    label: bytes, octets: Sequence[bytes | None], pieces: list[bytes], columns: Columnwise
-) -> None:
-    # A client chooses part of the label: it must not reach the template as one.
-    label = label.replace(b"%", b"%%")
-    if None in octets:
-        pieces.append(label + b" %b")
-        columns.append([nstring(each) for each in octets])
-    else:
-        pieces.append(label + b" {%d}\r\n%b")
-        columns += [[len(each or b"") for each in octets], octets]
 
 
 def nstring(octets: bytes | None) -> bytes:

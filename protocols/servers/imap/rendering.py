@@ -5,8 +5,8 @@ Pure. Columns, not messages, are rendered: one list of octets an item and chunk,
 """
 
 from bisect import bisect_left
-from collections.abc import Sequence
-from itertools import chain
+from collections.abc import Iterable, Sequence
+from itertools import chain, repeat
 
 from accounts.mailstore.flags import MAX_KEYWORDS, flags_within
 from accounts.mailstore.picture import Picture, pick
@@ -60,6 +60,22 @@ def lines(template: bytes, columns: Sequence[Sequence[object]]) -> bytes:
     first, *others = columns
     values = chain.from_iterable(zip(*columns, strict=True)) if others else first
     return (template * len(first)) % tuple(values)
+
+
+def lines_around(
+    parts: Sequence[tuple[bytes, Sequence[Sequence[object]]]], octets: Sequence[Sequence[bytes]]
+) -> bytes:
+    """Lines of `octets` with `parts` before, between and after them: a template and its columns.
+
+    Joined, since `%` copies long octets several times while its result grows.
+    """
+    many = len(octets[0])
+    told: list[Iterable[bytes]] = []
+    for template, columns in parts:
+        values = zip(*columns, strict=True) if columns else repeat((), many)
+        told.append([template % each for each in values])
+    pieces = [each for pair in zip(told, octets, strict=False) for each in pair] + told[-1:]
+    return b"".join(chain.from_iterable(zip(*pieces, strict=True)))
 
 
 def flag_names(picture: Picture) -> bytes:
