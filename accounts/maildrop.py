@@ -21,6 +21,7 @@ from accounts.mailstore.fetch import Columns, FetchRow
 from accounts.mailstore.flags import Flag, StoreMode, store_flags
 from accounts.mailstore.picture import Picture
 from accounts.mailstore.refusals import FolderExists, NoSuchFolder, TooManyKeywords
+from accounts.mailstore.whole import read_whole
 from accounts.models import Entry, Folder, Mailbox, PopDeletion
 
 __all__ = ["InUse", "Maildrop", "MessageGone"]
@@ -173,10 +174,11 @@ class Maildrop:
             if size > AHEAD_OCTETS:
                 break
             numbers.append(after)
-        by_uid = {self.uids[each - 1]: each for each in numbers}
-        rows = fetch.fetch(self._folder_id, list(by_uid), columns=Columns.OCTETS)
-        for row, octets in zip(rows, fetch.octets_many(rows), strict=True):
-            self._ahead[by_uid[row.uid]] = octets
+        # Their UIDs ascend as the numbers do.
+        found = read_whole(self._folder_id, [self.uids[each - 1] for each in numbers])
+        for each in numbers:
+            if (octets := found.get(self.uids[each - 1])) is not None:
+                self._ahead[each] = octets
         if number not in self._ahead:
             raise MessageGone
 

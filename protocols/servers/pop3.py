@@ -116,12 +116,13 @@ class Pop3Session:
         if not drop.is_renewed_at_once:
             return False
         match event:
+            # The first is what clients say most.
+            case commands.Retrieve(number):
+                return drop.has_ready(number) or not self._is_there(drop, number)
             case commands.Quit():
                 return drop.is_freed_at_once and not self._deleted
             case commands.Top():
                 return False
-            case commands.Retrieve(number):
-                return drop.has_ready(number) or not self._is_there(drop, number)
             case commands.Status():
                 return len(self._deleted) <= QUICK_LIST
             case commands.ListSizes() | commands.ListUids():
@@ -211,6 +212,9 @@ class Pop3Session:
 
     def _after_login(self, event: Command, drop: Maildrop) -> Answer[Reply]:
         match event:
+            # The first is what clients say most.
+            case commands.Retrieve(number):
+                return self._retrieve(number, drop) if self._is_there(drop, number) else _GONE
             case commands.Status():
                 gone = sum(drop.sizes[number - 1] for number in self._deleted)
                 return Ok(f"{len(drop) - len(self._deleted)} {drop.octets - gone}")
@@ -231,7 +235,6 @@ class Pop3Session:
                 commands.ListSizes(int(number))
                 | commands.ListUids(int(number))
                 | commands.Delete(number)
-                | commands.Retrieve(number)
                 | commands.Top(number)
             ):
                 return self._about(event, number, drop) if self._is_there(drop, number) else _GONE
@@ -249,6 +252,9 @@ class Pop3Session:
                 return Ok("It goes at QUIT")
             case commands.Top(lines=lines):
                 return _pieces(drop, number, TopCutter(lines))
+        raise AssertionError(f"{event!r} is not about one message")
+
+    def _retrieve(self, number: int, drop: Maildrop) -> Answer[Reply]:
         size = drop.sizes[number - 1]
         if size > PIECE:
             return _pieces(drop, number, None)

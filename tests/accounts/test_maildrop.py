@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime
 import pytest
 from django.conf import settings
 
-from accounts import directory, maildrop, maildrop_lock, maildrop_table
+from accounts import commit, directory, maildrop, maildrop_lock, maildrop_table
 from accounts.directory.domains import create_domain
 from accounts.directory.mailboxes import create_mailbox
 from accounts.directory.tenants import create_tenant
@@ -15,6 +15,7 @@ from accounts.mailstore.append import append_message
 from accounts.mailstore.flags import Flag
 from accounts.models import Entry, Folder, Mailbox
 from tests.accounts import as_owner
+from tests.accounts.mail import delivery
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -74,6 +75,18 @@ def test_a_maildrop_that_is_known_takes_one_statement(
         drop = Maildrop(mailbox)
     assert (len(drop), drop.octets) == (2, sum(drop.sizes))
     drop.close()
+
+
+def test_what_is_read_ahead_is_what_was_delivered(mailbox: int) -> None:
+    commit.run(delivery(mailbox, b"a: 1\r\n\r\n", b"Received: here\r\n"))
+    inbox = fill(mailbox, *[b"a: %d\r\n\r\n" % number for number in range(2, 6)])
+    drop = Maildrop(mailbox)
+    as_owner.expunge_uids(inbox, [drop.uids[2]], only_deleted=False)
+    assert drop.read_whole(1) == b"Received: here\r\na: 1\r\n\r\n"
+    assert [drop.has_ready(number) for number in range(2, 6)] == [True, False, True, True]
+    assert [drop.read_whole(number) for number in (2, 4, 5)] == [
+        b"a: %d\r\n\r\n" % number for number in (2, 4, 5)
+    ]
 
 
 def test_what_follows_is_read_ahead_within_bounds(

@@ -4,6 +4,14 @@ Rule of the file: whole-buffer operations only, never a loop over lines.
 """
 
 
+def stuff_whole(octets: bytes) -> tuple[bytes, bytes]:
+    """A whole message as it goes over the wire, and its closing dot."""
+    stuffed = octets.replace(b"\r\n.", b"\r\n..")
+    if stuffed.startswith(b"."):
+        stuffed = b"." + stuffed
+    return stuffed, b".\r\n" if not octets or octets.endswith(b"\r\n") else b"\r\n.\r\n"
+
+
 class DotStuffer:
     """Doubles the dot that begins a line, over octets that come in pieces cut anywhere."""
 

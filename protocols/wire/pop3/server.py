@@ -14,7 +14,7 @@ from protocols.wire import sasl
 from protocols.wire.conversation import READ_AHEAD, ConversationError
 from protocols.wire.pop3 import commands, languages
 from protocols.wire.pop3.commands import BadCommand, Command, Login
-from protocols.wire.pop3.dots import DotStuffer
+from protocols.wire.pop3.dots import DotStuffer, stuff_whole
 from protocols.wire.pop3.replies import Err, Listing, Message, MessageEnd, Ok, Piece, Push, Reply
 from protocols.wire.receive_buffer import LineTooLong, ReceiveBuffer
 from protocols.wire.sasl import Challenge
@@ -230,8 +230,7 @@ class ServerConversation:
             case Listing(text, lines):
                 self._output += (self._status(b"+OK", text), lines, b".\r\n")
             case Message(text, octets):
-                dots = DotStuffer()
-                self._output += (self._status(b"+OK", text), dots.stuff(octets), dots.end())
+                self._output += (self._status(b"+OK", text), *stuff_whole(octets))
             case Piece(octets):
                 self._dots = self._dots or DotStuffer()
                 self._output.append(self._dots.stuff(octets))

@@ -3,7 +3,7 @@
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from protocols.wire.pop3.dots import DotStuffer
+from protocols.wire.pop3.dots import DotStuffer, stuff_whole
 from protocols.wire.pop3.top import TopCutter
 
 OCTETS = st.lists(st.sampled_from([b".", b"\r\n", b"\n", b"\r", b"a", b".."]), max_size=40).map(
@@ -32,6 +32,14 @@ def test_what_was_stuffed_can_be_read_again(octets: bytes, cuts: list[int]) -> N
     assert end + len(b".\r\n") == len(wire)
     read = (b"\r\n" + wire)[: end + 2].replace(b"\r\n..", b"\r\n.")[2:]
     assert read == (octets if octets.endswith(b"\r\n") or not octets else octets + b"\r\n")
+
+
+@given(OCTETS)
+@example(b"")
+@example(b".")
+def test_a_whole_message_is_stuffed_as_its_pieces_are(octets: bytes) -> None:
+    stuffer = DotStuffer()
+    assert stuff_whole(octets) == (stuffer.stuff(octets), stuffer.end())
 
 
 def test_nothing_at_all_is_only_the_end() -> None:
