@@ -109,7 +109,10 @@ class LockTable:
 
     @contextmanager
     def _alone(self, mailbox_id: int) -> Iterator[None]:
-        """Keep all others from taking the row; raises InUse when another does so just now."""
+        """Keep all others from taking the row; raises InUse when another does so just now.
+
+        A process that is stopped in these microseconds keeps this one row until it goes on or ends.
+        """
         with self._guard:
             try:
                 fcntl.lockf(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB, ROW, mailbox_id * ROW)
