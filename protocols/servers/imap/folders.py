@@ -61,6 +61,7 @@ def select(client: Client, command: commands.Select) -> Iterator[Push | Reply]:
         return
     is_read_only = command.is_read_only or not folder.rights & CHANGING
     view = _open(client, folder, is_read_only=is_read_only)
+    view.wording = client.wording
     yield _opening(client, view)
     if client.is_rev2:
         # RFC 9051 §6.3.2: the name as it is kept, and as it was said where that differs.
@@ -69,7 +70,6 @@ def select(client: Client, command: commands.Select) -> Iterator[Push | Reply]:
         yield from resync(view, command.resync)
     client.folder_id = folder.id
     client.view = view
-    view.wording = client.wording
     client.follow_selected()
     text = "Examined." if command.is_read_only else "Done."
     yield ok(command.tag, text, code=b"READ-ONLY" if is_read_only else b"READ-WRITE")
