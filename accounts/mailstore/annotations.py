@@ -11,7 +11,7 @@ from django.db.models import Count, Q, QuerySet, Sum
 from django.db.models.functions import Length
 
 from accounts import commit
-from accounts.mailstore import rights, shared_names
+from accounts.mailstore import rights, shared_names, special_uses
 from accounts.mailstore.folder_info import FolderInfo
 from accounts.mailstore.refusals import AnnotationTooLong, NoSuchFolder, TooManyAnnotations
 from accounts.mailstore.rights import Right
@@ -94,20 +94,26 @@ def write(
 ) -> int:
     """Set entries (None removes one), all or none; the MODSEQ of the change in the mailbox.
 
-    `owner_id` as in `read`: what is shared is kept there, and takes the owner's room.
-    AnnotationTooLong, TooManyAnnotations, NoSuchFolder, NotPermitted.
+    `owner_id` as in `read`: what is shared is kept there, and takes the owner's room. The entry of
+    a folder's special use changes the folder. AnnotationTooLong, TooManyAnnotations, NoSuchFolder,
+    NotPermitted, SpecialUseRefused.
     """
     if any(value is not None and len(value) > MAX_VALUE for value in values.values()):
         raise AnnotationTooLong(f"A value has at most {MAX_VALUE} octets.")
     owner = mailbox_id if owner_id is None else owner_id
-    keepers = {name: owner if name.startswith(SHARED) else mailbox_id for name in values}
+    kept = dict(values)
+    is_use_set = folder_id is not None and special_uses.ENTRY in kept
+    use = kept.pop(special_uses.ENTRY) if is_use_set else None
+    keepers = {name: owner if name.startswith(SHARED) else mailbox_id for name in kept}
 
     def work(rows: Rows, blob: Blob | None) -> int:
         rows.direct()
         if folder_id is not None:
             _require_right(rows, mailbox_id, owner, folder_id, values)
+            if is_use_set:
+                special_uses.assign(rows, mailbox_id, owner, folder_id, use)
         modseqs = {keeper: rows.list_changed(keeper) for keeper in sorted(set(keepers.values()))}
-        for name, value in values.items():
+        for name, value in kept.items():
             _put(keepers[name], folder_id, name, value, modseqs[keepers[name]])
         for keeper in modseqs:
             _require_room(keeper)

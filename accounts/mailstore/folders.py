@@ -18,7 +18,7 @@ from django.utils import timezone
 
 from accounts import commit
 from accounts.counters import INBOX, FolderState
-from accounts.mailstore import acl, rights, shared_names
+from accounts.mailstore import acl, rights, shared_names, special_uses
 from accounts.mailstore.annotations import forget_folder
 from accounts.mailstore.copy import copy_entries, count_in
 from accounts.mailstore.expunge import remove_entries
@@ -137,7 +137,7 @@ def _mailbox_named(name: str) -> str:
 def create_folder(mailbox_id: int, name: str, special_use: str = "") -> FolderInfo:
     """Create a folder and the parents it lacks (RFC 9051 §6.3.4).
 
-    FolderExists, BadFolderName, OverQuota, NotPermitted.
+    FolderExists, BadFolderName, OverQuota, NotPermitted, SpecialUseRefused.
     """
     place = _place(mailbox_id, name)
     own_name = checked(place.name)
@@ -156,6 +156,7 @@ def _create_for(place: _Place, name: str, special_use: str, rows: Rows) -> int:
 
 def _create(mailbox_id: int, name: str, special_use: str, rows: Rows) -> int:
     rows.direct()
+    special_uses.require_free(mailbox_id, special_use)
     existing = dict(
         Folder.objects.filter(mailbox_id=mailbox_id, name__in=[*parents(name), name]).values_list(
             "name", "pk"

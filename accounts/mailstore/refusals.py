@@ -85,5 +85,9 @@ class TooManyAnnotations(StoreRefusal):
     """The mailbox has as many annotations as it may."""
 
 
+class SpecialUseRefused(StoreRefusal):
+    """There is no such special use, or the folder cannot have it (RFC 6154 §3, USEATTR)."""
+
+
 class TooManyFolders(FolderError):
     """The mailbox has as many folders as it may."""

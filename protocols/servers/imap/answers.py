@@ -7,7 +7,7 @@ from accounts.mailstore import refusals
 from accounts.mailstore.annotations import MAX_VALUE
 from protocols.wire.imap.responses import Bye, Tagged
 
-# RFC 5530 §3, RFC 9208 §4.4.
+# RFC 5530 §3, RFC 6154 §3, RFC 9208 §4.4.
 _CODES: tuple[tuple[type[Exception], bytes], ...] = (
     (refusals.OverQuota, b"OVERQUOTA"),
     (refusals.TooManyKeywords, b"LIMIT"),
@@ -24,6 +24,7 @@ _CODES: tuple[tuple[type[Exception], bytes], ...] = (
     (refusals.NotPermitted, b"NOPERM"),
     (refusals.TooManyEntries, b"LIMIT"),
     (refusals.FolderHasChildren, b"HASCHILDREN"),
+    (refusals.SpecialUseRefused, b"USEATTR"),
     (refusals.InboxIsFixed, b"CANNOT"),
     (refusals.BadFolderName, b"CANNOT"),
 )

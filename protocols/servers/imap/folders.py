@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from django.conf import settings
 
-from accounts.mailstore import folders, index, quota
+from accounts.mailstore import folders, index, quota, special_uses
 from accounts.mailstore.flags import Flag
 from accounts.mailstore.folders import FolderInfo
 from accounts.mailstore.names import canonical
@@ -24,12 +24,6 @@ from protocols.servers.imap.resync import resync
 from protocols.wire.imap import commands, responses
 from protocols.wire.imap.options import StatusItem
 from protocols.wire.imap.responses import Bye, Push, Reply, Tagged
-
-# RFC 6154 §2: what a client may ask for; \All and \Flagged are views, which we do not have.
-SPECIAL_USES = {
-    use.upper(): use for use in ("\\Archive", "\\Drafts", "\\Junk", "\\Sent", "\\Trash")
-}
-
 
 # RFC 4314 §5.2: without any of them a folder is open for reading only.
 CHANGING = Right.INSERT | Right.EXPUNGE | Right.SEEN | Right.WRITE | Right.MARK_DELETED
@@ -191,15 +185,7 @@ def _mailbox_id_code(folder_id: int, uidvalidity: int) -> bytes:
 
 def create(client: Client, command: commands.Create) -> Tagged:
     """CREATE (RFC 3501 §6.3.3), with a special use where one is asked for (RFC 6154 §3)."""
-    if len(command.special_use) > 1:
-        return no(command.tag, "A folder has one special use.", code=b"USEATTR")
-    use = ""
-    for asked in command.special_use:
-        use = SPECIAL_USES.get(asked.upper(), "")
-        if not use:
-            return no(command.tag, "There is no such special use.", code=b"USEATTR")
-        if any(folder.special_use == use for folder in folders.list_folders(client.mailbox_id)):
-            return no(command.tag, "Another folder has that special use.", code=b"USEATTR")
+    use = special_uses.spelt(" ".join(command.special_use))
     made = folders.create_folder(client.mailbox_id, command.name, use)
     code = _mailbox_id_code(made.id, made.uidvalidity)
     lines = b""

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Sequence
 
 from django.conf import settings
 
-from accounts.mailstore import annotations, folders
+from accounts.mailstore import annotations, folders, special_uses
 from accounts.mailstore.folder_info import FolderInfo
 from accounts.mailstore.rights import Right
 from protocols.servers.imap.answers import no, ok
@@ -43,9 +43,11 @@ def _found(client: Client, command: wire.GetMetadata) -> dict[str, bytes]:
     mailbox_id, levels = client.mailbox_id, _LEVELS[command.depth]
     if command.name:
         folder = folders.find_folder(mailbox_id, command.name)
-        return annotations.read(
+        found = annotations.read(
             mailbox_id, folder.id, command.entries, levels=levels, owner_id=folder.mailbox_id
         )
+        use = special_uses.annotation(folder)
+        return found | annotations.chosen(use, command.entries, levels)
     found = annotations.read(mailbox_id, annotations.SERVER, command.entries, levels=levels)
     return found | annotations.chosen(_of_this_host(), command.entries, levels)
 
@@ -81,10 +83,10 @@ def listed_lines(
     """By folder name: the METADATA response that follows its LIST (RFC 9590 §3)."""
     if not entries:
         return {}
-    values = annotations.read_of_folders(client.mailbox_id, found, entries)
-    return {
-        folder.name: _told(
-            client, folder.name, [(name, values[folder.id].get(name)) for name in entries]
-        )
-        for folder in found
-    }
+    kept = annotations.read_of_folders(client.mailbox_id, found, entries)
+    lines = {}
+    for folder in found:
+        values = kept[folder.id] | special_uses.annotation(folder)
+        told = [(name, values.get(name)) for name in entries]
+        lines[folder.name] = _told(client, folder.name, told)
+    return lines
