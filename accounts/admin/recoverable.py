@@ -1,11 +1,12 @@
 """Deleted mail in the admin: what can be brought back, and the action that does it."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils import formats, timezone
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
@@ -44,8 +45,10 @@ class RecoverableAdmin(LookOnly):
         return size_in_words(batch.octets)
 
     @display(description=_("until"))
-    def until(self, batch: Recoverable) -> datetime:
-        return batch.at + timedelta(days=batch.mailbox.domain.recoverable_days)
+    def until(self, batch: Recoverable) -> str:
+        end = batch.at + timedelta(days=batch.mailbox.domain.recoverable_days)
+        # The page of one row would show it as Python does.
+        return formats.localize(timezone.localtime(end))
 
     def has_restore_permission(self, request: HttpRequest) -> bool:
         """Whoever may change mailboxes: mail only comes back to where it was."""

@@ -21,7 +21,7 @@ def add_recovery_verbs(command: NounCommand, add: Add) -> None:
     )
     verb.add_argument("address", metavar="ADDRESS")
     verb.add_argument(
-        "--since", metavar="WHEN", help="messages deleted since then: 30m, 2h, 3d or 2026-11-20"
+        "--since", metavar="WHEN", help="messages deleted since then: 30m, 2h, 3d, 2026-11-20"
     )
     verb.add_argument("--folder", default="", metavar="NAME", help="messages of this folder")
     verb.add_argument("--list", action="store_true", help="show what would come back")
@@ -93,5 +93,10 @@ def _moment(text: str, now: datetime) -> datetime:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
-        return now - parse_span(text)
+        try:
+            return now - parse_span(text)
+        except DirectoryError:
+            raise DirectoryError(
+                f"“{text}” is no time; write 30m, 2h, 3d, 2026-11-20 or 2026-11-20T08:00."
+            ) from None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -1,6 +1,7 @@
 """The admin: every page opens, lists stay cheap, verbs go through the directory, no hash shows."""
 
 import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -371,6 +372,12 @@ def test_deleted_messages_are_listed_and_brought_back(client: Client, people: Pe
     directory.remove_mailbox(people.bob)
     page = client.get(url(Mailbox, "change", people.alice.pk)).content.decode()
     assert "recoverable-0" in page
+    # The page of one row tells times as the list does.
+    batch = Recoverable.objects.order_by("pk")[0]
+    alone = client.get(url(Recoverable, "change", batch.pk)).content.decode()
+    end = batch.at + timedelta(days=14)
+    assert f"{end.day} {end:%b %Y, %H:%M}" in alone.replace("\xa0", " ")
+    assert str(end) not in alone
     told = act(client, Recoverable, "bring_back", *Recoverable.objects.all()).content.decode()
     assert "2 messages are in “INBOX” again." in told
     assert "Restore the removed mailbox first." in told
