@@ -15,6 +15,7 @@ from accounts import limits
 from accounts.directory import version
 from accounts.directory.names import DirectoryError
 from accounts.models import ClientRule, Mailbox
+from protocols.wire.imap.capabilities import AFTER_LOGIN, ALWAYS, AT_TIMES
 
 _CAPABILITY = re.compile(r"[A-Z0-9][A-Z0-9.+=_/-]*")
 # Without the first there is no IMAP; the others keep passwords out of clear text.
@@ -23,10 +24,20 @@ _NEVER_MASKED = frozenset(("IMAP4REV1", "LOGINDISABLED", "STARTTLS"))
 _BUILT_ON: dict[str, tuple[str, ...]] = {
     "ACL": ("LIST-MYRIGHTS", "RIGHTS"),
     "CONDSTORE": ("QRESYNC",),
-    "ESEARCH": ("PARTIAL", "SEARCHRES"),
+    # All of them are answered by ESEARCH.
+    "ESEARCH": ("CONTEXT", "ESORT", "MULTISEARCH", "PARTIAL", "SEARCHRES"),
     "LIST-EXTENDED": ("LIST-METADATA", "LIST-MYRIGHTS", "LIST-STATUS"),
-    "METADATA": ("LIST-METADATA",),
+    "METADATA": ("FILTERS", "LIST-METADATA"),
+    "SORT": ("CONTEXT=SORT", "ESORT"),
+    "SPECIAL-USE": ("CREATE-SPECIAL-USE",),
 }
+# Who is told of IMAP4rev2 takes all of these for granted, whatever else is announced (RFC 9051
+# Appendix E).
+_OF_REV2 = (
+    *("BINARY", "CHILDREN", "ENABLE", "ESEARCH", "IDLE", "LIST-EXTENDED", "LIST-STATUS"),
+    *("LITERAL+", "MOVE", "NAMESPACE", "SASL-IR", "SEARCHRES", "SPECIAL-USE", "STATUS=SIZE"),
+    *("UIDPLUS", "UNSELECT"),
+)
 
 
 class Rule(NamedTuple):
@@ -140,7 +151,16 @@ def check_capabilities(text: str) -> list[str]:
             raise DirectoryError(_("“%(name)s” is no name of a capability.") % {"name": name})
         if name in _NEVER_MASKED:
             raise DirectoryError(_("“%(name)s” cannot be masked.") % {"name": name})
+        if not _is_there(name):
+            raise DirectoryError(_("“%(name)s” is no name of a capability.") % {"name": name})
     return names
+
+
+def _is_there(name: str) -> bool:
+    """Whether masking the name hides anything; a slip of the pen would be found out late."""
+    masked = frozenset((name,))
+    known = (*ALWAYS, *AFTER_LOGIN, *AT_TIMES)
+    return name.startswith("AUTH=") or any(hides(masked, each) for each in known)
 
 
 def forget() -> None:
@@ -167,4 +187,7 @@ def _rules() -> tuple[Rule, ...]:
 
 def _with_built_on(capabilities: str) -> frozenset[str]:
     names = capabilities.split()
-    return frozenset([*names, *(more for name in names for more in _BUILT_ON.get(name, ()))])
+    masked = frozenset([*names, *(more for name in names for more in _BUILT_ON.get(name, ()))])
+    if any(hides(masked, name) for name in _OF_REV2):
+        return masked | {"IMAP4REV2"}
+    return masked

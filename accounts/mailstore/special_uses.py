@@ -36,13 +36,11 @@ def annotation(folder: FolderInfo) -> dict[str, bytes]:
 def require_free(mailbox_id: int, use: str, *, folder_id: int | None = None) -> None:
     """SpecialUseRefused where another folder has the use; under the mailbox's lock."""
     having = Folder.objects.filter(mailbox_id=mailbox_id, special_use=use)
-    if use and having.exclude(pk=folder_id).exists():
+    if use and set(having.values_list("pk", flat=True)) - {folder_id}:
         raise SpecialUseRefused("Another folder has that special use.")
 
 
-def assign(
-    rows: Rows, mailbox_id: int, owner_id: int, folder_id: int, value: bytes | None
-) -> None:
+def assign(rows: Rows, mailbox_id: int, owner_id: int, folder_id: int, value: bytes | None) -> None:
     """Give a folder the use that its annotation is set to, from inside a direct Unit of the owner.
 
     SpecialUseRefused, NotPermitted.

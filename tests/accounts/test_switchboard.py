@@ -43,8 +43,8 @@ def masked(said: dict[str, str], mailbox_id: int | None = None) -> set[str]:
 def test_whom_a_rule_is_about(
     field: str, value: str, is_exact: bool, said: dict[str, str], fits: bool
 ) -> None:
-    switchboard.create_rule("r", ["idle"], field=field, value=value, is_exact=is_exact)
-    assert masked(said) == ({"IDLE"} if fits else set())
+    switchboard.create_rule("r", ["notify"], field=field, value=value, is_exact=is_exact)
+    assert masked(said) == ({"NOTIFY"} if fits else set())
 
 
 def test_a_mailbox_is_spared_after_its_login_and_no_other(people: People) -> None:
@@ -54,10 +54,19 @@ def test_a_mailbox_is_spared_after_its_login_and_no_other(people: People) -> Non
 
 
 def test_what_is_built_on_the_masked_goes_too() -> None:
-    switchboard.create_rule("r", ["condstore,sort", "esearch"], value="x")
+    switchboard.create_rule("r", ["condstore,sort", "metadata"], value="x")
     assert masked({"name": "x"}) == {
-        *("CONDSTORE", "QRESYNC", "ESEARCH", "PARTIAL", "SEARCHRES", "SORT")
+        *("CONDSTORE", "QRESYNC", "SORT", "CONTEXT=SORT", "ESORT"),
+        *("METADATA", "FILTERS", "LIST-METADATA"),
     }
+
+
+@pytest.mark.parametrize("name", ["move", "STATUS", "list-extended", "STATUS=SIZE"])
+def test_imap4rev2_is_not_told_without_what_it_has_in_it(name: str) -> None:
+    switchboard.create_rule("r", [name], value="x")
+    assert "IMAP4REV2" in masked({"name": "x"})
+    switchboard.create_rule("s", ["notify"], value="y")
+    assert masked({"name": "y"}) == {"NOTIFY"}
 
 
 def test_names_with_and_without_their_argument() -> None:
@@ -77,6 +86,8 @@ def test_names_with_and_without_their_argument() -> None:
         (["LOGINDISABLED"], "cannot be masked"),
         (["IDLE", "NO\x00NE"], "no name"),
         (["*"], "no name"),
+        (["IDEL"], "no name"),
+        (["SORT=FAST"], "no name"),
     ],
 )
 def test_what_cannot_be_masked(names: list[str], said: str) -> None:
@@ -95,14 +106,14 @@ def test_a_rule_about_nobody_is_none() -> None:
 def test_a_change_is_heard_at_once_and_costs_no_query_after(
     django_assert_num_queries: Any,
 ) -> None:
-    rule = switchboard.create_rule("r", ["IDLE"], value="x")
-    assert masked({"name": "x"}) == {"IDLE"}
+    rule = switchboard.create_rule("r", ["COMPRESS"], value="x")
+    assert masked({"name": "x"}) == {"COMPRESS"}
     with django_assert_num_queries(0):
         masked({"name": "x"})
     switchboard.enable_rule(rule, is_enabled=False)
     assert masked({"name": "x"}) == set()
     switchboard.enable_rule(rule)
-    assert masked({"name": "x"}) == {"IDLE"}
+    assert masked({"name": "x"}) == {"COMPRESS"}
     switchboard.remove_rule(rule)
     assert masked({"name": "x"}) == set()
 
@@ -146,10 +157,15 @@ def test_rules_by_command(people: People) -> None:
         },
     ]
     asked = ("--client", "name=outlook 2003", "--client", "version=1.0")
-    assert run("switchboard", "show", *asked).split() == ["capability", "COMPRESS", "IDLE"]
+    assert run("switchboard", "show", *asked).split() == [
+        "capability",
+        "COMPRESS",
+        "IDLE",
+        "IMAP4REV2",
+    ]
     run("switchboard", "disable", "Old Outlook")
     shown = run("switchboard", "show", *asked, "--mailbox", "alice@a.test", "--json")
-    assert json.loads(shown) == [{"capability": "SORT"}]
+    assert [row["capability"] for row in json.loads(shown)] == ["CONTEXT=SORT", "ESORT", "SORT"]
     run("switchboard", "enable", "Old Outlook")
     run("switchboard", "remove", "s")
     assert run("switchboard", "list").split()[5:7] == ["Old", "Outlook"]
@@ -198,7 +214,7 @@ def test_rules_in_the_admin(admin_page: Client, people: People) -> None:
     assert admin_page.post(url("add"), {**form, "is_enabled": "on"}).status_code == 302
     rule = ClientRule.objects.get()
     assert (rule.field, rule.capabilities) == ("name", "IDLE MOVE")
-    assert masked({"name": "outlook"}) == {"IDLE", "MOVE"}
+    assert masked({"name": "outlook"}) == {"IDLE", "MOVE", "IMAP4REV2"}
     found = admin_page.get(url("changelist"), {"q": "outl", "is_enabled__exact": "1"})
     assert "name~Outlook" in found.content.decode()
     answer = admin_page.post(url("change", rule.pk), {**form, "capabilities": "IDLE"})
@@ -206,7 +222,7 @@ def test_rules_in_the_admin(admin_page: Client, people: People) -> None:
     assert masked({"name": "outlook"}) == set()
     chosen = {"action": "enable", "_selected_action": [rule.pk]}
     admin_page.post(url("changelist"), chosen)
-    assert masked({"name": "outlook"}) == {"IDLE"}
+    assert masked({"name": "outlook"}) == {"IDLE", "IMAP4REV2"}
     admin_page.post(url("delete", rule.pk), {"post": "yes"})
     assert masked({"name": "outlook"}) == set()
 

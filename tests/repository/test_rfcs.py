@@ -4,8 +4,7 @@ import re
 from pathlib import Path
 from typing import get_args
 
-from protocols.servers.imap import login
-from protocols.wire.imap import commands
+from protocols.wire.imap import capabilities, commands
 
 TOP = Path(__file__).parents[2]
 TEXT = (TOP / "docs" / "rfcs.md").read_text()
@@ -23,6 +22,6 @@ def test_every_imap_event_has_its_row() -> None:
 
 
 def test_every_imap_capability_has_its_row() -> None:
-    names = {name.partition("=")[0] for name in (*login.ALWAYS, *login.AFTER_LOGIN)}
+    names = {name.partition("=")[0] for name in (*capabilities.ALWAYS, *capabilities.AFTER_LOGIN)}
     rows = [line for line in TEXT.splitlines() if line.startswith("|")]
     assert sorted(name for name in names if not any(name in row for row in rows)) == []

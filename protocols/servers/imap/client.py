@@ -6,7 +6,7 @@ from enum import Enum, IntFlag
 from typing import NamedTuple
 
 from accounts.blobs import Spool
-from accounts.directory.switchboard import Rule
+from accounts.directory.switchboard import Rule, hides
 from accounts.login import Identity
 from accounts.mailstore import changes, index, rights
 from accounts.mailstore.append_together import Stored
@@ -323,7 +323,12 @@ class Client:
     @property
     def manner(self) -> Manner:
         """How NOTIFY tells of folders."""
-        return Manner(self.tells_modseq, self.tells_utf8)
+        return Manner(self.tells_modseq, self.tells_utf8, self.tells_uses)
+
+    @property
+    def tells_uses(self) -> bool:
+        """Whether folders are told with their special uses (RFC 6154)."""
+        return not hides(self.masked, "SPECIAL-USE")
 
     @property
     def dialect(self) -> Dialect:

@@ -244,7 +244,7 @@ def list_folders(client: Client, command: commands.List) -> Tagged:
     if "HIGHESTMODSEQ" in command.status_items:
         lines.append(note_condstore(client))
     by_name = {folder.name: folder for folder in existing}
-    rows = list(listed(command, existing, subscribed))
+    rows = list(listed(command, existing, subscribed, tells_uses=client.tells_uses))
     noted = listed_lines(
         client, command.entries, [by_name[row.name] for row in rows if row.name in by_name]
     )
@@ -283,7 +283,8 @@ def named_line(client: Client, name: str, *, said: str) -> bytes:
     """
     only = commands.List(b"", "", (name,), frozenset(), frozenset(), False, True)
     lines = b""
-    for row in listed(only, folders.list_all_seen(client.mailbox_id), ()):
+    existing = folders.list_all_seen(client.mailbox_id)
+    for row in listed(only, existing, (), tells_uses=client.tells_uses):
         lines += _line(row, is_utf8=client.tells_utf8)
     if lines and said != name:
         old = responses.folder_name(said, is_utf8=client.tells_utf8)

@@ -79,10 +79,14 @@ class Listed:
 
 
 def listed(
-    command: commands.List, folders: Collection[FolderInfo], subscribed: Collection[str]
+    command: commands.List,
+    folders: Collection[FolderInfo],
+    subscribed: Collection[str],
+    *,
+    tells_uses: bool = True,
 ) -> Iterator[Listed]:
     """The lines that answer LIST or LSUB, INBOX first, then by name."""
-    tree = Tree(folders, subscribed)
+    tree = Tree(folders, subscribed, tells_uses=tells_uses)
     patterns = Patterns(command.reference, command.patterns)
     if command.is_lsub:
         chosen = _subscribed(tree, patterns)
@@ -96,7 +100,15 @@ def listed(
 class Tree:
     """The folders that a mailbox sees by name, and which names have others below them."""
 
-    def __init__(self, folders: Collection[FolderInfo], subscribed: Collection[str]) -> None:
+    def __init__(
+        self,
+        folders: Collection[FolderInfo],
+        subscribed: Collection[str],
+        *,
+        tells_uses: bool = True,
+    ) -> None:
+        """`tells_uses`: with their special uses (RFC 6154), which some clients are spared."""
+        self._tells_uses = tells_uses
         self.folders: Mapping[str, FolderInfo] = {folder.name: folder for folder in folders}
         self.subscribed = frozenset(subscribed)
         self._with_children = {above for name in self.folders for above in parents(name)}
@@ -111,7 +123,7 @@ class Tree:
         attributes = ["\\HasChildren" if name in self._with_children else "\\HasNoChildren"]
         if not folder.is_selectable:
             attributes.insert(0, "\\Noselect")
-        if folder.special_use:
+        if folder.special_use and self._tells_uses:
             attributes.append(folder.special_use)
         return attributes
 

@@ -15,66 +15,13 @@ from protocols.servers.imap.client import Client, State
 from protocols.servers.session import After, Later
 from protocols.wire import sasl
 from protocols.wire.imap import commands
+from protocols.wire.imap.capabilities import AFTER_LOGIN, ALWAYS
 from protocols.wire.imap.responses import Bye, Continuation, Reply, Tagged
 
 # Wrong passwords on one connection before it is closed; the throttle counts across connections.
 MAX_FAILURES = 5
 # Seconds: what a guess costs at least.
 FAILURE_DELAY = 1.0
-
-ALWAYS = ("IMAP4rev1", "IMAP4rev2", "LITERAL+", "SASL-IR", "ID", "ENABLE")
-AFTER_LOGIN = (
-    "ACL",
-    "BINARY",
-    "CATENATE",
-    "CHILDREN",
-    "COMPRESS=DEFLATE",
-    "CONDSTORE",
-    "CONTEXT=SEARCH",
-    "CONTEXT=SORT",
-    "CREATE-SPECIAL-USE",
-    "ESEARCH",
-    "ESORT",
-    "FILTERS",
-    "I18NLEVEL=1",
-    "IDLE",
-    "INPROGRESS",
-    "LIST-EXTENDED",
-    "LIST-METADATA",
-    "LIST-MYRIGHTS",
-    "LIST-STATUS",
-    "METADATA",
-    "MOVE",
-    "MULTIAPPEND",
-    "MULTISEARCH",
-    "NAMESPACE",
-    "NOTIFY",
-    "OBJECTID",
-    "PARTIAL",
-    "PREVIEW",
-    "QRESYNC",
-    "QUOTA",
-    "QUOTA=RES-MAILBOX",
-    "QUOTA=RES-MESSAGE",
-    "QUOTA=RES-STORAGE",
-    "REPLACE",
-    "RIGHTS=kxte",
-    "SAVEDATE",
-    "SEARCH=FUZZY",
-    "SEARCHRES",
-    "SORT",
-    "SORT=DISPLAY",
-    "SPECIAL-USE",
-    "STATUS=SIZE",
-    "THREAD=ORDEREDSUBJECT",
-    "THREAD=REFERENCES",
-    "UIDONLY",
-    "UIDPLUS",
-    "UNAUTHENTICATE",
-    "UNSELECT",
-    "UTF8=ACCEPT",
-    "WITHIN",
-)
 
 Answer = Reply | After | Later
 

@@ -74,7 +74,13 @@ _SORT_KEYS: dict[SortKey, str] = {
     SortKey.DISPLAYFROM: "SORT=DISPLAY",
     SortKey.DISPLAYTO: "SORT=DISPLAY",
 }
-_STATUS_ITEMS: dict[StatusItem, str] = {"HIGHESTMODSEQ": "CONDSTORE", "MAILBOXID": "OBJECTID"}
+_STATUS_ITEMS: dict[StatusItem, str] = {
+    "APPENDLIMIT": "APPENDLIMIT",
+    "DELETED-STORAGE": "QUOTA=RES-STORAGE",
+    "HIGHESTMODSEQ": "CONDSTORE",
+    "MAILBOXID": "OBJECTID",
+    "SIZE": "STATUS=SIZE",
+}
 
 
 def introduced(client: Client, said: dict[str, str]) -> None:
@@ -230,6 +236,8 @@ def _of_list(command: c.List) -> Iterator[str]:
         yield from _of_status_items(command.status_items)
     if command.entries:
         yield "LIST-METADATA"
+    if "SPECIAL-USE" in command.select_options | command.return_options:
+        yield "SPECIAL-USE"
     if "MYRIGHTS" in command.return_options:
         yield "LIST-MYRIGHTS"
 

@@ -34,6 +34,7 @@ class Manner(NamedTuple):
 
     with_modseq: bool
     is_utf8: bool
+    tells_uses: bool
 
 
 class Watch:
@@ -67,7 +68,8 @@ class Watch:
 
     def refusals(self, manner: Manner) -> bytes:
         """A LIST of every folder that was named and may not be heard of (RFC 5465 §3.1)."""
-        tree = Tree(self.told.folders.values(), self.told.subscribed)
+        told = self.told
+        tree = Tree(told.folders.values(), told.subscribed, tells_uses=manner.tells_uses)
         return b"".join(
             responses.listed(name, tree.attributes_told(name), is_utf8=manner.is_utf8)
             for name, folder in sorted(tree.folders.items())
@@ -201,7 +203,7 @@ class _Names:
     """The LIST responses between two sights (RFC 5465 §5.4, §5.5)."""
 
     def __init__(self, interest: Interest, before: Sight, now: Sight, manner: Manner) -> None:
-        self._is_utf8 = manner.is_utf8
+        self._manner = manner
         self._interest = interest
         self._before = before
         self._now = now
@@ -211,7 +213,8 @@ class _Names:
         if before.subscribed == now.subscribed and not self._has_new_names():
             return []
         was, there = _by_name(before), _by_name(now)
-        tree = Tree(now.folders.values(), now.subscribed)
+        uses = self._manner.tells_uses
+        tree = Tree(now.folders.values(), now.subscribed, tells_uses=uses)
         old_names = self._old_names(was, there)
         went = set(was) - set(there) - set(old_names.values())
         told: dict[str, bytes] = {}
@@ -222,7 +225,9 @@ class _Names:
             if self._wants(Event.MAILBOX_NAME, name):
                 if name in old_names:
                     attributes = tree.attributes_told(name)
-                    told[name] = renamed(name, attributes, old_names[name], is_utf8=self._is_utf8)
+                    told[name] = renamed(
+                        name, attributes, old_names[name], is_utf8=self._manner.is_utf8
+                    )
                 elif name not in was or _is_another(was[name], there[name]):
                     told[name] = self._line(tree, name)
             elif (
@@ -237,7 +242,7 @@ class _Names:
         return list(told.values())
 
     def _line(self, tree: Tree, name: str) -> bytes:
-        return responses.listed(name, tree.attributes_told(name), is_utf8=self._is_utf8)
+        return responses.listed(name, tree.attributes_told(name), is_utf8=self._manner.is_utf8)
 
     def _has_new_names(self) -> bool:
         before, now = self._before.folders, self._now.folders
