@@ -4,7 +4,7 @@ A notice of a change wakes the connection up, which then compares what the clien
 things are. What only looks at the database cannot be wrong twice: a notice too many tells nothing.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 
 from accounts import login
@@ -24,7 +24,7 @@ from protocols.servers.imap.interest import Interest
 from protocols.servers.imap.news import EVERYTHING, SILENCE
 from protocols.servers.imap.watch import Overflow, Watch
 from protocols.wire.imap import notify as wire
-from protocols.wire.imap.fetch_items import Attribute
+from protocols.wire.imap.fetch_items import Attribute, FetchItem
 from protocols.wire.imap.notify import Event
 from protocols.wire.imap.responses import Bye, Push, Reply, Tagged
 from protocols.wire.imap.scopes import Scope
@@ -78,7 +78,7 @@ def _begin(client: Client, command: wire.Notify) -> Watch:
     watch.look, watch.notice, watch.leave = look_again, notice, leave
     if interest.selected is not None and interest.selected.items:
         items = tuple(dict.fromkeys((Attribute.UID, *interest.selected.items)))
-        watch.fetch_arrivals = partial(_arrivals, client, Plan(items, sets_seen=False))
+        watch.fetch_arrivals = partial(_arrivals, client, items)
         if Attribute.MODSEQ in items:
             note_condstore(client)
     if client.annotations is None and interest.events & METADATA_EVENTS:
@@ -112,8 +112,12 @@ def _may_expunge(client: Client, watch: Watch) -> bool:
     return bool(is_immediate) or client.stop_watching is not None
 
 
-def _arrivals(client: Client, plan: Plan, start: int, stop: int) -> bytes:
+def _arrivals(client: Client, items: Sequence[FetchItem], start: int, stop: int) -> bytes:
     """FETCH responses of the messages with a UID from `start` on, below `stop`. Overflow."""
+    if client.tells_modseq and Attribute.MODSEQ not in items:
+        # RFC 7162 §3.1: in every FETCH that was not asked for.
+        items = (*items, Attribute.MODSEQ)
+    plan = Plan(items, sets_seen=False)
     view = client.selected
     spans = view.select(SequenceSet(((start, stop - 1),)), is_uid=True) or []
     count = sum(last - first for first, last in spans)

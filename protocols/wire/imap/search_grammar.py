@@ -78,7 +78,11 @@ def search_program_in(cursor: Cursor) -> SearchKey:
         raise Fault("Unknown charset.", "NO", _BAD_CHARSET)
     reading.charset = charset
     cursor.space()
-    return reading.keys(0)
+    program = reading.keys(0)
+    if charset != "utf-8" and any(filter_names(program)):
+        # RFC 5466 §3.1: what is stored is UTF-8, and two charsets in one search are none.
+        raise Fault("Filters are in UTF-8.", "BAD", b"BADCHARSET (US-ASCII UTF-8)")
+    return program
 
 
 class Filter(NamedTuple):
