@@ -31,7 +31,7 @@ from django.core.management import call_command
 from django.db import connection, transaction
 from django.db.models import F
 
-from accounts import blobs
+from accounts import blobs, stamps
 from accounts.blobs.segments import is_abandoned
 from accounts.models import Folder, FolderSnapshot, Mailbox, Segment
 
@@ -107,6 +107,7 @@ def restore(source: Path, progress: Progress, *, is_forced: bool = False) -> Non
 def raise_counters() -> None:
     """Raise what may have been handed out since the backup past anything that can have been."""
     with transaction.atomic():
+        stamps.change()
         Mailbox.objects.update(
             highest_modseq=F("highest_modseq") + RAISE,
             next_uidvalidity=F("next_uidvalidity") + RAISE,

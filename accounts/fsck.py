@@ -15,7 +15,7 @@ from django.db import transaction
 from django.db.models import Case, Count, F, Max, Model, Q, QuerySet, Sum, Value, When
 from django.db.models.functions import Length
 
-from accounts import blobs
+from accounts import blobs, stamps
 from accounts.blobs import BlobMissing, Place
 from accounts.blobs.garbage import is_dead
 from accounts.mailstore import overview, search_blocks, search_index, search_tailer, sort_kept
@@ -213,6 +213,7 @@ def _check_folders(progress: Progress, *, is_repairing: bool) -> Iterator[Findin
             Mailbox.objects.select_for_update().filter(pk=suspect.mailbox_id).first()
             for folder, wrong in _wrong_folders(suspect.pk):
                 if is_repairing:
+                    stamps.change([suspect.mailbox_id])
                     Folder.objects.filter(pk=folder.pk).update(**wrong)
                 what = f"Folder {folder.pk} ({folder.name})"
                 found += _counter_findings(what, folder, wrong, is_repaired=is_repairing)
@@ -234,6 +235,7 @@ def _check_mailboxes(progress: Progress, *, is_repairing: bool) -> Iterator[Find
                 }
                 wrong = {k: value for k, value in should.items() if getattr(row, k) != value}
                 if is_repairing:
+                    stamps.change([key])
                     Mailbox.objects.filter(pk=key).update(**wrong)
                 found += _counter_findings(f"Mailbox {key}", row, wrong, is_repaired=is_repairing)
         yield from found

@@ -20,6 +20,7 @@ _HOOKS = (
     ("accounts.directory.switchboard", "forget"),
     ("accounts.mailstore.catalog", "forget"),
     ("accounts.mailstore.index", "forget"),
+    ("accounts.mailstore.folder_info", "forget"),
     ("accounts.mailstore.search_fields", "forget"),
     ("accounts.mailstore.search_recent", "forget"),
     ("accounts.login", "forget"),

@@ -13,7 +13,7 @@ from django.test import TransactionTestCase
 from django.utils import translation
 from hypothesis import settings as hypothesis_settings
 
-from tests import clean_slate
+from tests import clean_slate, stamp_guard
 
 # Examples are a run's own: nothing is kept between runs, and a slow machine is no failure.
 hypothesis_settings.register_profile("mailhost", database=None, deadline=None)
@@ -30,6 +30,7 @@ def pytest_configure(config: pytest.Config) -> None:
         # No test pulls the plug; `tests/proof` does, on a database of its own.
         options = database["OPTIONS"]
         options["init_command"] = options["init_command"].replace("FULL", "OFF")
+    stamp_guard.install()
     TransactionTestCase._fixture_teardown = lambda self: clean_slate.wipe()
 
 
@@ -41,5 +42,7 @@ def _fresh_memory() -> Iterator[None]:
     os.umask(0o022)
     # A page asked for in Spanish leaves the thread that served it speaking so.
     translation.deactivate()
+    stamp_guard.broken.clear()
     yield
     clean_slate.forget()
+    assert stamp_guard.broken == []

@@ -4,6 +4,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
+from django.db import transaction
 from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest
@@ -148,6 +149,7 @@ class DomainAdmin(Page):
         super().delete_model(request, obj)
         directory.touch()
 
+    @transaction.atomic
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Domain]) -> None:
         super().delete_queryset(request, queryset)
         directory.touch()

@@ -17,6 +17,8 @@ Invariants (what a kill -9 at any line leaves behind):
    mark and ends there. So nothing is written twice.
 4. A unit fails alone: an exception of its own undoes it alone, and an error of the data at the
    flush splits the batch until the culprit stands alone.
+5. Before the commit no stamp (`accounts.stamps`) of its mailboxes is current any more, and one that
+   is taken after a Future was resolved is of the state after it.
 """
 
 import os

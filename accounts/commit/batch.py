@@ -8,6 +8,7 @@ from typing import Any
 
 from django.db import InterfaceError, OperationalError, connection, transaction
 
+from accounts import stamps
 from accounts.commit.items import Item
 from accounts.commit.marks import is_marked, leave_mark
 from accounts.commit.octets import (
@@ -116,6 +117,7 @@ class Attempt:
         with transaction.atomic(durable=True):
             # First of all, so that a commit still under way under this mark stops us here.
             leave_mark(self._mark)
+            stamps.heal()
             stored = insert_blobs(self._items)
             rows = Rows(is_alone=len(self._items) == 1)
             rows.load(
@@ -142,6 +144,8 @@ class Attempt:
             if dead:
                 Blob.objects.filter(pk__in=dead).delete()
             await_octets(self._items)
+            # Last of all: who looks from here on does so in vain until the commit is over.
+            stamps.change(rows.mailboxes)
             self._verdicts = verdicts
             self._outcome = Outcome(rows.deeds, rows.callbacks, rows.notices)
 

@@ -10,6 +10,7 @@ import time
 
 from django.db import transaction
 
+from accounts import stamps
 from accounts.models import DirectoryVersion
 
 TRUST_SECONDS = 1.0
@@ -24,7 +25,10 @@ _forgotten = 0
 def touch() -> None:
     """Make every process drop its answers once the transaction that is open has committed."""
     token = secrets.randbits(62)
-    DirectoryVersion.objects.update_or_create(pk=1, defaults={"token": token})
+    with transaction.atomic():
+        DirectoryVersion.objects.update_or_create(pk=1, defaults={"token": token})
+        # Logins hang on the directory.
+        stamps.change()
     forget()
     # Answers read before the commit are old after it.
     transaction.on_commit(forget)

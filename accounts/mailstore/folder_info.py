@@ -6,11 +6,12 @@ shared namespace (`shared_names`) are the folders of others, with the rights it 
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from django.db import connection
 
+from accounts import stamps
 from accounts.mailstore import rights, shared_names
 from accounts.mailstore.names import canonical
 from accounts.mailstore.picture import Counters
@@ -42,6 +43,8 @@ class FolderInfo:
     octets: int
     keywords: tuple[str, ...]
     rights: Right = rights.ALL
+    # Of the owner, taken before all this was read.
+    stamp: int | None = field(default=None, compare=False)
 
     @property
     def is_readable(self) -> bool:
@@ -101,6 +104,11 @@ _ALL_SEEN = (
 )
 
 
+# What logins found of their own, by mailbox, version of its credentials, and name as it was said.
+_found: dict[tuple[int, int, str], FolderInfo] = {}
+CAPACITY = 5_000
+
+
 def _info(row: Sequence[Any]) -> FolderInfo:
     keywords = row[-1]
     words = json.loads(keywords) if isinstance(keywords, str) else keywords
@@ -133,6 +141,7 @@ def find_while_valid(mailbox_id: int, credential_version: int, name: str) -> Fol
 
     None where it does not; one query where the folder is the mailbox's own.
     """
+    stamp = stamps.take(mailbox_id)
     shared = shared_names.split(name)
     own_name = canonical(name) if shared is None else ""
     rows = _rows(_STANDING, (own_name, mailbox_id))
@@ -145,7 +154,27 @@ def find_while_valid(mailbox_id: int, credential_version: int, name: str) -> Fol
         return _find_shared(mailbox_id, shared, Right.READ)
     if row[0] is None:
         raise NoSuchFolder("There is no folder of that name.")
-    return _info(row)
+    found = _info(row)
+    if stamp is not None:
+        found = replace(found, stamp=stamp)
+        if len(_found) >= CAPACITY:
+            _found.clear()
+        _found[mailbox_id, credential_version, name] = found
+    return found
+
+
+def find_at_hand(mailbox_id: int, credential_version: int, name: str) -> FolderInfo | None:
+    """What `find_while_valid` would find, where that is known without asking the database."""
+    found = _found.get((mailbox_id, credential_version, name))
+    # The stamp is of the folder and of the login: both hang on this mailbox and on the directory.
+    if found is None or found.stamp is None or not stamps.is_current(mailbox_id, found.stamp):
+        return None
+    return found
+
+
+def forget() -> None:
+    """Lose the memory of what was found."""
+    _found.clear()
 
 
 def _find_shared(mailbox_id: int, shared: SharedName, needed: Right) -> FolderInfo:

@@ -16,7 +16,7 @@ from django.db.models import QuerySet, Value
 from django.db.models.functions import Concat, Substr
 from django.utils import timezone
 
-from accounts import commit
+from accounts import commit, stamps
 from accounts.counters import INBOX, FolderState
 from accounts.mailstore import acl, rights, shared_names, special_uses
 from accounts.mailstore.annotations import forget_folder
@@ -24,6 +24,7 @@ from accounts.mailstore.copy import copy_entries, count_in
 from accounts.mailstore.expunge import remove_entries
 from accounts.mailstore.folder_info import (
     FolderInfo,
+    find_at_hand,
     find_folder,
     find_while_valid,
     get_folder,
@@ -61,6 +62,7 @@ __all__ = [
     "TooManyFolders",
     "create_folder",
     "delete_folder",
+    "find_at_hand",
     "find_folder",
     "find_while_valid",
     "get_folder",
@@ -368,10 +370,11 @@ def list_subscriptions(mailbox_id: int) -> list[str]:
 def provision(mailbox_id: int) -> None:
     """Give a new mailbox its first folders, all subscribed, in the caller's own transaction.
 
-    The one write that is no Unit: nobody else can see the mailbox yet.
+    The one write that is no Unit: nobody else can see the mailbox yet. It says so to the stamps.
     """
     with transaction.atomic():
         mailbox = Mailbox.objects.select_for_update().get(pk=mailbox_id)
+        stamps.change([mailbox_id])
         first = mailbox.next_uidvalidity
         Folder.objects.bulk_create(
             Folder(mailbox=mailbox, name=name, special_use=use, uidvalidity=first + place)

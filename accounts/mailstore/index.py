@@ -1,14 +1,16 @@
 """Keep pictures of folders: what the process knows of UIDs and flags, refreshed cheaply.
 
-`picture` always answers with the state of the database: one small query where nothing changed,
-else only the rows above the known MODSEQ; the first load of a large folder starts from a snapshot.
+`picture` always answers with the state of the database: no query where a stamp (`accounts.stamps`)
+says that nothing has changed, one small query where nothing did all the same, else only the rows
+above the known MODSEQ; the first load of a large folder starts from a snapshot.
 What this process commits itself is laid over its picture, where that is of the state before.
 
 Invariants: a row read later than the counters is kept all the same (else a lower UID could turn up
 after a higher one and sequence numbers would lie); Vanished rows are read after entries, so an
 entry that went in between is gone from the picture too, and a history pruned in between is noticed.
-A picture that is handed out holds all
-that happened up to its MODSEQ and nothing later: two of one MODSEQ are the same.
+A picture that is handed out holds all that happened up to its MODSEQ and nothing later: two of one
+MODSEQ are the same. A picture is kept with a stamp only where that was taken before the counters
+were read that the picture is of.
 """
 
 import json
@@ -21,7 +23,7 @@ from typing import Any
 
 from django.db import connection
 
-from accounts import effects
+from accounts import effects, stamps
 from accounts.counters import FolderState
 from accounts.mailstore.deeds import Deed, followed
 from accounts.mailstore.history import vanished_after
@@ -52,6 +54,8 @@ class _Shelf:
         self.limit = limit
         self._octets = 0
         self._pictures: OrderedDict[int, Picture] = OrderedDict()
+        # Of pictures as they were kept: a stamp of when they were the state of the database.
+        self._stamps: dict[int, tuple[Picture, int]] = {}
         self._loading: dict[int, threading.Lock] = {}
         self._lock = threading.Lock()
 
@@ -61,6 +65,25 @@ class _Shelf:
             if found is not None:
                 self._pictures.move_to_end(folder_id)
             return found
+
+    def get_current(self, folder_id: int) -> Picture | None:
+        """The picture, where its stamp says that it is the state of the database."""
+        picture, stamp = self._stamps.get(folder_id, (None, 0))
+        if picture is None or not stamps.is_current(picture.mailbox_id, stamp):
+            return None
+        with self._lock:
+            # Not where another has taken its place or it has made room.
+            if self._pictures.get(folder_id) is not picture:
+                return None
+            self._pictures.move_to_end(folder_id)
+            return picture
+
+    def stamp(self, picture: Picture, stamp: int | None) -> None:
+        """The picture was the state of the database after the stamp was taken."""
+        if stamp is not None:
+            with self._lock:
+                if self._pictures.get(picture.folder_id) is picture:
+                    self._stamps[picture.folder_id] = picture, stamp
 
     def put(self, picture: Picture) -> None:
         with self._lock:
@@ -78,6 +101,7 @@ class _Shelf:
             if self._pictures.get(old.folder_id) is old:
                 self._octets += new.octets - old.octets
                 self._pictures[old.folder_id] = new
+                self._stamps.pop(old.folder_id, None)
 
     def drop(self, folder_id: int) -> None:
         with self._lock:
@@ -87,6 +111,7 @@ class _Shelf:
     def clear(self) -> None:
         with self._lock:
             self._pictures.clear()
+            self._stamps.clear()
             self._loading.clear()
             self._octets = 0
 
@@ -95,6 +120,7 @@ class _Shelf:
             return self._loading.setdefault(folder_id, threading.Lock())
 
     def _drop(self, folder_id: int) -> None:
+        self._stamps.pop(folder_id, None)
         old = self._pictures.pop(folder_id, None)
         if old is not None:
             self._octets -= old.octets
@@ -103,15 +129,21 @@ class _Shelf:
 _shelf = _Shelf(CACHE_OCTETS)
 
 
-def picture(folder_id: int, counters: Counters | None = None) -> Picture:
+def picture(folder_id: int, counters: Counters | None = None, stamp: int | None = None) -> Picture:
     """The folder as the database has it now. Raises FolderGone.
 
-    `counters` are those of a folder row that the caller has only just read, which saves a query.
+    `counters` are those of a folder row that the caller has only just read, which saves a query;
+    `stamp` is one of its mailbox that was taken before that.
     """
     if counters is None:
+        if (found := current(folder_id)) is not None:
+            return found
+        last = _shelf.get(folder_id)
+        stamp = None if last is None else stamps.take(last.mailbox_id)
         counters = _read_counters(folder_id)
     known = _shelf.get(folder_id)
     if known is not None and _is_current(known, counters):
+        _shelf.stamp(known, stamp)
         return known
     # One thread reads the rows, the others wait for its picture.
     with _shelf.loading(folder_id):
@@ -121,7 +153,13 @@ def picture(folder_id: int, counters: Counters | None = None) -> Picture:
         fresh = _refreshed(folder_id, known, counters)
         if fresh is not known:
             _shelf.put(fresh)
+        _shelf.stamp(fresh, stamp)
         return fresh
+
+
+def current(folder_id: int) -> Picture | None:
+    """The folder as the database has it now, where that is known without asking it."""
+    return _shelf.get_current(folder_id)
 
 
 def picture_after(folder_id: int, modseq: int) -> Picture:

@@ -24,6 +24,7 @@ from tests.accounts.test_commit import Held
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
+sqlite_only = pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL has no stamps")
 HELLO = b"Subject: hello\r\n\r\nhello\r\n"
 
 PICKS = st.lists(st.integers(0, 1000), min_size=1, max_size=5)
@@ -104,6 +105,73 @@ def test_an_unchanged_folder_costs_one_query(django_assert_num_queries) -> None:
     picture = index.picture(folder_id)
     with django_assert_num_queries(1):
         assert index.picture(folder_id) is picture
+
+
+@sqlite_only
+def test_what_a_stamp_answers_for_costs_no_query(
+    django_assert_num_queries, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mailbox_id = make_mailbox()
+    folder_id = inbox(mailbox_id)
+    append_many(mailbox_id, folder_id, 2)
+    for _ in range(2):
+        picture = index.picture(folder_id)
+    with django_assert_num_queries(0):
+        assert index.current(folder_id) is index.picture(folder_id) is picture
+    another_process(monkeypatch)
+    as_owner.store_flags(folder_id, [2], StoreMode.ADD, Flag.SEEN)
+    assert index.current(folder_id) is None
+    after = index.picture(folder_id)
+    check(after)
+    assert index.current(folder_id) is after
+    folders.delete_folder(mailbox_id, folders.create_folder(mailbox_id, "a").name)
+    assert index.current(folder_id) is None
+
+
+@sqlite_only
+@pytest.mark.parametrize("reader", ["_read_counters", "_read_entries"])
+def test_what_is_committed_while_a_picture_is_read_leaves_it_no_stamp(
+    reader: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mailbox_id = make_mailbox()
+    folder_id = inbox(mailbox_id)
+    append_many(mailbox_id, folder_id, 2)
+    index.picture(folder_id)
+    append_many(mailbox_id, folder_id, 1)
+    read, turns = getattr(index, reader), iter([1])
+
+    def commit_after(*arguments: int) -> object:
+        found = read(*arguments)
+        for number in turns:
+            append_many(mailbox_id, folder_id, number)
+            break
+        return found
+
+    with monkeypatch.context() as patch:
+        patch.setattr(index, reader, commit_after)
+        index.picture(folder_id)
+    assert index.current(folder_id) is None
+    check(index.picture(folder_id))
+    assert index.current(folder_id) is not None
+
+
+@sqlite_only
+def test_a_stamp_goes_with_its_picture() -> None:
+    mailbox_id = make_mailbox()
+    folder_id = inbox(mailbox_id)
+    for _ in range(2):
+        index.picture(folder_id)
+    as_owner.store_flags(folder_id, [], StoreMode.ADD, Flag.SEEN)
+    append_many(mailbox_id, folder_id, 1)
+    for _ in range(2):
+        index.picture(folder_id)
+    as_owner.store_flags(folder_id, [1], StoreMode.ADD, Flag.SEEN)
+    # Another picture is kept now, of the state after the commit.
+    assert index.current(folder_id) is None
+    assert not index._shelf._stamps
+    index.picture(folder_id)
+    index.forget()
+    assert index.current(folder_id) is None
 
 
 def test_a_changed_folder_reads_only_what_changed(

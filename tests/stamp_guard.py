@@ -1,0 +1,119 @@
+"""Hold the product to the first rule of `accounts.stamps` in every test of the embedded database.
+
+A transaction of the product that changes what a stamp answers for must have said so before it
+commits. What a test changes by itself, as no product does, is announced for it.
+"""
+
+import re
+import sys
+from collections.abc import Callable, Collection
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from django.db import transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.signals import connection_created
+
+from accounts import stamps
+
+ROOT = Path(__file__).parents[1]
+_PRODUCT = tuple(f"{ROOT / name}/" for name in ("accounts", "delivery", "protocols", "mailhost"))
+_TESTS = f"{ROOT / 'tests'}/"
+_WRITE = re.compile(r'\s*(INSERT|UPDATE|DELETE)\b.*?\b"?(accounts_\w+)"?', re.DOTALL)
+# What a login hangs on; of folders and entries everything counts.
+_LOGIN = re.compile(
+    r'\b"?(credential_version|is_suspended|removed_at|is_shared|domain_id|local_part|tenant_id'
+    r'|parent_id)"? ='
+)
+_CONTENT = {"accounts_folder", "accounts_entry", "accounts_vanished"}
+_OWNERS = {"accounts_mailbox", "accounts_domain"}
+
+# What broke the rule since the test began.
+broken: list[str] = []
+
+
+def install() -> None:
+    """From here on every connection is watched."""
+    connection_created.connect(_watch)
+    stamps.change = _noting(stamps.change)
+    wrapper: Any = BaseDatabaseWrapper
+    wrapper.commit = _checking(wrapper.commit)
+    wrapper.rollback = _forgetting(wrapper.rollback)
+
+
+def _watch(sender: object, connection: Any, **_: object) -> None:
+    if connection.vendor == "sqlite" and _look not in connection.execute_wrappers:
+        connection.execute_wrappers.append(_look)
+
+
+def _look(execute: Callable[..., Any], sql: str, *arguments: Any) -> Any:
+    context = arguments[-1]
+    done = execute(sql, *arguments)
+    if _counts(sql):
+        connection = context["connection"]
+        match _author():
+            case "product":
+                connection.unsaid = sql[:200]
+                if not connection.in_atomic_block:
+                    broken.append(f"outside a transaction: {sql[:200]}")
+            case "tests":
+                with transaction.atomic():
+                    stamps.change()
+    return done
+
+
+def _counts(sql: str) -> bool:
+    if not (found := _WRITE.match(sql)):
+        return False
+    verb, table = found.groups()
+    if table in _CONTENT:
+        return True
+    if verb == "DELETE":
+        return table in _OWNERS
+    owners = {*_OWNERS, "accounts_tenant"}
+    return verb == "UPDATE" and table in owners and bool(_LOGIN.search(sql.split("WHERE")[0]))
+
+
+def _author() -> str:
+    frame: FrameType | None = sys._getframe(2)
+    while frame is not None:
+        name = frame.f_code.co_filename
+        if name.startswith(_PRODUCT) and "/migrations/" not in name:
+            return "product"
+        if name.startswith(_TESTS) and name != __file__:
+            return "tests"
+        frame = frame.f_back
+    return "nobody"
+
+
+def _noting(change: Callable[..., None]) -> Callable[..., None]:
+    def noting(mailbox_ids: Collection[int] | None = None) -> None:
+        change(mailbox_ids)
+        if mailbox_ids is None or mailbox_ids:
+            transaction.get_connection().has_said = True
+
+    return noting
+
+
+def _checking(commit: Callable[..., None]) -> Callable[..., None]:
+    def checking(self: Any) -> None:
+        unsaid, has_said = _taken(self)
+        if unsaid and not has_said:
+            broken.append(f"committed without a word: {unsaid}")
+        commit(self)
+
+    return checking
+
+
+def _forgetting(rollback: Callable[..., None]) -> Callable[..., None]:
+    def forgetting(self: Any) -> None:
+        _taken(self)
+        rollback(self)
+
+    return forgetting
+
+
+def _taken(connection: Any) -> tuple[str, bool]:
+    found = connection.__dict__
+    return found.pop("unsaid", ""), found.pop("has_said", False)
