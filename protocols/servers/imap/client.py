@@ -286,6 +286,11 @@ class Client:
         return not (self.view is None and self.annotations is None and self.watch is None)
 
     @property
+    def hears_of_folder_alone(self) -> bool:
+        """Whether `news` looks at nothing but the selected folder."""
+        return self.annotations is None and self.watch is None
+
+    @property
     def tells_modseq(self) -> bool:
         """Whether every change told says its mod-sequence (RFC 7162 §3.1)."""
         return Enabled.CONDSTORE in self.enabled

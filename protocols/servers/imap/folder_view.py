@@ -88,6 +88,14 @@ class FolderView:
         """True while the client's numbering is the picture's."""
         return self.uids is self.told.uids
 
+    def has_told_all_of(self, picture: Picture) -> bool:
+        """Whether `refresh` has nothing to say of the picture."""
+        is_told = (picture.uidvalidity, picture.highest_modseq) == (
+            self.told.uidvalidity,
+            self.told.highest_modseq,
+        )
+        return is_told and self._withheld.is_empty and not self._ghosts
+
     @property
     def modseq_told(self) -> int:
         """The mod-sequence up to which the client has been told of everything."""

@@ -9,6 +9,7 @@ from accounts.mailstore.flags import Flag
 from accounts.mailstore.folders import FolderInfo
 from accounts.mailstore.names import canonical
 from accounts.mailstore.object_ids import mailbox_id
+from accounts.mailstore.picture import Picture
 from accounts.mailstore.refusals import NoSuchFolder
 from accounts.mailstore.rights import Right
 from accounts.rows import FolderGone
@@ -34,12 +35,8 @@ def select(client: Client, command: commands.Select) -> Iterator[Push | Reply]:
     if command.resync is not None and not client.resyncs:
         yield bad(command.tag, "Enable QRESYNC first.")
         return
-    if client.view is not None:
-        client.leave_folder()
-        # RFC 7162 §3.2.11: what was said before this was about the folder before.
-        yield responses.untagged("OK", "The folder is closed.", b"CLOSED")
-    if command.condstore:
-        note_condstore(client)
+    if closing := _leave(client, command):
+        yield closing
     identity = client.identity
     assert identity is not None
     folder = folders.find_while_valid(
@@ -53,8 +50,7 @@ def select(client: Client, command: commands.Select) -> Iterator[Push | Reply]:
     if not folder.is_selectable:
         yield no(command.tag, "The folder holds only other folders.", code=b"CANNOT")
         return
-    is_read_only = command.is_read_only or not folder.rights & CHANGING
-    view = _open(client, folder, is_read_only=is_read_only)
+    view = _open(client, folder, is_read_only=_is_read_only(command, folder))
     view.wording = client.wording
     yield _opening(client, view)
     if client.is_rev2:
@@ -62,16 +58,51 @@ def select(client: Client, command: commands.Select) -> Iterator[Push | Reply]:
         yield named_line(client, folder.name, said=command.name)
     if command.resync is not None:
         yield from resync(view, command.resync)
-    client.folder_id = folder.id
-    client.view = view
+    done = _entered(client, command, view)
     client.follow_selected()
+    yield done
+
+
+def select_at_once(
+    client: Client, command: commands.Select, folder: FolderInfo, picture: Picture
+) -> Tagged:
+    """The same of a folder in which nobody watches for more and no message is \\Recent."""
+    lines = _leave(client, command)
+    is_read_only = _is_read_only(command, folder)
+    view = FolderView(picture, is_read_only=is_read_only, recent=range(0), rights=folder.rights)
+    view.wording = client.wording
+    return _entered(client, command, view, lines + _opening(client, view))
+
+
+def _leave(client: Client, command: commands.Select) -> bytes:
+    """Leave the folder that was selected, if one was; what is said of it."""
+    lines = b""
+    if client.view is not None:
+        client.leave_folder()
+        # RFC 7162 §3.2.11: what was said before this was about the folder before.
+        lines = responses.untagged("OK", "The folder is closed.", b"CLOSED")
+    if command.condstore:
+        note_condstore(client)
+    return lines
+
+
+def _is_read_only(command: commands.Select, folder: FolderInfo) -> bool:
+    return command.is_read_only or not folder.rights & CHANGING
+
+
+def _entered(
+    client: Client, command: commands.Select, view: FolderView, lines: bytes = b""
+) -> Tagged:
+    client.folder_id = view.told.folder_id
+    client.view = view
     text = "Examined." if command.is_read_only else "Done."
-    yield ok(command.tag, text, code=b"READ-ONLY" if is_read_only else b"READ-WRITE")
+    code = b"READ-ONLY" if view.is_read_only else b"READ-WRITE"
+    return ok(command.tag, text, code=code, untagged=lines)
 
 
 def _open(client: Client, folder: FolderInfo, *, is_read_only: bool) -> FolderView:
     try:
-        picture = index.picture(folder.id, folder.counters)
+        picture = index.picture(folder.id, folder.counters, folder.stamp)
         if client.is_rev2:
             # RFC 9051 knows no \Recent: who speaks it leaves the flag to others.
             uids = range(0)

@@ -53,12 +53,12 @@ def _watch(client: Client, look_again: Callable[[], Iterable[Push]]) -> Callable
     return leave
 
 
-def stop(client: Client, command: commands.Done) -> Tagged:
-    """The client said DONE, or something else that ends IDLE too."""
+def stop(client: Client, command: commands.Done, *, has_news: bool = True) -> Tagged:
+    """The client said DONE, or something else that ends IDLE too; False: nothing is new."""
     client.stop_idling()
     if not command.is_clean:
         return bad(command.tag, "Only DONE ends IDLE.")
-    return ok(command.tag, "Done.", untagged=client.news(may_expunge=True))
+    return ok(command.tag, "Done.", untagged=client.news(may_expunge=True) if has_news else b"")
 
 
 def look(client: Client) -> Iterable[Push]:

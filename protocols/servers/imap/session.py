@@ -12,7 +12,7 @@ from accounts.commit import DATABASE_AWAY, CommitUnavailable
 from accounts.login import Identity
 from accounts.mailstore.refusals import StoreRefusal
 from accounts.rows import FolderGone
-from protocols.servers.imap import append, login, masking, uid_only
+from protocols.servers.imap import append, at_hand, login, masking, uid_only
 from protocols.servers.imap.answers import FOLDER_GONE, bad, no, refused
 from protocols.servers.imap.client import Client
 from protocols.servers.imap.dispatch import DUTIES
@@ -33,6 +33,8 @@ class ImapSession:
 
     def __init__(self, shell: Shell) -> None:
         self._client = Client(shell)
+        # How to answer the event that was just called quick, where that is not its usual way.
+        self._at_once: at_hand.Way | None = None
 
     @property
     def idle_timeout(self) -> float:
@@ -52,11 +54,14 @@ class ImapSession:
         client = self._client
         if DUTIES[type(event)].is_quick or not self._is_allowed(event):
             return True
-        if isinstance(event, c.Unselect):
+        if isinstance(event, c.Unselect | c.Logout):
             return client.leaves_at_once
         if isinstance(event, c.Append | c.AppendChunk | c.AppendEnd):
             return append.is_quick(client, event)
-        return isinstance(event, c.Noop | c.Logout | c.Done) and not client.hears_news
+        if isinstance(event, c.Noop | c.Done) and not client.hears_news:
+            return True
+        self._at_once = at_hand.way(client, event)
+        return self._at_once is not None
 
     def greeting(self) -> Push:
         """RFC 3501 §7.1.1, with the capabilities in it."""
@@ -91,6 +96,7 @@ class ImapSession:
 
     def handle(self, event: Event) -> Answer[Reply]:
         """Answer an event."""
+        at_once, self._at_once = self._at_once, None
         if not self._is_allowed(event):
             return bad(event.tag, "Not now.")  # type: ignore[union-attr]
         if self._client.is_uid_only and (required := uid_only.refusal(event)):
@@ -98,6 +104,8 @@ class ImapSession:
         if self._client.masked and (refusal := masking.refusal(self._client, event)):
             return refusal
         try:
+            if at_once is not None:
+                return at_once()
             answer = DUTIES[type(event)].act(self._client, event)
         except (StoreRefusal, CommitUnavailable, OSError, FolderGone) as error:
             return self._refusal(event, error)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
+from django.db import connection
 
 from accounts.login import Identity
 from accounts.mailstore import acl, folders, rights
@@ -13,6 +14,9 @@ from tests.transcripts.direct import DirectVenue, DirectWire
 from tests.transcripts.given import Scene
 
 pytestmark = pytest.mark.django_db(transaction=True)
+
+# Whether nothing has changed: one query where no stamp says so.
+LOOK = 0 if connection.vendor == "sqlite" else 1
 
 
 @pytest.fixture
@@ -41,7 +45,7 @@ def shared(wire: DirectWire) -> DirectWire:
     append_many(owner.pk, folder.id, 3)
     acl.set_rights(owner.pk, folder, acl.Identifier(mine.pk), "", rights.ALL)
     name = f"Shared/{owner.address}/INBOX"
-    for line in (f"d SELECT {name}", "e CLOSE", f"f SELECT {name}"):
+    for line in (f"d SELECT {name}", "e CLOSE", f"f SELECT {name}", "g NOOP"):
         wire.send(f"{line}\r\n".encode())
         _answer(wire, line[:1].encode())
     return wire
@@ -51,11 +55,11 @@ def shared(wire: DirectWire) -> DirectWire:
     ("command", "queries"),
     [
         # Each as in a folder of one's own, and one for the rights.
-        (b"NOOP", 2),
-        (b"FETCH 1:* (UID FLAGS)", 2),
-        (b"FETCH 1:* (ENVELOPE)", 3),
-        (b"SEARCH UNSEEN", 2),
-        (b'LIST "" *', 3),
+        (b"NOOP", 1 + LOOK),
+        (b"FETCH 1:* (UID FLAGS)", 1 + LOOK),
+        (b"FETCH 1:* (ENVELOPE)", 2 + LOOK),
+        (b"SEARCH UNSEEN", 1 + LOOK),
+        (b'LIST "" *', 2 + LOOK),
     ],
 )
 def test_a_folder_of_another_costs_one_query_more(
@@ -79,21 +83,25 @@ def _answer(wire: DirectWire, tag: bytes) -> bytes:
 @pytest.mark.parametrize(
     ("command", "queries", "lines"),
     [
-        (b"NOOP", 1, 1),
-        (b"FETCH 1:* (UID FLAGS)", 1, 1201),
-        (b"UID FETCH 500:600 (FLAGS)", 1, 102),
+        (b"NOOP", LOOK, 1),
+        (b"FETCH 1:* (UID FLAGS)", LOOK, 1201),
+        (b"UID FETCH 500:600 (FLAGS)", LOOK, 102),
         # One query for every 500.
-        (b"FETCH 1:* (ENVELOPE)", 4, 1201),
-        (b"FETCH 1:* (UID RFC822.SIZE BODY.PEEK[HEADER.FIELDS (Subject)])", 4, 1201 + 2400 + 1200),
-        (b"FETCH 1:* (PREVIEW)", 4, 1201),
-        (b"SEARCH UNSEEN", 1, 2),
-        (b"SEARCH SUBJECT hello", 4, 2),
+        (b"FETCH 1:* (ENVELOPE)", 3 + LOOK, 1201),
+        (
+            b"FETCH 1:* (UID RFC822.SIZE BODY.PEEK[HEADER.FIELDS (Subject)])",
+            3 + LOOK,
+            1201 + 2400 + 1200,
+        ),
+        (b"FETCH 1:* (PREVIEW)", 3 + LOOK, 1201),
+        (b"SEARCH UNSEEN", LOOK, 2),
+        (b"SEARCH SUBJECT hello", 3 + LOOK, 2),
         # For every 500 one of the keys kept, one of the header fields where there are none.
-        (b"SORT (SUBJECT FROM) UTF-8 ALL", 7, 2),
-        (b"SORT (DATE SIZE) UTF-8 ALL", 4, 2),
-        (b"STATUS Sent (MESSAGES UNSEEN UIDNEXT)", 2, 2),
-        (b'LIST "" *', 2, 7),
-        (b"SELECT INBOX", 1, 11),
+        (b"SORT (SUBJECT FROM) UTF-8 ALL", 6 + LOOK, 2),
+        (b"SORT (DATE SIZE) UTF-8 ALL", 3 + LOOK, 2),
+        (b"STATUS Sent (MESSAGES UNSEEN UIDNEXT)", 1 + LOOK, 2),
+        (b'LIST "" *', 1 + LOOK, 7),
+        (b"SELECT INBOX", LOOK, 11),
     ],
 )
 def test_queries(
