@@ -1,7 +1,8 @@
 """What a POP3 session holds: INBOX as it was at login, and an exclusive lock on it (RFC 1939 §4).
 
-Numbers are places in the maildrop from 1 on and stay fixed, whatever IMAP does to the folder. The
-mailbox says which messages POP3 sees, and what becomes of those it deletes.
+Numbers are places in the maildrop from 1 on and stay fixed, whatever IMAP does to the folder: what
+another program removed keeps its number, and is gone. The mailbox says which messages POP3 sees,
+and what becomes of those it deletes.
 """
 
 from array import array
@@ -12,7 +13,7 @@ from datetime import UTC, datetime, time
 from django.db import connection
 from django.db.models import Min
 
-from accounts import maildrop_lock
+from accounts import maildrop_lock, stamps
 from accounts.counters import INBOX
 from accounts.maildrop_lock import InUse
 from accounts.mailstore import copy, expunge, fetch, folders, index
@@ -23,6 +24,7 @@ from accounts.mailstore.picture import Picture
 from accounts.mailstore.refusals import FolderExists, NoSuchFolder, TooManyKeywords
 from accounts.mailstore.whole import read_whole
 from accounts.models import Entry, Folder, Mailbox, PopDeletion
+from accounts.rows import FolderGone
 
 __all__ = ["InUse", "Maildrop", "MessageGone"]
 
@@ -69,6 +71,8 @@ class Maildrop:
         self._folder_id = picture.folder_id
         self.uidvalidity = picture.uidvalidity
         self._ahead: dict[int, bytes] = {}
+        # The folder as `look_at_hand` has just found it.
+        self._seen: Picture | None = None
 
     def _hide(self, taken: Collection[int], first: int) -> None:
         """Leave out the UIDs that were taken, and those before `first`."""
@@ -98,6 +102,22 @@ class Maildrop:
     def renew(self) -> None:
         """Keep the lock from ending; raises InUse when it has gone to another session."""
         self._lock.renew()
+
+    def look_at_hand(self) -> bool:
+        """Whether the next `is_left` needs neither the database nor the disk."""
+        self._seen = index.current(self._folder_id)
+        return self._seen is not None
+
+    def is_left(self, number: int) -> bool:
+        """Whether the message is still in the folder; asks the database unless that is known."""
+        picture, self._seen = self._seen, None
+        try:
+            if picture is None:
+                picture = index.picture(self._folder_id)
+        except FolderGone:
+            return False
+        is_same = picture.uidvalidity == self.uidvalidity
+        return is_same and picture.position(self.uids[number - 1]) >= 0
 
     def has_ready(self, number: int) -> bool:
         """True when `read_whole` needs neither the database nor the disk."""
@@ -185,13 +205,15 @@ class Maildrop:
 
 def _opened(mailbox_id: int) -> tuple[Picture, str, bool]:
     """INBOX, the fate of what is deleted, and whether mail is seen from some day on only."""
+    stamp = stamps.take(mailbox_id)
     with connection.cursor() as cursor:
         cursor.execute(_OPENED, (mailbox_id, INBOX))
         row = cursor.fetchone()
     if row is None:
         raise NoSuchFolder("The mailbox is gone.")
     folder_id, deletion, has_since, *counters = row
-    return index.picture(folder_id, index.counters_in(counters)), deletion, bool(has_since)
+    picture = index.picture(folder_id, index.counters_in(counters), stamp)
+    return picture, deletion, bool(has_since)
 
 
 def _sizes(picture: Picture) -> "tuple[array[int], array[int], int]":

@@ -123,6 +123,12 @@ class Pop3Session:
                 return drop.is_freed_at_once and not self._deleted
             case commands.Top():
                 return False
+            case (
+                commands.Delete(number)
+                | commands.ListSizes(int(number))
+                | commands.ListUids(int(number))
+            ):
+                return not self._is_there(drop, number) or drop.look_at_hand()
             case commands.Status():
                 return len(self._deleted) <= QUICK_LIST
             case commands.ListSizes() | commands.ListUids():
@@ -241,7 +247,12 @@ class Pop3Session:
         raise AssertionError(f"{event!r} does not come after the login")
 
     def _about(self, event: Command, number: int, drop: Maildrop) -> Answer[Reply]:
-        """What is done to one message, which is there."""
+        """What is done to one message, which was there at the login and is not marked."""
+        if isinstance(event, commands.Top):
+            return _pieces(drop, number, TopCutter(event.lines))
+        # Another program may have removed it; reading finds that out by itself.
+        if not drop.is_left(number):
+            return _GONE
         match event:
             case commands.ListSizes():
                 return Ok(f"{number} {drop.sizes[number - 1]}")
@@ -250,8 +261,6 @@ class Pop3Session:
             case commands.Delete():
                 self._deleted.add(number)
                 return Ok("It goes at QUIT")
-            case commands.Top(lines=lines):
-                return _pieces(drop, number, TopCutter(lines))
         raise AssertionError(f"{event!r} is not about one message")
 
     def _retrieve(self, number: int, drop: Maildrop) -> Answer[Reply]:

@@ -4,6 +4,7 @@ from datetime import UTC, date, datetime
 
 import pytest
 from django.conf import settings
+from django.db import connection
 
 from accounts import commit, directory, maildrop, maildrop_lock, maildrop_table
 from accounts.directory.domains import create_domain
@@ -186,3 +187,24 @@ def test_only_mail_since_a_day_is_shown(mailbox: int) -> None:
     remove(mailbox, 1)
     choose(mailbox, "remove")
     assert list(shown(mailbox)) == [1, 2, 4]
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL has no stamps")
+def test_whether_a_message_is_left_is_known_without_a_query(
+    mailbox: int, django_assert_num_queries
+) -> None:
+    inbox = fill(mailbox, b"one\r\n", b"two\r\n")
+    drop = Maildrop(mailbox)
+    with django_assert_num_queries(0):
+        assert drop.look_at_hand()
+        assert drop.is_left(1)
+        assert drop.is_left(2)
+    as_owner.expunge_uids(inbox, [drop.uids[0]], only_deleted=False)
+    with django_assert_num_queries(1):
+        assert not drop.look_at_hand()
+        assert not drop.is_left(1)
+        assert drop.look_at_hand()
+        # What is at hand is of the moment of the look.
+        as_owner.expunge_uids(inbox, [drop.uids[1]], only_deleted=False)
+        assert drop.is_left(2)
+    assert not drop.is_left(2)

@@ -11,7 +11,12 @@ from hypothesis import strategies as st
 
 from accounts import maildrop_lock
 from accounts.directory.domains import create_domain
-from accounts.directory.mailboxes import create_mailbox, find_mailbox
+from accounts.directory.mailboxes import (
+    create_mailbox,
+    find_mailbox,
+    purge_mailbox,
+    remove_mailbox,
+)
 from accounts.directory.tenants import create_tenant
 from accounts.maildrop_lock import RowLock
 from accounts.mailstore import folders
@@ -196,6 +201,33 @@ def test_quit_counts_what_it_removed(venue: RealVenue) -> None:
     expunge_uids(inbox, [1], actor=mailbox_id, only_deleted=False)
     client.say(b"QUIT")
     assert client.hear() == b"+OK 1 messages removed, goodbye"
+
+
+def test_what_imap_expunged_meanwhile_is_gone(venue: RealVenue) -> None:
+    """RFC 1939 §5; numbers and lists stay as they were at the login."""
+    fill(b"one\r\n", b"two\r\n", b"three\r\n")
+    mailbox_id = find_mailbox("alice@a.test").pk
+    inbox = folders.find_folder(mailbox_id, "INBOX").id
+    client = raw(venue)
+    client.say(b"USER alice@a.test", b"PASS secret", b"DELE 1")
+    assert [client.hear()[:3] for _ in range(3)] == [b"+OK"] * 3
+    expunge_uids(inbox, [2], actor=mailbox_id, only_deleted=False)
+    for command in (b"LIST 2", b"UIDL 2", b"DELE 2", b"RETR 2", b"TOP 2 0"):
+        assert client.ask(command) == b"-ERR There is no such message"
+    assert client.ask(b"LIST 3") == b"+OK 3 7"
+    assert client.ask(b"STAT") == b"+OK 2 12"
+    assert client.ask(b"QUIT") == b"+OK 1 messages removed, goodbye"
+
+
+def test_a_folder_that_is_gone_has_no_message_left(venue: RealVenue) -> None:
+    fill(b"one\r\n")
+    client = raw(venue)
+    client.say(b"USER alice@a.test", b"PASS secret")
+    assert [client.hear()[:3] for _ in range(2)] == [b"+OK"] * 2
+    mailbox = find_mailbox("alice@a.test")
+    remove_mailbox(mailbox)
+    purge_mailbox(mailbox)
+    assert client.ask(b"DELE 1") == b"-ERR There is no such message"
 
 
 def test_ten_thousand_pipelined_commands(venue: RealVenue) -> None:
