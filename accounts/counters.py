@@ -15,6 +15,7 @@ from django.utils import timezone
 from accounts.key_lists import MAX_PARAMETERS, list_sql
 from accounts.limits import is_full
 from accounts.models import Folder, Mailbox
+from accounts.statements import execute, fetch
 
 INBOX = "INBOX"
 
@@ -207,9 +208,7 @@ def _select(
     if is_sqlite:
         columns = f"json_group_array(json_array({columns}))"
     statement = f"SELECT {columns} FROM {model._meta.db_table} WHERE {condition}"  # noqa: S608
-    with connection.cursor() as cursor:
-        cursor.execute(statement, parameters)
-        rows = cursor.fetchall()
+    rows = fetch(statement, parameters)
     found: list[Any] = json.loads(rows[0][0]) if is_sqlite else rows
     return found
 
@@ -239,11 +238,11 @@ def _update(model: type[models.Model], states: Iterable[Counters], names: tuple[
         return
     columns = ", ".join(f"{name} = %s" for name in names)
     statement = f"UPDATE {model._meta.db_table} SET {columns} WHERE id = %s"  # noqa: S608
+    if len(dirty) == 1:
+        execute(statement, dirty[0])
+        return
     with connection.cursor() as cursor:
-        if len(dirty) == 1:
-            cursor.execute(statement, dirty[0])
-        else:
-            cursor.executemany(statement, dirty)
+        cursor.executemany(statement, dirty)
 
 
 def _update_in_one_step(
@@ -253,12 +252,11 @@ def _update_in_one_step(
     width = len(names) + 1
     columns = ", ".join(f"{name} = v.column{at}" for at, name in enumerate(names, 1))
     most = MAX_PARAMETERS // width
-    with connection.cursor() as cursor:
-        for start in range(0, len(rows), most):
-            some = rows[start : start + most]
-            values = ",".join([f"({','.join(['%s'] * width)})"] * len(some))
-            cursor.execute(
-                f"UPDATE {model._meta.db_table} SET {columns}"  # noqa: S608 our own names
-                f" FROM (VALUES {values}) AS v WHERE id = v.column{width}",
-                [value for row in some for value in row],
-            )
+    for start in range(0, len(rows), most):
+        some = rows[start : start + most]
+        values = ",".join([f"({','.join(['%s'] * width)})"] * len(some))
+        execute(
+            f"UPDATE {model._meta.db_table} SET {columns}"  # noqa: S608 our own names
+            f" FROM (VALUES {values}) AS v WHERE id = v.column{width}",
+            [value for row in some for value in row],
+        )

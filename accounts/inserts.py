@@ -5,13 +5,14 @@ and having Django prepare it costs several times what the database asks for the 
 """
 
 from collections.abc import Iterable, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from itertools import chain
 from typing import Any
 
 from django.db import connection, models
 
 from accounts.key_lists import MAX_PARAMETERS
+from accounts.statements import execute, fetch
 
 
 class PendingRow:
@@ -72,28 +73,25 @@ def insert_rows(model: Model, columns: tuple[str, ...], rows: Sequence[PendingRo
     """Insert rows and learn their keys."""
     given = columns.index(_key(model).column) if _key(model).column in columns else None
     step = MAX_PARAMETERS // len(columns)
-    with connection.cursor() as cursor:
-        for start in range(0, len(rows), step):
-            chunk = rows[start : start + step]
-            parameters: list[Any] = [
-                value.pk if type(value) is PendingRow else value
-                for value in chain.from_iterable(row.values for row in chunk)
-            ]
-            statement = _statement(model, columns, len(chunk))
-            keys: Iterable[int]
-            if given is not None:
-                cursor.execute(statement, parameters)
-                keys = parameters[given :: len(columns)]
-            elif _has_consecutive_keys(model):
-                cursor.execute(statement, parameters)
-                last = cursor.lastrowid
-                assert last is not None
-                keys = range(last - len(chunk) + 1, last + 1)
-            else:
-                cursor.execute(f"{statement} RETURNING {_key(model).column}", parameters)
-                keys = (key for (key,) in cursor.fetchall())
-            for row, key in zip(chunk, keys, strict=True):
-                row.pk = key
+    for start in range(0, len(rows), step):
+        chunk = rows[start : start + step]
+        parameters: list[Any] = [
+            value.pk if type(value) is PendingRow else value
+            for value in chain.from_iterable(row.values for row in chunk)
+        ]
+        statement = _statement(model, columns, len(chunk))
+        keys: Iterable[int]
+        if given is not None:
+            execute(statement, parameters)
+            keys = parameters[given :: len(columns)]
+        elif _has_consecutive_keys(model):
+            _, last = execute(statement, parameters)
+            keys = range(last - len(chunk) + 1, last + 1)
+        else:
+            found = fetch(f"{statement} RETURNING {_key(model).column}", parameters)
+            keys = (key for (key,) in found)
+        for row, key in zip(chunk, keys, strict=True):
+            row.pk = key
 
 
 def _has_consecutive_keys(model: Model) -> bool:
@@ -105,6 +103,7 @@ def _has_consecutive_keys(model: Model) -> bool:
     return connection.vendor == "sqlite" and isinstance(_key(model), models.AutoField)
 
 
+@lru_cache(maxsize=512)
 def _statement(model: Model, columns: tuple[str, ...], count: int) -> str:
     one = "(" + ",".join(["%s"] * len(columns)) + ")"
     names = ",".join(f'"{name}"' for name in columns)

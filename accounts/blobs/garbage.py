@@ -245,6 +245,5 @@ def _unlink_leftovers(done: Collected) -> None:
 
 
 def _purge_marks() -> None:
-    old = CommitMark.objects.filter(created_at__lt=timezone.now() - timedelta(days=1))
-    while keys := list(old.values_list("pk", flat=True)[:CHUNK]):
-        CommitMark.objects.filter(pk__in=keys).delete()
+    # Of committers that are gone: nobody asks for a mark of yesterday.
+    CommitMark.objects.filter(left_at__lt=timezone.now() - timedelta(days=1)).delete()

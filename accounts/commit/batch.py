@@ -34,16 +34,19 @@ class _OutcomeUnknown(Exception):
     """The database went away during a COMMIT and did not come back to say what became of it."""
 
 
-def make_durable(batch: list[Item]) -> Outcome:
-    """Write the octets, then commit the rows: not before the octets are durable."""
+def make_durable(batch: list[Item], committer: uuid.UUID) -> Outcome:
+    """Write the octets, then commit the rows: not before the octets are durable.
+
+    `committer` is whose mark the batch leaves.
+    """
     try:
         ready = store_octets(batch)
         try:
-            return _commit(ready) if ready else nothing()
+            return _commit(ready, committer) if ready else nothing()
         except OctetsLost:
             log.exception("commit: a segment was abandoned")
             ready = store_octets(batch, and_wait=True)
-            return _commit(ready) if ready else nothing()
+            return _commit(ready, committer) if ready else nothing()
     except Exception as error:
         log.exception("commit: a batch of %d failed", len(batch))
         for item in batch:
@@ -51,10 +54,10 @@ def make_durable(batch: list[Item]) -> Outcome:
         return nothing()
 
 
-def _commit(items: list[Item]) -> Outcome:
+def _commit(items: list[Item], committer: uuid.UUID) -> Outcome:
     """Commit the rows of a batch, repeating and splitting it as the package's invariants say."""
     try:
-        return _commit_under_one_mark(items, Attempt(items))
+        return _commit_under_one_mark(items, Attempt(items, committer))
     except _OutcomeUnknown as unknown:
         for item in items:
             item.error = unavailable(unknown)
@@ -82,7 +85,7 @@ def _commit_under_one_mark(items: list[Item], attempt: "Attempt") -> Outcome:
             if attempt.has_landed():
                 return attempt.outcome()
             if len(items) > 1:
-                return _split(items)
+                return _split(items, attempt.committer)
             items[0].error = failure
             return nothing()
         else:
@@ -94,19 +97,20 @@ def _commit_under_one_mark(items: list[Item], attempt: "Attempt") -> Outcome:
     return nothing()
 
 
-def _split(items: list[Item]) -> Outcome:
+def _split(items: list[Item], committer: uuid.UUID) -> Outcome:
     # Or the first half could be there already when the second learns that it must begin again.
     await_octets(items)
     middle = len(items) // 2
-    first = _commit(items[:middle])
-    return first.joined(_commit(items[middle:]))
+    first = _commit(items[:middle], committer)
+    return first.joined(_commit(items[middle:], committer))
 
 
 class Attempt:
     """Tries at committing one batch under one mark."""
 
-    def __init__(self, items: Sequence[Item]) -> None:
+    def __init__(self, items: Sequence[Item], committer: uuid.UUID) -> None:
         self._items = items
+        self.committer = committer
         self._mark = uuid.uuid4()
         # What the try that last got as far as COMMIT would have to say.
         self._verdicts: list[tuple[Any, BaseException | None]] | None = None
@@ -116,7 +120,7 @@ class Attempt:
         verdicts: list[tuple[Any, BaseException | None]] = []
         with transaction.atomic(durable=True):
             # First of all, so that a commit still under way under this mark stops us here.
-            leave_mark(self._mark)
+            leave_mark(self.committer, self._mark)
             stamps.heal()
             stored = insert_blobs(self._items)
             rows = Rows(is_alone=len(self._items) == 1)
@@ -160,7 +164,7 @@ class Attempt:
         deadline = time.monotonic() + LOOK_PATIENCE
         while True:
             try:
-                return is_marked(self._mark)
+                return is_marked(self.committer, self._mark)
             except (OperationalError, InterfaceError) as error:
                 log.warning("commit: cannot look for a mark: %s", error)
                 connection.close()

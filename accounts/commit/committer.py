@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import uuid
 from collections import deque
 from typing import Any
 
@@ -11,7 +12,6 @@ from accounts import blobs
 from accounts.commit.batch import make_durable
 from accounts.commit.items import Item
 from accounts.commit.log_ahead import read_log_ahead
-from accounts.commit.marks import purge_marks
 from accounts.commit.telling import settle
 from accounts.commit.units import CommitUnavailable, Unit
 from accounts.turns import Turns
@@ -47,6 +47,7 @@ class Committer:
         self._thread: threading.Thread | None = None
         self._is_stopping = False
         self._turns = Turns()
+        self._id = uuid.uuid4()
 
     def put(self, item: Item) -> None:
         with self._guard:
@@ -122,18 +123,14 @@ class Committer:
         if self._is_aside:
             self._run_aside()
             return
-        batches = 0
         try:
             while self._has_work():
                 # What comes while we wait for our turn is in the same batch.
                 with self._turns.turn():
                     batch = self._take()
                     read_log_ahead(sum(item.unit.rows for item in batch))
-                    outcome = make_durable(batch)
+                    outcome = make_durable(batch, self._id)
                 settle(batch, outcome)
-                batches += 1
-                if batches % 1000 == 0:
-                    purge_marks()
             blobs.close_segment()
         except Exception:
             log.exception("commit: the segment could not be sealed")
@@ -145,7 +142,7 @@ class Committer:
         """The same, without octets: segments are the other thread's, and so is the turn."""
         while self._has_work():
             batch = self._take()
-            outcome = make_durable(batch)
+            outcome = make_durable(batch, self._id)
             self._let_go()
             settle(batch, outcome)
         connection.close()

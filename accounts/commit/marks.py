@@ -1,48 +1,40 @@
-"""The mark that each batch writes, by which a commit of unknown outcome is found again."""
+"""The mark that each batch leaves, by which a commit of unknown outcome is found again.
 
-import logging
+A committer has one row, which each of its batches overwrites: a row a batch would cost as much as
+the batch's other small rows together.
+"""
+
 import uuid
-from datetime import timedelta
 
 from django.db import connection
-from django.db.utils import Error as DatabaseError
 from django.utils import timezone
 
-from accounts.inserts import PendingRow, insert_rows
 from accounts.models import CommitMark
+from accounts.statements import execute
 
-log = logging.getLogger(__name__)
-
-MARKS_KEPT = timedelta(days=1)
-
-
-def is_marked(mark: uuid.UUID) -> bool:
-    """Whether the batch of this mark was committed."""
-    return CommitMark.objects.filter(pk=mark).exists()
+_TABLE = CommitMark._meta.db_table
+_OVERWRITE = f"UPDATE {_TABLE} SET mark = %s, left_at = %s WHERE id = %s AND mark <> %s"  # noqa: S608
+_BEGIN = f"INSERT INTO {_TABLE} (mark, left_at, id) VALUES (%s, %s, %s)"  # noqa: S608
 
 
-def leave_mark(mark: uuid.UUID) -> None:
-    """Write the mark, within the batch's transaction."""
-    key = CommitMark._meta.pk
-    assert key is not None
-    insert_rows(
-        CommitMark,
-        ("id", "created_at"),
-        [
-            PendingRow(
-                (
-                    key.get_db_prep_value(mark, connection),
-                    connection.ops.adapt_datetimefield_value(timezone.now()),
-                )
-            )
-        ],
-    )
+def is_marked(committer: uuid.UUID, mark: uuid.UUID) -> bool:
+    """Whether the batch of this mark, the committer's last, was committed."""
+    return CommitMark.objects.filter(pk=committer, mark=mark).exists()
 
 
-def purge_marks() -> None:
-    """Remove marks that mean nothing any more, a bounded number at a time."""
-    try:
-        old = CommitMark.objects.filter(created_at__lt=timezone.now() - MARKS_KEPT)
-        CommitMark.objects.filter(pk__in=list(old.values_list("pk", flat=True)[:2000])).delete()
-    except DatabaseError as error:
-        log.warning("commit: old marks stay for now: %s", error)
+def leave_mark(committer: uuid.UUID, mark: uuid.UUID) -> None:
+    """Write the mark, within the batch's transaction.
+
+    IntegrityError where it is there already. Where a commit is still on its way under this mark,
+    the database makes us wait for its row, and so for that answer.
+    """
+    own, new = _adapted(committer), _adapted(mark)
+    now = connection.ops.adapt_datetimefield_value(timezone.now())
+    touched, _ = execute(_OVERWRITE, (new, now, own, new))
+    if not touched:
+        # The committer's first batch, or the mark is there: then the key is there, too.
+        execute(_BEGIN, (new, now, own))
+
+
+def _adapted(value: uuid.UUID) -> object:
+    return value if connection.features.has_native_uuid_field else value.hex

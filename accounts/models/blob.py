@@ -47,14 +47,15 @@ class Blob(models.Model):
 
 
 class CommitMark(models.Model):
-    """One row a group commit, written inside it.
+    """One row a committer: the mark of the last batch it committed, written with that batch.
 
     A commit whose outcome is unknown (connection lost in COMMIT) is repeated only if its mark is
-    absent. Rows older than a day mean nothing and are purged.
+    absent. Rows untouched for a day are of committers that are gone, and are purged.
     """
 
     id = models.UUIDField(primary_key=True)
-    created_at = models.DateTimeField(db_index=True)
+    mark = models.UUIDField()
+    left_at = models.DateTimeField()
 
     def __str__(self) -> str:
         return str(self.id)
