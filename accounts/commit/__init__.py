@@ -1,7 +1,7 @@
 """Group commit: one thread a process takes whatever is ready and makes it durable together.
 
 There is no timer: what queues while one commit runs is the next batch. For each batch the octets
-are written, and made durable (one fdatasync) while its rows are made; once they are, the rows are
+are written, then its rows are made; once the octets are durable (one fdatasync) the rows are
 committed (one transaction), then the futures are resolved. Where the database locks rows and not
 itself, a unit larger than a whole batch (a COPY of a hundred thousand) is committed aside, by a
 thread of its own: only what is about the same mailboxes waits for it.

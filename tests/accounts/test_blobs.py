@@ -1,5 +1,6 @@
 """Segments and spools: what is written is read back, what is damaged is told, what is dead goes."""
 
+import errno
 import os
 from collections.abc import Iterator
 from datetime import timedelta
@@ -53,6 +54,41 @@ def test_what_is_appended_is_read_back(payloads: list[bytes], random: object) ->
     assert blobs.read_many([places[i] for i in order]) == [payloads[i] for i in order]
     assert [bytes(blobs.view(place)) for place in places] == payloads
     assert [blobs.checked_read(place) for place in places] == payloads
+
+
+def test_room_behind_the_records_goes_when_the_segment_is_sealed(tmp_path: Path) -> None:
+    places = blobs.append([b"0123456789"]) + blobs.append([b"abc"])
+    end = places[1].offset + 3
+    [path] = tmp_path.rglob("*.seg")
+    assert path.stat().st_size > end
+    blobs.close_segment()
+    assert Segment.objects.get().size == path.stat().st_size == end
+    assert [blobs.checked_read(place) for place in places] == [b"0123456789", b"abc"]
+
+
+def test_an_abandoned_segment_is_as_long_as_its_records() -> None:
+    place = blobs.append([b"0123456789"])[0]
+    blobs.forget_segment()
+    assert blobs.seal_abandoned() == 1
+    assert Segment.objects.get().size == place.offset + 10
+    assert blobs.checked_read(place) == b"0123456789"
+
+
+def test_a_disk_without_room_beforehand_may_still_have_it_for_a_message(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = os.pwrite
+
+    def nearly_full(fd: int, octets: memoryview, at: int) -> int:
+        if len(octets) > 10_000:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return write(fd, octets, at)
+
+    monkeypatch.setattr("os.pwrite", nearly_full)
+    place = blobs.append([b"0123456789"])[0]
+    assert blobs.checked_read(place) == b"0123456789"
+    [path] = tmp_path.rglob("*.seg")
+    assert path.stat().st_size == place.offset + 10
 
 
 def test_ranges() -> None:
