@@ -47,9 +47,13 @@ def _may_be_short() -> bool:
     return (
         connection.vendor == "sqlite"
         and connection.connection is not None
-        and not (connection.execute_wrappers or connection.queries_logged)
+        and not _is_watched()
         and not connection.needs_rollback
     )
+
+
+def _is_watched() -> bool:
+    return bool(connection.execute_wrappers or connection.queries_logged)
 
 
 @lru_cache(maxsize=2048)

@@ -15,7 +15,7 @@ from django.db import transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 
-from accounts import stamps
+from accounts import stamps, statements
 
 ROOT = Path(__file__).parents[1]
 _PRODUCT = tuple(f"{ROOT / name}/" for name in ("accounts", "delivery", "protocols", "mailhost"))
@@ -40,11 +40,29 @@ def install() -> None:
     wrapper: Any = BaseDatabaseWrapper
     wrapper.commit = _checking(wrapper.commit)
     wrapper.rollback = _forgetting(wrapper.rollback)
+    # What goes past Django's cursors goes past them here, too, and is seen all the same.
+    statements._is_watched = _is_watched_by_others
+    statements._native = _seeing(statements._native)
 
 
 def _watch(sender: object, connection: Any, **_: object) -> None:
     if connection.vendor == "sqlite" and _look not in connection.execute_wrappers:
         connection.execute_wrappers.append(_look)
+
+
+def _is_watched_by_others() -> bool:
+    connection = transaction.get_connection()
+    others = [each for each in connection.execute_wrappers if each is not _look]
+    return bool(others or connection.queries_logged)
+
+
+def _seeing(native: Callable[[str], str]) -> Callable[[str], str]:
+    def seeing(statement: str) -> str:
+        if _counts(statement):
+            _note_of_product(transaction.get_connection(), statement)
+        return native(statement)
+
+    return seeing
 
 
 def _look(execute: Callable[..., Any], sql: str, *arguments: Any) -> Any:
@@ -54,13 +72,19 @@ def _look(execute: Callable[..., Any], sql: str, *arguments: Any) -> Any:
         connection = context["connection"]
         match _author():
             case "product":
-                connection.unsaid = sql[:200]
-                if not connection.in_atomic_block:
-                    broken.append(f"outside a transaction: {sql[:200]}")
+                _note_of_product(connection, sql)
+            case "tests" if connection.in_atomic_block:
+                stamps.change()
             case "tests":
                 with transaction.atomic():
                     stamps.change()
     return done
+
+
+def _note_of_product(connection: Any, sql: str) -> None:
+    connection.unsaid = sql[:200]
+    if not connection.in_atomic_block:
+        broken.append(f"outside a transaction: {sql[:200]}")
 
 
 def _counts(sql: str) -> bool:

@@ -267,6 +267,7 @@ def restorable_until(mailbox: Mailbox) -> datetime | None:
     return mailbox.removed_at + limits.RESTORABLE_FOR if mailbox.removed_at else None
 
 
+@transaction.atomic
 def shut_sessions(mailbox: Mailbox) -> None:
     """Make every login that was good until now ask again."""
     mailbox.credential_version += 1

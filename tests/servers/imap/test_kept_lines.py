@@ -1,6 +1,7 @@
 """What FETCH keeps of its lines: found for the same state only, bounded, never stale."""
 
 import pytest
+from django.db import connection
 
 from accounts.mailstore import append, flags
 from accounts.mailstore.picture import Picture
@@ -63,7 +64,8 @@ def test_the_second_fetch_asks_only_what_is_new(
     wire: DirectWire, django_assert_num_queries
 ) -> None:
     first = ask(wire, b"FETCH 1:* " + LIST_VIEW)
-    with django_assert_num_queries(1):
+    # On SQLite a stamp says that nothing is new.
+    with django_assert_num_queries(0 if connection.vendor == "sqlite" else 1):
         assert ask(wire, b"FETCH 1:* " + LIST_VIEW) == first
 
 
