@@ -12,7 +12,8 @@ Invariants (what a kill -9 at any line leaves behind):
 4. After a failed write or sync a segment is never written again: the kernel may have dropped the
    pages it could not write, and a second sync would claim that all is well.
 5. An open segment may end in zeros, room made beforehand: a sync that need not write down where the
-   file ends takes half the time. They go when it is sealed, by whomever.
+   file ends takes half the time. They go when its process seals it; in one that was abandoned they
+   stay, and do not count.
 """
 
 import fcntl

@@ -1,17 +1,15 @@
 """What a search may cost is said as RFC 5530's LIMIT, by SEARCH, SORT, THREAD and ESEARCH alike."""
 
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable
+from functools import partial
 
 import pytest
 
-from accounts.login import Identity
 from accounts.mailstore import search_work
 from accounts.mailstore.folders import create_folder
-from accounts.models import Mailbox
-from tests.accounts.mail import append_many, inbox, make_mailbox
-from tests.transcripts.direct import DirectVenue
-from tests.transcripts.given import Scene
+from tests.accounts.mail import append_many, inbox
+from tests.servers.imap import asking
+from tests.transcripts.direct import DirectWire
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -23,31 +21,16 @@ Ask = Callable[[bytes], bytes]
 
 
 @pytest.fixture
-def ask(monkeypatch: pytest.MonkeyPatch) -> Iterator[Ask]:
+def ask(wire: DirectWire, mailbox_id: int, monkeypatch: pytest.MonkeyPatch) -> Ask:
     monkeypatch.setattr(search_work, "ALLOWANCE", 0)
-    mailbox_id = make_mailbox()
     append_many(mailbox_id, inbox(mailbox_id), 3)
     for name in ("Work", "Work/Done"):
         append_many(mailbox_id, create_folder(mailbox_id, name).id, 3)
-    venue = DirectVenue(Scene("imap"))
-    wire: Any = venue.connect()
-    address = Mailbox.objects.get(pk=mailbox_id).address
-    wire._session._client.identity = Identity(mailbox_id, 1, address, 1)
-
-    def ask(command: bytes) -> bytes:
-        wire.send(b"a " + command + b"\r\n")
-        said = b""
-        while (line := wire.read_line()) is not None:
-            said += line
-            if line.startswith(b"a "):
-                break
-        return said
-
+    ask = partial(asking.ask, wire)
     ask(b"SELECT INBOX")
     # Texts are read and kept once.
     ask(b"ESEARCH IN (personal) TEXT q")
-    yield ask
-    venue.end()
+    return ask
 
 
 @pytest.mark.parametrize(
@@ -61,9 +44,9 @@ def ask(monkeypatch: pytest.MonkeyPatch) -> Iterator[Ask]:
     ],
 )
 def test_too_many_keys_are_a_limit(ask: Ask, command: bytes) -> None:
-    assert b"a OK " in ask(command % FEW)
-    assert b"a NO [LIMIT] " in ask(command % MANY)
-    assert b"a OK " in ask(b"SEARCH TEXT q")
+    assert b"t OK " in ask(command % FEW)
+    assert b"t NO [LIMIT] " in ask(command % MANY)
+    assert b"t OK " in ask(b"SEARCH TEXT q")
 
 
 @pytest.mark.parametrize(
@@ -73,7 +56,7 @@ def test_nothing_is_saved_then(ask: Ask, command: bytes) -> None:
     """RFC 5182 §2.1."""
     ask(command % b"1:2")
     assert ask(b"FETCH $ UID").count(b" FETCH ") == 2
-    assert b"a NO [LIMIT] " in ask(command % MANY)
+    assert b"t NO [LIMIT] " in ask(command % MANY)
     assert ask(b"FETCH $ UID").count(b" FETCH ") == 0
 
 
