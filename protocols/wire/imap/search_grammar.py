@@ -73,11 +73,12 @@ def search_program_in(cursor: Cursor) -> SearchKey:
     if Dialect.UTF8_ACCEPT in cursor.dialect and name != b"UTF-8":
         # RFC 6855, erratum 4029: everything is UTF-8 by now.
         raise Fault("With UTF8=ACCEPT the charset is UTF-8.")
+    # Without keys it is no charset that is missing here, but perhaps the charset itself.
+    cursor.space()
     charset = _CHARSETS.get(name)
     if charset is None:
         raise Fault("Unknown charset.", "NO", _BAD_CHARSET)
     reading.charset = charset
-    cursor.space()
     program = reading.keys(0)
     if charset != "utf-8" and any(filter_names(program)):
         # RFC 5466 §3.1: what is stored is UTF-8, and two charsets in one search are none.
