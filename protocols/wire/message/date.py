@@ -81,10 +81,13 @@ def _moment(found: dict[str, bytes | None]) -> Moment | None:
     half = found["half"]
     if half and 1 <= hour <= 12:
         hour = hour % 12 + (12 if half in b"pP" else 0)
-    if not (1 <= month <= 12 and 1 <= day <= 31 and hour < 25 and minute < 60 and second < 62):
+    if not (1 <= month <= 12 and 1 <= day <= 31):
         return None
-    zone = _zone_minutes(found.get("offset"), found["zone"])
     days = _days_since_1970(year, month, day)
+    if not (hour < 25 and minute < 60 and second < 62):
+        # RFC 5256 §2.2: the day is still a day, and what stands behind no time is no zone.
+        return Moment(days * 86400, 0)
+    zone = _zone_minutes(found.get("offset"), found["zone"])
     return Moment(days * 86400 + hour * 3600 + (minute - zone) * 60 + second, zone)
 
 
