@@ -5,6 +5,7 @@ to keep of them: finding one back takes no expensive hash, and takes too long fo
 """
 
 import hashlib
+import re
 import secrets
 from functools import cache
 
@@ -16,6 +17,10 @@ from django.conf import settings
 _ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
 _GROUPS, _GROUP_SIZE = 5, 4
 _SALT_OCTETS = 16
+_LENGTH = _GROUPS * _GROUP_SIZE
+# What people put between groups, and what their keyboards make of a dash.
+_BETWEEN = re.compile(r"[\s\u2010-\u2015-]+")
+_GENERATED = re.compile(f"[{_ALPHABET}]{{{_LENGTH}}}")
 
 
 def make_app_password() -> str:
@@ -24,6 +29,18 @@ def make_app_password() -> str:
         "".join(secrets.choice(_ALPHABET) for _ in range(_GROUP_SIZE)) for _ in range(_GROUPS)
     )
     return "-".join(groups)
+
+
+def as_made(typed: str) -> str:
+    """An app password as it was made, however it was typed: with capitals, spaces, no dashes.
+
+    Of the 99 bits nothing is lost: there are no two that differ in that alone. What cannot be one
+    comes back as it is.
+    """
+    letters = _BETWEEN.sub("", typed).lower()
+    if _GENERATED.fullmatch(letters) is None:
+        return typed
+    return "-".join(letters[at : at + _GROUP_SIZE] for at in range(0, _LENGTH, _GROUP_SIZE))
 
 
 def make_token() -> str:

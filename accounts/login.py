@@ -168,7 +168,7 @@ def _admit(ring: Keyring) -> Login:
 def _app_password(ring: Keyring, password: str, service: str) -> Secret | None:
     if not (candidates := ring.app_passwords(service)):
         return None
-    digest = generated_secrets.digest(password)
+    digest = generated_secrets.digest(generated_secrets.as_made(password))
     return next((each for each in candidates if hmac.compare_digest(each.hash, digest)), None)
 
 

@@ -62,6 +62,29 @@ def test_it_opens_what_it_is_for_without_a_hash(
     assert isinstance(check(password, "submission"), Identity)
 
 
+def test_it_may_be_typed_as_people_type(people: People) -> None:
+    _row, password = app_passwords.create_app_password(people.alice, "Phone", ALL)
+    letters = password.replace("-", "")
+    for typed in (
+        letters,
+        letters.upper(),
+        password.replace("-", " ").title(),
+        password.replace("-", "\u2013"),
+        f" {password}\t",
+        f"{letters[:7]} - {letters[7:]}",
+    ):
+        assert isinstance(check(typed), Identity), typed
+    for wrong in (letters[:-1], letters + "a", password.replace("-", "_"), letters[::-1]):
+        assert check(wrong) == Refused("credentials"), wrong
+
+
+def test_a_password_of_its_own_counts_as_it_was_typed(people: People) -> None:
+    app_passwords.create_app_password(people.alice, "Phone", ALL)
+    directory.set_password(people.alice, "abcd efgh jkmn pqrs tuvw")
+    assert isinstance(check("abcd efgh jkmn pqrs tuvw"), Identity)
+    assert check("abcd-efgh-jkmn-pqrs-tuvw") == Refused("credentials")
+
+
 def test_it_opens_nothing_else(people: People) -> None:
     _row, password = app_passwords.create_app_password(people.alice, "Phone", ["imap"])
     for service in ("pop3", "submission", "web"):
