@@ -11,6 +11,7 @@ from django.conf import settings
 from accounts.mailstore import annotations, folders, special_uses
 from accounts.mailstore.folder_info import FolderInfo
 from accounts.mailstore.rights import Right
+from protocols.servers.imap import filters
 from protocols.servers.imap.answers import no, ok
 from protocols.servers.imap.client import Client
 from protocols.wire.imap import metadata as wire
@@ -62,6 +63,8 @@ def _of_this_host() -> dict[str, bytes]:
 def set_metadata(client: Client, command: wire.SetMetadata) -> Tagged:
     """RFC 5464 §4.3: all entries are set, or none."""
     values = dict(command.values)
+    if (entry := filters.first_wrong(values)) is not None:
+        return no(command.tag, f"The value of {entry} is no search.", code=b"CANNOT")
     is_shared = any(name.startswith(annotations.SHARED) for name in values)
     folder_id = owner_id = None
     if command.name:

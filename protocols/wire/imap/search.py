@@ -265,6 +265,16 @@ def filter_names(key: "SearchKey") -> Iterator[str]:
             yield name
 
 
+def levels(key: "SearchKey") -> int:
+    """How deep a program is."""
+    match key:
+        case Not(key=inner) | Fuzzy(key=inner):
+            return 1 + levels(inner)
+        case And(keys=keys) | Or(keys=keys):
+            return 1 + max(map(levels, keys))
+    return 1
+
+
 def with_filters(key: "SearchKey", programs: Mapping[str, "SearchKey"]) -> "SearchKey":
     """The program with each filter's own in the place of its name."""
     match key:

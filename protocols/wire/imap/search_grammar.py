@@ -96,7 +96,7 @@ class Filter(NamedTuple):
 def filter_program(value: bytes) -> Filter | None:
     """What a filter's value asks for, as it may stand in another program; None: it is no program.
 
-    It may not name filters, so none can lead to itself, and is at most half as deep as a program.
+    It is at most half as deep as a program, and may name other filters.
     """
     cursor = Cursor(value, dialect=Dialect.UTF8)
     reading = _Reading(cursor)
@@ -112,7 +112,7 @@ def filter_program(value: bytes) -> Filter | None:
         cursor.end()
     except Fault:
         return None
-    return None if any(filter_names(program)) else Filter(program, reading.count)
+    return Filter(program, reading.count)
 
 
 class _Reading:

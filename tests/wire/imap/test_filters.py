@@ -11,9 +11,11 @@ from protocols.wire.imap.search import (
     Everything,
     FilterNamed,
     FlagIs,
+    Fuzzy,
     Not,
     Or,
     filter_names,
+    levels,
     with_filters,
 )
 from protocols.wire.imap.search_grammar import filter_program
@@ -46,8 +48,6 @@ def test_a_filter_counts_its_keys() -> None:
         b"",
         b" SEEN",
         b"SEEN SEEN)",
-        b"FILTER x",
-        b"NOT (SEEN FILTER x)",
         b"CHARSET none SEEN",
         b'SUBJECT "\xff"',
         b"NOT " * (MAX_DEPTH // 2 + 1) + b"SEEN",
@@ -61,3 +61,8 @@ def test_names() -> None:
     command = parse(b"a SEARCH FILTER x-1")
     assert isinstance(command, Search)
     assert command.program == FilterNamed("x-1")
+
+
+def test_how_deep_a_program_is() -> None:
+    assert levels(SEEN) == 1
+    assert levels(Fuzzy(And((SEEN, Not(Or((SEEN, Not(SEEN)))))))) == 6
