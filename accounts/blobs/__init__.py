@@ -2,7 +2,15 @@
 
 from accounts.blobs.garbage import Collected, backup_running, collect_garbage, leftovers
 from accounts.blobs.place import BlobMissing, OutOfSpace, Place, directory
-from accounts.blobs.reading import checked_read, forget_files, read, read_many, view
+from accounts.blobs.reading import (
+    Octets,
+    checked_read,
+    forget_files,
+    read,
+    read_many,
+    read_views,
+    view,
+)
 from accounts.blobs.segments import (
     Adopted,
     Storing,
@@ -26,6 +34,7 @@ __all__ = [
     "Adopted",
     "BlobMissing",
     "Collected",
+    "Octets",
     "OutOfSpace",
     "Place",
     "Spool",
@@ -43,6 +52,7 @@ __all__ = [
     "leftovers",
     "read",
     "read_many",
+    "read_views",
     "reset",
     "seal_abandoned",
     "view",

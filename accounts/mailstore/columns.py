@@ -10,10 +10,9 @@ from typing import Any
 
 from django.db import connection
 
-from accounts.mailstore.fetch import CHUNK, Columns
+from accounts.mailstore.fetch import CHUNK, Columns, entries_query
 from accounts.mailstore.uids import chunked
-from accounts.models import Entry, Message, ThreadedMessage
-from accounts.uid_sets import is_range
+from accounts.models import Message, ThreadedMessage
 
 Found = Mapping[str, Sequence[Any]]
 """By name ("uid", "envelope", …): one value an entry, in UID order."""
@@ -58,22 +57,6 @@ def large_ones(found: Found) -> Sequence[int]:
     """The places in `found` at which a text was left out."""
     texts = [found[name] for name in _TEXTS if name in found and None in found[name]]
     return sorted({at for text in texts for at, octets in enumerate(text) if octets is None})
-
-
-def entries_query(
-    chosen: str, joins: str, folder_id: int, uids: Sequence[int], *, order: str = ""
-) -> tuple[str, tuple[int, ...]]:
-    """The statement that selects `chosen` of entries `e` and what is joined to them, in an order if
-    one is given (all SQL of ours), and its parameters.
-    """
-    query = (
-        f"SELECT {chosen} FROM {Entry._meta.db_table} e{joins}"  # noqa: S608 (our own names)
-        " WHERE e.folder_id = %s AND e.uid"
-    )
-    if is_range(uids):
-        return f"{query} BETWEEN %s AND %s {order}", (folder_id, uids[0], uids[-1])
-    marks = ",".join(["%s"] * len(uids))
-    return f"{query} IN ({marks}) {order}", (folder_id, *uids)
 
 
 @cache

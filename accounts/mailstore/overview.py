@@ -11,8 +11,8 @@ from functools import lru_cache
 
 from django.db import connection, transaction
 
-from accounts.mailstore.columns import Found, entries_query
-from accounts.mailstore.fetch import CHUNK
+from accounts.mailstore.columns import Found
+from accounts.mailstore.fetch import CHUNK, entries_query
 from accounts.mailstore.uids import chunked
 from accounts.models import Overview
 from protocols.wire.imap.responses import internal_date

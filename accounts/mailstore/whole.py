@@ -9,7 +9,7 @@ from django.db import connection
 
 from accounts import blobs
 from accounts.blobs import Place
-from accounts.mailstore.columns import entries_query
+from accounts.mailstore.fetch import entries_query
 from accounts.models import Blob, Message
 
 _CHOSEN = "e.uid, m.prefix, b.segment_id, b.offset, b.length, b.id"
@@ -27,5 +27,5 @@ def read_whole(folder_id: int, uids: Sequence[int]) -> dict[int, bytes]:
     with connection.cursor() as cursor:
         cursor.execute(*entries_query(_CHOSEN, _JOINS, folder_id, uids))
         rows = cursor.fetchall()
-    stored = blobs.read_many([Place._make(row[2:]) for row in rows])
+    stored = blobs.read_views([Place._make(row[2:]) for row in rows])
     return {row[0]: bytes(row[1]) + octets for row, octets in zip(rows, stored, strict=True)}

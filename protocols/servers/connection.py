@@ -329,11 +329,11 @@ class Connection(TwistedProtocol):
         if self._conversation is None or self._close_by is not None:
             return
         while self._pace.paused_at is None and (
-            data := self._conversation.data_to_send(sending.SIZE)
+            pieces := self._conversation.pieces_to_send(sending.SIZE)
         ):
             self._pace.answer(self.runtime.reactor.seconds())
             is_secured = self.is_tls or self._is_in_handshake
-            sending.write(self.transport, data, is_secured=is_secured)
+            sending.write(self.transport, pieces, is_secured=is_secured)
 
     def _settle(self) -> None:
         """Flush, then do what waits for everything to be flushed."""

@@ -4,15 +4,20 @@ What this house knows of the insides of Twisted's TCP transport stands here and 
 """
 
 import fcntl
+import os
 import struct
 import sys
 import termios
 from typing import Any
 
+from protocols.wire.conversation import Pieces
+
 # Octets handed to the transport, and by it to the system, at once: each call gives up the
 # interpreter. It asks us to pause above 64 KiB, so at most about 576 KiB wait for a peer that does
 # not read.
 SIZE = 512 * 1024
+# What one call takes of them.
+MOST_PIECES = os.sysconf("SC_IOV_MAX")
 
 
 def prepare(transport: Any) -> None:
@@ -20,16 +25,36 @@ def prepare(transport: Any) -> None:
     transport.SEND_LIMIT = SIZE
 
 
-def write(transport: Any, data: bytes, *, is_secured: bool) -> None:
+def write(transport: Any, pieces: Pieces, *, is_secured: bool) -> None:
     """Write to the peer, at once where nothing is waiting and no TLS stands between."""
     if not (is_secured or _has_waiting(transport)):
         # Most answers fit into the socket, which saves two system calls and a turn of the reactor.
         # What does not fit, or fails, goes the usual way.
-        sent = transport.writeSomeData(data)
+        sent = _send(transport, pieces)
         if isinstance(sent, int):
-            data = data[sent:]
-    if data:
-        transport.write(data)
+            pieces = _behind(pieces, sent)
+    if pieces:
+        transport.write(b"".join(pieces))
+
+
+def _send(transport: Any, pieces: Pieces) -> Any:
+    """How many octets the system has taken, or the failure."""
+    if len(pieces) == 1:
+        return transport.writeSomeData(pieces[0])
+    try:
+        # Long pieces are octets of messages: to join them would cost as much as to send them.
+        return transport.socket.sendmsg(pieces[:MOST_PIECES])
+    except OSError as failure:
+        return failure
+
+
+def _behind(pieces: Pieces, sent: int) -> Pieces:
+    """What is left of them behind so many octets."""
+    for count, piece in enumerate(pieces):
+        if sent < len(piece):
+            return [memoryview(piece)[sent:], *pieces[count + 1 :]]
+        sent -= len(piece)
+    return []
 
 
 def end_output(transport: Any) -> None:

@@ -1,14 +1,16 @@
 """The one shape of every protocol conversation, for both roles, with the network taken away.
 
 Rules of the file: no I/O, no clock, no threads. A shell feeds octets in, takes events out, hands
-each event's answer back and writes what `data_to_send` gives.
+each event's answer back and writes what `data_to_send` or `pieces_to_send` gives.
 """
 
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeAlias, TypeVar
 
 EventT = TypeVar("EventT", covariant=True)
 ReplyT = TypeVar("ReplyT", contravariant=True)
 PushT = TypeVar("PushT", contravariant=True)
+
+Pieces: TypeAlias = list[bytes | memoryview]
 
 # Above this many unread octets a conversation asks its shell to stop reading.
 READ_AHEAD = 64 * 1024
@@ -58,6 +60,10 @@ class Conversation(Protocol[EventT, ReplyT, PushT]):
 
     def data_to_send(self, limit: int = 1 << 20) -> bytes:
         """At most about `limit` octets to write next; b"" when there are none."""
+        ...
+
+    def pieces_to_send(self, limit: int = 1 << 20) -> Pieces:
+        """As `data_to_send`, in pieces as they are there; [] when there are none."""
         ...
 
     def tls_started(self) -> None:

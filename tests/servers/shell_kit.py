@@ -15,7 +15,7 @@ from protocols.servers.listeners import Door, Listener, listen, open_socket
 from protocols.servers.runtime import Caps, Runtime
 from protocols.servers.session import After, Later, Shell
 from protocols.servers.threads import SessionPool
-from protocols.wire.conversation import READ_AHEAD
+from protocols.wire.conversation import READ_AHEAD, Pieces
 from protocols.wire.receive_buffer import ReceiveBuffer
 from tests.transcripts.real import on_reactor, reactor, tls_server
 
@@ -64,6 +64,10 @@ class Lines:
         data = bytes(self.output[:limit])
         del self.output[:limit]
         return data
+
+    def pieces_to_send(self, limit: int = 1 << 20) -> Pieces:
+        data = self.data_to_send(limit)
+        return [data] if data else []
 
     def tls_started(self) -> None:
         self.input.clear()

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 import structlog
 
-from accounts.blobs import BlobMissing
+from accounts.blobs import BlobMissing, Octets
 from accounts.mailstore import fetch as store
 from accounts.mailstore import flags, overview, previews, thread_ids
 from accounts.mailstore.columns import Found, large_ones, read_columns
@@ -22,7 +22,7 @@ from protocols.servers.imap import binary
 from protocols.servers.imap.answers import bad, no, ok, pauses
 from protocols.servers.imap.client import Client
 from protocols.servers.imap.enabled import note_condstore
-from protocols.servers.imap.fetch_lines import Plan, beginning, lines, nstring
+from protocols.servers.imap.fetch_lines import Plan, beginning, lines, lines_with, nstring
 from protocols.servers.imap.folder_view import FolderView
 from protocols.servers.imap.kept_lines import KeptLines
 from protocols.servers.imap.resync import vanished_line
@@ -168,7 +168,10 @@ def _fetch_rows(client: Client, plan: Plan, chunk: Chunk) -> Generator[Push, Non
     if found:
         return left_out | (yield from _column_lines(client, plan, numbers, places, found))
     for start, stop in _groups(rows, len(plan.sections)):
-        left_out |= yield from _fetch_group(client, plan, numbers[start:stop], rows[start:stop])
+        group = _fetch_group(
+            client, plan, numbers[start:stop], places[start:stop], rows[start:stop]
+        )
+        left_out |= yield from group
     return left_out
 
 
@@ -222,50 +225,61 @@ def _groups(rows: Sequence[FetchRow], sections: int) -> Iterator[tuple[int, int]
 
 
 def _fetch_group(
-    client: Client, plan: Plan, numbers: Sequence[int], rows: Sequence[FetchRow]
+    client: Client,
+    plan: Plan,
+    numbers: Sequence[int],
+    places: Sequence[int],
+    rows: Sequence[FetchRow],
 ) -> Generator[Push, None, LeftOut]:
     view = client.selected
     is_large = len(rows) == 1 and (rows[0].size or 0) * len(plan.sections) > SLICE_OCTETS
-    octets = store.octets_many(rows) if plan.sections and not is_large else []
+    octets = _octets(plan, rows) if plan.sections and not is_large else []
     structures = _structures(client, plan, rows, octets)
     kept = [at for at, each in enumerate(structures) if binary.can_decode(plan.binaries, each)]
     left_out = LeftOut.UNDECODABLE if len(kept) < len(structures) else LeftOut(0)
     if left_out:
-        numbers, rows = _pick(numbers, kept), _pick(rows, kept)
+        numbers, places, rows = _pick(numbers, kept), _pick(places, kept), _pick(rows, kept)
         octets, structures = _pick(octets, kept), _pick(structures, kept)
+    items = plan.items
     if plan.sets_seen:
         has_changed = yield from _set_seen(client, rows)
         items = plan.items_with(flags=has_changed, modseq=client.tells_modseq)
-    else:
-        items = plan.items
-    places = [view.told.position(row.uid) for row in rows]
-    if -1 in places:
-        # Expunged this instant: the octets are there, but the flags are not.
-        kept = [at for at, place in enumerate(places) if place >= 0]
-        numbers, rows, places = _pick(numbers, kept), _pick(rows, kept), _pick(places, kept)
-        octets, structures = _pick(octets, kept), _pick(structures, kept)
+        places = [view.told.position(row.uid) for row in rows]
+        if -1 in places:
+            # Expunged this instant: the octets are there, but the flags are not.
+            kept = [at for at, place in enumerate(places) if place >= 0]
+            numbers, rows, places = _pick(numbers, kept), _pick(rows, kept), _pick(places, kept)
+            octets, structures = _pick(octets, kept), _pick(structures, kept)
     if not rows:
         return left_out
     if is_large:
         yield beginning(view, items, plan.sections, numbers[0], places[0], _columns(rows))
         yield from _large_sections(client, plan, rows[0], is_first=len(items) == len(plan.sections))
         return left_out
-    bodies: dict[FetchItem, Sequence[bytes | None]] = {}
+    bodies: dict[FetchItem, Sequence[Octets | None]] = {}
     for section in plan.sections:
-        if isinstance(section, BodySection):
+        if not isinstance(section, BodySection):
+            parsed = zip(octets, structures, strict=True)
+            bodies[section] = [binary.value(section, bytes(each), of) for each, of in parsed]
+        elif plan.is_whole:
+            bodies[section] = octets
+        else:
             bodies[section] = [
-                section_octets(section, each, row.uid, client.structures)
+                section_octets(section, bytes(each), row.uid, client.structures)
                 for row, each in zip(rows, octets, strict=True)
             ]
-        else:
-            parsed = zip(octets, structures, strict=True)
-            bodies[section] = [binary.value(section, *each) for each in parsed]
-    yield lines(view, items, numbers, places, _columns(rows), bodies)
+    prefixes = [row.prefix or b"" for row in rows] if plan.is_whole else ()
+    yield lines_with(bodies, view, items, numbers, places, _columns(rows), prefixes)
     return left_out
 
 
+def _octets(plan: Plan, rows: Sequence[FetchRow]) -> Sequence[Octets]:
+    """The octets of messages; what most programs ask for are whole ones, which nobody copies."""
+    return store.octets_behind(rows) if plan.is_whole else store.octets_many(rows)
+
+
 def _structures(
-    client: Client, plan: Plan, rows: Sequence[FetchRow], octets: Sequence[bytes]
+    client: Client, plan: Plan, rows: Sequence[FetchRow], octets: Sequence[Octets]
 ) -> list[Structure]:
     """The structures of messages whose parts are to be decoded; none where nothing is."""
     if not plan.binaries:
@@ -273,7 +287,7 @@ def _structures(
     if not octets:
         return [client.structures.of_row(row) for row in rows]
     pairs = zip(rows, octets, strict=True)
-    return [client.structures.of_octets(row.uid, each) for row, each in pairs]
+    return [client.structures.of_octets(row.uid, bytes(each)) for row, each in pairs]
 
 
 def _pick(values: Sequence[_T], places: Sequence[int]) -> list[_T]:

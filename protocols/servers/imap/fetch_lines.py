@@ -4,7 +4,9 @@ Pure. Items come in the client's order.
 """
 
 from collections.abc import Mapping, Sequence
+from operator import add
 
+from accounts.blobs import Octets
 from accounts.mailstore.columns import Found
 from accounts.mailstore.fetch import Columns
 from accounts.mailstore.object_ids import email_id, thread_id
@@ -12,7 +14,13 @@ from accounts.mailstore.picture import pick
 from protocols.servers.imap import rendering
 from protocols.servers.imap.dates import internal_dates
 from protocols.servers.imap.folder_view import FolderView
-from protocols.servers.imap.sections import is_in_list_view, is_overview, list_view_fields
+from protocols.servers.imap.sections import (
+    is_in_list_view,
+    is_overview,
+    is_whole,
+    list_view_fields,
+)
+from protocols.wire.conversation import Pieces
 from protocols.wire.imap import strings
 from protocols.wire.imap.fetch_items import (
     Attribute,
@@ -22,9 +30,10 @@ from protocols.wire.imap.fetch_items import (
     FetchItem,
     Preview,
 )
+from protocols.wire.imap.responses import InPieces
 from protocols.wire.message import in_ascii, in_utf8
 
-Bodies = Mapping[FetchItem, Sequence[bytes | None]]
+Bodies = Mapping[FetchItem, Sequence[Octets | None]]
 """For each section the octets of every row (None: there is no such part), for BINARY its value."""
 
 Columnwise = list[Sequence[object]]
@@ -32,6 +41,8 @@ Columnwise = list[Sequence[object]]
 NO_BODIES: Bodies = {}
 NOTHING: Found = {}
 
+# Octets: shorter pieces of an answer are joined, since each costs something on its way out.
+SHORT = 1024
 # Mail programs name all fields they list in one item. Who asks for many items gets them from the
 # message, where the size of an answer is bounded.
 MAX_LISTED = 4
@@ -55,6 +66,7 @@ class Plan:
         "binaries",
         "columns",
         "is_overview",
+        "is_whole",
         "items",
         "makes_previews",
         "sections",
@@ -69,6 +81,7 @@ class Plan:
         read = tuple(item for item in bodies if is_crowded or not is_in_list_view(item))
         self.sections: tuple[BodySection | Binary | BinarySize, ...] = (*read, *binaries)
         self.binaries = binaries
+        self.is_whole = bool(read) and not binaries and all(map(is_whole, read))
         self.sets_seen = sets_seen and any(
             not item.is_peek for item in items if isinstance(item, BodySection | Binary)
         )
@@ -112,11 +125,25 @@ def lines(
     numbers: Sequence[int],
     places: Sequence[int],
     found: Found = NOTHING,
-    bodies: Bodies = NO_BODIES,
 ) -> bytes:
-    """The FETCH responses for some messages, which `found` and `bodies` have in the same order."""
-    template = _template(view, items, numbers, places, found, bodies)
-    return template.lines(b")\r\n")
+    """The FETCH responses for some messages, which `found` has in the same order."""
+    return _template(view, items, numbers, places, found, NO_BODIES).lines(b")\r\n")
+
+
+def lines_with(
+    bodies: Bodies,
+    view: FolderView,
+    items: Sequence[FetchItem],
+    numbers: Sequence[int],
+    places: Sequence[int],
+    found: Found,
+    prefixes: Sequence[bytes] = (),
+) -> bytes | InPieces:
+    """FETCH responses with the sections that `bodies` has, behind `prefixes` if there are any."""
+    template = _template(view, items, numbers, places, found, bodies, prefixes)
+    pieces = template.pieces(b")\r\n")
+    told = InPieces(pieces)
+    return told if len(told) > SHORT * len(pieces) else b"".join(pieces)
 
 
 def beginning(
@@ -142,26 +169,36 @@ class _Template:
         self._pieces: list[bytes] = []
         self._columns: Columnwise = [column]
         self._parts: list[tuple[bytes, Columnwise]] = []  # those before octets of messages
-        self._octets: list[Sequence[bytes]] = []
+        self._octets: list[Sequence[Octets]] = []
 
     def say(self, text: bytes, *columns: Sequence[object]) -> None:
         """An item: a template of its own, and a column for each value in it."""
         self._pieces.append(text)
         self._columns += columns
 
-    def say_octets(self, text: bytes, octets: Sequence[bytes]) -> None:
-        """An item, and the octets of each message behind it, as a literal."""
-        self.say(text + b" {%d}\r\n", [len(each) for each in octets])
+    def say_octets(
+        self, text: bytes, octets: Sequence[Octets], prefixes: Sequence[bytes] = ()
+    ) -> None:
+        """An item, and the octets of each message (and a prefix) behind it, as a literal."""
+        sizes = map(len, octets)
+        if any(prefixes):
+            sizes = map(add, sizes, map(len, prefixes))
+            self.say(text + b" {%d}\r\n%b", list(sizes), prefixes)
+        else:
+            self.say(text + b" {%d}\r\n", list(sizes))
         self._parts.append((self._text(), self._columns))
         self._octets.append(octets)
         # The next item begins with the space that stands between two.
         self._start, self._pieces, self._columns = b"", [b""], []
 
     def lines(self, end: bytes) -> bytes:
+        return rendering.lines(self._text() + end, self._columns)
+
+    def pieces(self, end: bytes) -> Pieces:
         if not self._octets:
-            return rendering.lines(self._text() + end, self._columns)
+            return [self.lines(end)]
         last = (self._text() + end, self._columns)
-        return rendering.lines_around([*self._parts, last], self._octets)
+        return rendering.pieces_around([*self._parts, last], self._octets)
 
     def _text(self) -> bytes:
         return self._start + b" ".join(self._pieces)
@@ -174,6 +211,7 @@ def _template(
     places: Sequence[int],
     found: Found,
     bodies: Bodies,
+    prefixes: Sequence[bytes] = (),
 ) -> _Template:
     by_uid = view.wording.by_uid
     start = b"* %d UIDFETCH (" if by_uid else b"* %d FETCH ("
@@ -200,13 +238,13 @@ def _template(
             if octets is None:
                 _say_fields(template, label, list_view_fields(item, found["headers"]))
             elif whole := _all_there(octets):
-                template.say_octets(label, whole)
+                template.say_octets(label, whole, prefixes)
             else:
                 template.say(label + b" %b", [nstring(each) for each in octets])
     return template
 
 
-def _all_there(octets: Sequence[bytes | None]) -> Sequence[bytes]:
+def _all_there(octets: Sequence[Octets | None]) -> Sequence[Octets]:
     """The octets where no message lacks them, else nothing."""
     return [] if None in octets else [each for each in octets if each is not None]
 
@@ -275,6 +313,6 @@ def _preview(words: str | None) -> bytes:
     return strings.nstring(None if words is None else words.encode())
 
 
-def nstring(octets: bytes | None) -> bytes:
+def nstring(octets: Octets | None) -> bytes:
     """A literal, or NIL where there is no such part."""
-    return b"NIL" if octets is None else b"{%d}\r\n%b" % (len(octets), octets)
+    return b"NIL" if octets is None else b"{%d}\r\n" % len(octets) + octets

@@ -133,7 +133,7 @@ def _arrivals(client: Client, items: Sequence[FetchItem], start: int, stop: int)
         for push in fetched(client, plan, spans):
             if isinstance(push, Bye) or len(lines) + len(push) > MAX_OCTETS * 2:
                 raise Overflow
-            lines += push
+            lines += bytes(push)
     except BlobMissing:
         raise Overflow from None
     return lines

@@ -8,11 +8,13 @@ from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from itertools import chain, repeat
 
+from accounts.blobs import Octets
 from accounts.mailstore.flags import MAX_KEYWORDS, flags_within
 from accounts.mailstore.picture import Picture, pick
 from accounts.mailstore.rights import Right
 from protocols.servers.imap.folder_view import FolderView
 from protocols.servers.imap.news import Changed, News
+from protocols.wire.conversation import Pieces
 from protocols.wire.imap import responses
 from protocols.wire.imap.flags import RENDERED
 from protocols.wire.imap.sequence_set import compact
@@ -62,12 +64,12 @@ def lines(template: bytes, columns: Sequence[Sequence[object]]) -> bytes:
     return (template * len(first)) % tuple(values)
 
 
-def lines_around(
-    parts: Sequence[tuple[bytes, Sequence[Sequence[object]]]], octets: Sequence[Sequence[bytes]]
-) -> bytes:
+def pieces_around(
+    parts: Sequence[tuple[bytes, Sequence[Sequence[object]]]], octets: Sequence[Sequence[Octets]]
+) -> Pieces:
     """Lines of `octets` with `parts` before, between and after them: a template and its columns.
 
-    Joined, since `%` copies long octets several times while its result grows.
+    In pieces, since `%` copies long octets several times while its result grows.
     """
     many = len(octets[0])
     told: list[Iterable[bytes]] = []
@@ -75,7 +77,7 @@ def lines_around(
         values = zip(*columns, strict=True) if columns else repeat((), many)
         told.append([template % each for each in values])
     pieces = [each for pair in zip(told, octets, strict=False) for each in pair] + told[-1:]
-    return b"".join(chain.from_iterable(zip(*pieces, strict=True)))
+    return list(chain.from_iterable(zip(*pieces, strict=True)))
 
 
 def flag_names(picture: Picture) -> bytes:

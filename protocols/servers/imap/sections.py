@@ -40,6 +40,11 @@ _KINDS: dict[SectionKind, Kind] = {
 _FIELD_KINDS = (SectionKind.HEADER_FIELDS, SectionKind.HEADER_FIELDS_NOT)
 
 
+def is_whole(section: BodySection) -> bool:
+    """Whether it is BODY[], all of a message."""
+    return not section.path and section.kind is SectionKind.WHOLE and not section.is_partial
+
+
 def is_in_list_view(section: BodySection) -> bool:
     """Whether the prepared header fields answer it."""
     return (

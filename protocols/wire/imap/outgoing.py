@@ -1,5 +1,7 @@
 """What is still to go out: lines and large pieces in their order, from some point on compressed."""
 
+from protocols.wire.conversation import Pieces
+
 from .deflate import Deflate
 
 # Octets compressed in one go, on the reactor's thread.
@@ -12,16 +14,16 @@ class Outgoing:
     __slots__ = ("_deflate", "_pieces", "_plain")
 
     def __init__(self) -> None:
-        self._pieces: list[bytes | memoryview] = []
+        self._pieces: Pieces = []
         self._deflate: Deflate | None = None
         self._plain = b""  # What is still to go out as it is.
 
     def __bool__(self) -> bool:
         return bool(self._pieces or self._plain)
 
-    def add(self, octets: bytes) -> None:
+    def add(self, *pieces: bytes | memoryview) -> None:
         """Say these octets, which are whole lines or part of what others go on with."""
-        self._pieces.append(octets)
+        self._pieces += pieces
 
     def compress(self, deflate: Deflate) -> None:
         """Compress what is added from now on (RFC 4978 §3)."""
@@ -29,26 +31,25 @@ class Outgoing:
         self._pieces.clear()
         self._deflate = deflate
 
-    def take(self, limit: int) -> bytes:
-        """At most `limit` octets to write next; b"" when there are none."""
+    def take(self, limit: int) -> Pieces:
+        """At most `limit` octets to write next, none of the pieces empty."""
         if self._deflate is None:
             return self._take(limit)
         packed, self._plain = self._plain, b""
         while self._pieces and not packed:
-            octets = self._take(min(limit, MAX_DEFLATED))
+            octets = b"".join(self._take(min(limit, MAX_DEFLATED)))
             packed = self._deflate.deflate(octets, flush=not self._pieces)
-        return packed
+        return [packed] if packed else []
 
-    def _take(self, limit: int) -> bytes:
+    def _take(self, limit: int) -> Pieces:
         pieces = self._pieces
         room = limit
         for count, piece in enumerate(pieces):
             if len(piece) > room:
                 view = memoryview(piece)
-                taken = [*pieces[:count], view[:room]]
+                taken = [*pieces[:count], view[:room]] if room else pieces[:count]
                 pieces[: count + 1] = [view[room:]]
-                return b"".join(taken)
+                return taken
             room -= len(piece)
-        taken = pieces[:]
-        pieces.clear()
-        return b"".join(taken)
+        self._pieces = []
+        return pieces

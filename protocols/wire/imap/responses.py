@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Literal, NamedTuple, TypeAlias
 
+from protocols.wire.conversation import Pieces
+
 from . import utf7
 from .dialect import Dialect
 from .options import Page
@@ -64,7 +66,25 @@ class Bye:
         return b"* " + _condition("BYE", self.text, self.code)
 
 
-Push: TypeAlias = bytes | Bye
+class InPieces:
+    """Whole untagged lines in pieces: octets of messages that nobody joins on their way out."""
+
+    __slots__ = ("_size", "pieces")
+
+    def __init__(self, pieces: Pieces) -> None:
+        self.pieces = pieces
+        self._size = sum(map(len, pieces))
+
+    def __len__(self) -> int:
+        """Octets."""
+        return self._size
+
+    def __bytes__(self) -> bytes:
+        """The lines, joined."""
+        return b"".join(self.pieces)
+
+
+Push: TypeAlias = bytes | InPieces | Bye
 
 
 def untagged(

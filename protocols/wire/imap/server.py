@@ -11,7 +11,7 @@ from binascii import b2a_base64
 from collections.abc import Callable
 from enum import Enum, auto
 
-from protocols.wire.conversation import ConversationError
+from protocols.wire.conversation import ConversationError, Pieces
 
 from .append_grammar import parse_append, parse_more
 from .commands import (
@@ -37,7 +37,7 @@ from .incoming import MAX_ANNOUNCED, Incoming, TooLong, announced
 from .invalid import invalid, tag_of
 from .outgoing import Outgoing
 from .parser import parse
-from .responses import Bye, Continuation, Push, Reply, Tagged
+from .responses import Bye, Continuation, InPieces, Push, Reply, Tagged
 from .session_grammar import from_base64
 
 MAX_LINE = 64 * 1024
@@ -184,11 +184,17 @@ class ServerConversation:
         if isinstance(response, Bye):
             self._out.add(response.to_bytes())
             self._is_over = True
+        elif isinstance(response, InPieces):
+            self._out.add(*response.pieces)
         elif response:
             self._out.add(response)
 
     def data_to_send(self, limit: int = 1 << 20) -> bytes:
         """At most `limit` octets to write next; b"" when there are none."""
+        return b"".join(self._out.take(limit))
+
+    def pieces_to_send(self, limit: int = 1 << 20) -> Pieces:
+        """As `data_to_send`, in pieces as they are there; [] when there are none."""
         return self._out.take(limit)
 
     def tls_started(self) -> None:

@@ -11,7 +11,7 @@ from collections import deque
 from enum import Enum
 
 from protocols.wire import sasl
-from protocols.wire.conversation import READ_AHEAD, ConversationError
+from protocols.wire.conversation import READ_AHEAD, ConversationError, Pieces
 from protocols.wire.pop3 import commands, languages
 from protocols.wire.pop3.commands import BadCommand, Command, Login
 from protocols.wire.pop3.dots import DotStuffer, stuff_whole
@@ -77,7 +77,7 @@ class ServerConversation:
         self.is_over = False
         self.wants_tls = False
         self._input = ReceiveBuffer()
-        self._output: deque[bytes] = deque()
+        self._output: deque[bytes | memoryview] = deque()
         self._ready: Command | None = None  # understood, not yet given out
         self._asked: Command | None = None  # given out, not yet answered
         self._username: str | None = None  # from a USER that was answered +OK
@@ -125,17 +125,21 @@ class ServerConversation:
         self._say(response)
 
     def data_to_send(self, limit: int = 1 << 20) -> bytes:
+        return b"".join(self.pieces_to_send(limit))
+
+    def pieces_to_send(self, limit: int = 1 << 20) -> Pieces:
         if not self._output:
-            return b""
+            return []
         taken = [self._output.popleft()]
         size = len(taken[0])
         while self._output and size + len(self._output[0]) <= limit:
             taken.append(self._output.popleft())
             size += len(taken[-1])
         if size > limit:
-            taken, rest = [taken[0][:limit]], taken[0][limit:]
-            self._output.appendleft(rest)
-        return b"".join(taken)
+            whole = memoryview(taken[0])
+            taken = [whole[:limit]]
+            self._output.appendleft(whole[limit:])
+        return taken
 
     def tls_started(self) -> None:
         """RFC 2595 §4: what was said in clear text, or came after STLS, counts for nothing."""

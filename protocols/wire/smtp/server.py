@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from protocols.wire import sasl
-from protocols.wire.conversation import READ_AHEAD, ConversationError
+from protocols.wire.conversation import READ_AHEAD, ConversationError, Pieces
 from protocols.wire.receive_buffer import LineTooLong, ReceiveBuffer
 from protocols.wire.smtp import refusals as say
 from protocols.wire.smtp.address import Address, BadAddress, parse_path
@@ -127,6 +127,11 @@ class ServerConversation:
         data = bytes(memoryview(self._out)[:limit])
         del self._out[:limit]
         return data
+
+    def pieces_to_send(self, limit: int = 1 << 20) -> Pieces:
+        """As `data_to_send`, in pieces; [] when there are none."""
+        data = self.data_to_send(limit)
+        return [data] if data else []
 
     def push(self, response: Reply) -> None:
         """Say the greeting, or 421 and be over."""

@@ -2,11 +2,15 @@
 
 import pytest
 
+from accounts import commit
 from accounts.mailstore import append
 from accounts.mailstore.columns import large_ones, read_columns
 from accounts.mailstore.fetch import Columns, FetchRow
-from protocols.servers.imap.fetch import SLICE_OCTETS, TEXT_OCTETS, _groups
-from tests.accounts.mail import inbox
+from protocols.servers.imap.fetch import SLICE_OCTETS, TEXT_OCTETS, _groups, fetched
+from protocols.servers.imap.fetch_lines import Plan
+from protocols.wire.imap.fetch_items import BodySection, SectionKind
+from protocols.wire.imap.responses import InPieces
+from tests.accounts.mail import delivery, inbox
 from tests.servers.imap.asking import ask
 from tests.transcripts.direct import DirectWire
 
@@ -52,6 +56,34 @@ def test_many_pieces_of_one_header_are_answered_alike(wire: DirectWire) -> None:
     assert b"[HEADER.FIELDS (SUBJECT)]<9> {4}\r\nneed BODY" in said
     assert b"[HEADER.FIELDS (SUBJECT)]<9> {4}\r\ntwo\r BODY" in said
     assert said.endswith(b"t OK Done.\r\n")
+
+
+def test_whole_messages_come_with_what_delivery_wrote_before_them(
+    wire: DirectWire, mailbox_id: int
+) -> None:
+    trace, octets = b"Return-Path: <x@y.test>\r\n", b"Subject: z\r\n\r\n" + b"z" * 5000
+    commit.run(delivery(mailbox_id, octets, trace))
+    whole = trace + octets
+    for items in (b"BODY.PEEK[]", b"BODY.PEEK[] UID RFC822.SIZE", b"BODY[] RFC822"):
+        said = ask(wire, b"FETCH 1:* (%b)" % items)
+        times = items.count(b"BODY") + items.endswith(b"RFC822")
+        assert said.count(b" {%d}\r\n%b" % (len(whole), whole)) == times
+        for subject in SUBJECTS:
+            stored = b"From: a@x.test\r\nSubject: " + subject + b"\r\n\r\nbody\r\n"
+            assert said.count(b" {%d}\r\n%b" % (len(stored), stored)) == times * SUBJECTS.count(
+                subject
+            )
+    # \Seen is told with what set it.
+    assert ask(wire, b"FETCH 1:* (FLAGS)").count(b"\\Seen") == 6
+
+
+def test_octets_that_were_read_together_are_not_copied(wire: DirectWire) -> None:
+    client = wire._session._client
+    plan = Plan([BodySection((), SectionKind.WHOLE, (), True, 0, -1, b"BODY[]")], sets_seen=True)
+    [told] = fetched(client, plan, [(0, 5)])
+    assert isinstance(told, InPieces)
+    views = [piece for piece in told.pieces if isinstance(piece, memoryview)]
+    assert [view.obj for view in views] == [views[0].obj] * 5
 
 
 def test_each_section_counts_as_a_whole_message() -> None:

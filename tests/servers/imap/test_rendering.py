@@ -10,7 +10,7 @@ def test_octets_stand_between_the_parts_of_their_line() -> None:
         (b")\r\n", []),
     ]
     octets = [[b"%d", b""], [b"a", b"%%%b"]]
-    assert rendering.lines_around(parts, octets) == (
+    assert b"".join(rendering.pieces_around(parts, octets)) == (
         b"* 1 FETCH (BODY[1] {2}\r\n%d FLAGS () BODY[%] {1}\r\na)\r\n"
         b"* 2 FETCH (BODY[1] {0}\r\n FLAGS () BODY[%] {4}\r\n%%%b)\r\n"
     )

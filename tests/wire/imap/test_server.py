@@ -27,7 +27,7 @@ from protocols.wire.imap.commands import (
     StartTls,
     Url,
 )
-from protocols.wire.imap.responses import Bye, Continuation, Reply, Tagged
+from protocols.wire.imap.responses import Bye, Continuation, InPieces, Reply, Tagged
 from protocols.wire.imap.server import (
     MAX_BADS,
     MAX_LINE,
@@ -404,6 +404,21 @@ def test_output_comes_in_slices() -> None:
     conversation.push(b"")
     conversation.push(b"defghij")
     assert [conversation.data_to_send(4) for _ in range(4)] == [b"abcd", b"efgh", b"ij", b""]
+
+
+def test_output_in_pieces_is_cut_and_not_joined() -> None:
+    conversation = ServerConversation()
+    long = bytes(10)
+    lines = InPieces([b"* 1 ", memoryview(long), b")\r\n"])
+    assert (len(lines), bytes(lines)) == (17, b"* 1 " + long + b")\r\n")
+    conversation.push(lines)
+    first, second = conversation.pieces_to_send(8)
+    assert (first, second) == (b"* 1 ", long[:4])
+    assert isinstance(second, memoryview)
+    assert second.obj is long
+    assert conversation.pieces_to_send(6) == [long[4:]]
+    assert conversation.pieces_to_send(6) == [b")\r\n"]
+    assert conversation.pieces_to_send(6) == []
 
 
 LINES = st.sampled_from(
