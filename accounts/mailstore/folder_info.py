@@ -9,8 +9,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from django.db import connection
-
 from accounts import stamps
 from accounts.mailstore import rights, shared_names
 from accounts.mailstore.names import canonical
@@ -19,6 +17,7 @@ from accounts.mailstore.refusals import NoSuchFolder
 from accounts.mailstore.rights import Right
 from accounts.mailstore.shared_names import SharedName
 from accounts.models import Folder
+from accounts.statements import fetch
 from accounts.suspension import CAN_LOG_IN, IS_SUSPENDED, MAILBOXES, is_tenant_suspended
 
 
@@ -116,9 +115,7 @@ def _info(row: Sequence[Any]) -> FolderInfo:
 
 
 def _rows(statement: str, parameters: Sequence[int | str]) -> list[tuple[Any, ...]]:
-    with connection.cursor() as cursor:
-        cursor.execute(statement, parameters)
-        found: list[tuple[Any, ...]] = cursor.fetchall()
+    found: list[tuple[Any, ...]] = fetch(statement, parameters)
     return found
 
 

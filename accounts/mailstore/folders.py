@@ -50,6 +50,7 @@ from accounts.mailstore.rights import Right
 from accounts.mailstore.tally import tally
 from accounts.models import Blob, Change, Entry, Folder, Mailbox, Subscription, Vanished
 from accounts.rows import Rows
+from accounts.statements import fetch
 
 __all__ = [
     "BadFolderName",
@@ -85,6 +86,12 @@ FIRST_FOLDERS = (
     ("Trash", "\\Trash"),
     ("Junk", "\\Junk"),
     ("Archive", "\\Archive"),
+)
+
+# By hand, as most sessions ask it twice.
+_RECENT = (
+    "SELECT mailbox_id, recent_from_uid, uidnext"  # noqa: S608
+    f" FROM {Folder._meta.db_table} WHERE id = %s"
 )
 
 T = TypeVar("T")
@@ -308,13 +315,12 @@ def take_recent(folder_id: int) -> int:
 
     NoSuchFolder.
     """
-    row = Folder.objects.filter(pk=folder_id).values_list(
-        "mailbox_id", "recent_from_uid", "uidnext"
-    )
-    found = row.first()
-    if found is None:
+    found = fetch(_RECENT, (folder_id,))
+    if not found:
         raise NoSuchFolder("The folder no longer exists.")
-    mailbox_id, recent, uidnext = found
+    mailbox_id: int
+    recent: int
+    mailbox_id, recent, uidnext = found[0]
     if recent == uidnext:
         return recent
 

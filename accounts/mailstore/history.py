@@ -13,13 +13,13 @@ from datetime import datetime
 from itertools import takewhile
 from typing import Any
 
-from django.db import connection
 from django.db.models import QuerySet
 
 from accounts import commit
 from accounts.key_lists import listed
 from accounts.models import Blob, Change, Folder, Mailbox, Vanished
 from accounts.rows import Rows
+from accounts.statements import fetch
 
 CHUNK = 2_000
 
@@ -33,9 +33,7 @@ _ALL = (1 << 31) - 1
 
 def vanished_after(folder_id: int, modseq: int, limit: int = _ALL) -> list[tuple[int, str]] | None:
     """(MODSEQ, UIDs) of what vanished after `modseq`, at most `limit`; None when it was pruned."""
-    with connection.cursor() as cursor:
-        cursor.execute(_VANISHED, [modseq, folder_id, limit])
-        found = cursor.fetchall()
+    found = fetch(_VANISHED, [modseq, folder_id, limit])
     if found and found[0][0] > modseq:
         return None
     return [(at, uids) for _, at, uids in found if uids is not None]

@@ -21,8 +21,6 @@ from contextlib import suppress
 from functools import partial
 from typing import Any
 
-from django.db import connection
-
 from accounts import effects, stamps
 from accounts.counters import FolderState
 from accounts.mailstore.deeds import Deed, followed
@@ -39,6 +37,7 @@ from accounts.mailstore.snapshots import read_snapshot, save_snapshot
 from accounts.mailstore.uids import uids_sql
 from accounts.models import Change, Entry, Folder
 from accounts.rows import FolderGone
+from accounts.statements import fetch
 from accounts.uid_sets import uids_in
 
 CACHE_OCTETS = 64 << 20
@@ -232,14 +231,12 @@ def counters_in(row: Sequence[Any]) -> Counters:
 
 
 def _read_counters(folder_id: int) -> Counters:
-    with connection.cursor() as cursor:
-        cursor.execute(_COUNTERS_OF, (folder_id,))
-        row = cursor.fetchone()
+    rows = fetch(_COUNTERS_OF, (folder_id,))
     # A name that only holds other folders has lost its messages without a Vanished row.
-    if row is None or not row[-1]:
+    if not rows or not rows[0][-1]:
         _shelf.drop(folder_id)
         raise FolderGone(f"folder {folder_id}")
-    return counters_in(row[:-1])
+    return counters_in(rows[0][:-1])
 
 
 def _counters_of(folder: FolderState) -> Counters:
@@ -316,21 +313,24 @@ _ENTRIES = (
 )
 
 
+_CHANGED = (
+    f"SELECT uids FROM {Change._meta.db_table}"  # noqa: S608
+    " WHERE folder_id = %s AND modseq > %s AND kind <> %s"
+)
+
+
 def _read_entries(folder_id: int, after_modseq: int) -> list[Row]:
     statement, parameters = _ENTRIES, [folder_id]
     if after_modseq:
-        log = Change.objects.filter(folder_id=folder_id, modseq__gt=after_modseq)
-        texts = log.exclude(kind=Change.Kind.VANISHED).values_list("uids", flat=True)
-        changed = sorted({uid for text in texts for uid in uids_in(text)})
+        texts = fetch(_CHANGED, (folder_id, after_modseq, str(Change.Kind.VANISHED)))
+        changed = sorted({uid for (text,) in texts for uid in uids_in(text)})
         if not changed:
             return []
         condition, chosen = uids_sql(changed)
         statement += f" AND {condition}"
         parameters += chosen
     # By hand: a STORE reads ten thousand rows here, and the ORM's tuples cost three times as much.
-    with connection.cursor() as cursor:
-        cursor.execute(f"{statement} ORDER BY uid", parameters)
-        rows: list[Row] = cursor.fetchall()
+    rows: list[Row] = fetch(f"{statement} ORDER BY uid", parameters)
     return rows
 
 

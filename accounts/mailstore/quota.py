@@ -10,9 +10,17 @@ from accounts.mailstore.flags import Flag
 from accounts.mailstore.refusals import OverQuota
 from accounts.models import Entry, Folder, Mailbox
 from accounts.rows import MailboxGone
+from accounts.statements import fetch
 
 # Nobody has more, whatever the mailbox's own limit.
 MAX_FOLDERS = 5000
+
+
+# By hand, as every APPEND asks it, some of them twice.
+_ROOM = (
+    "SELECT used_bytes, quota_bytes, used_messages, quota_messages"  # noqa: S608
+    f" FROM {Mailbox._meta.db_table} WHERE id = %s"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +60,12 @@ def usage(mailbox_id: int) -> Usage:
 
 def would_fit(mailbox_id: int, octets: int, messages: int = 1) -> bool:
     """True when messages of so many octets together may be stored, as things are. MailboxGone."""
-    return usage(mailbox_id).has_room(octets, messages)
+    found = fetch(_ROOM, (mailbox_id,))
+    if not found:
+        raise MailboxGone(f"mailbox {mailbox_id} is gone")
+    used_bytes, quota_bytes, used_messages, quota_messages = found[0]
+    held = Usage(used_bytes, quota_bytes, used_messages, quota_messages, full_since=None)
+    return held.has_room(octets, messages)
 
 
 def require_room(mailbox: MailboxState, octets: int, messages: int) -> None:

@@ -9,6 +9,7 @@ from django.utils import timezone
 from accounts.counters import FolderState
 from accounts.mailstore.uids import uids_sql
 from accounts.models import Domain, Entry, Mailbox, Recoverable, RecoverableEntry
+from accounts.statements import execute, fetch
 
 # Nothing comes of it where the domain keeps nothing.
 _BATCH = (
@@ -33,16 +34,12 @@ def record(folder: FolderState, uids: Sequence[int] | None, *, messages: int, oc
     """
     now = connection.ops.adapt_datetimefield_value(timezone.now())
     kept = json.dumps(folder.keywords)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            _BATCH, [folder.id, folder.name, kept, now, messages, octets, folder.mailbox_id]
-        )
-        batch = cursor.fetchone()
-        if batch is None:
-            return
-        statement, parameters = _ENTRIES, [*batch, folder.id]
-        if uids is not None:
-            condition, chosen = uids_sql(uids)
-            statement += f" AND {condition}"
-            parameters += chosen
-        cursor.execute(f"{statement} ORDER BY uid", parameters)
+    batch = fetch(_BATCH, [folder.id, folder.name, kept, now, messages, octets, folder.mailbox_id])
+    if not batch:
+        return
+    statement, parameters = _ENTRIES, [*batch[0], folder.id]
+    if uids is not None:
+        condition, chosen = uids_sql(uids)
+        statement += f" AND {condition}"
+        parameters += chosen
+    execute(f"{statement} ORDER BY uid", parameters)

@@ -3,11 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from django.db import connection
-
 from accounts.key_lists import gathered, gathered_sql
 from accounts.mailstore.uids import uids_sql
 from accounts.models import Entry, Message
+from accounts.statements import fetch
 from accounts.uid_sets import as_range
 
 
@@ -38,7 +37,5 @@ def tally(folder_id: int, uids: Sequence[int] | None = None, *, flags: int = 0) 
         condition, chosen = uids_sql(uids)
         statement += f" AND {condition}"
         parameters += chosen
-    with connection.cursor() as cursor:
-        cursor.execute(statement, parameters)
-        found, octets, unseen = cursor.fetchone()
+    found, octets, unseen = fetch(statement, parameters)[0]
     return Tally(as_range(gathered(found)), int(octets), int(unseen))
