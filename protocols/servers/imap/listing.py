@@ -158,21 +158,29 @@ def _existing(command: commands.List, tree: Tree, patterns: Patterns) -> Iterato
 def _selected_subscribed(
     command: commands.List, tree: Tree, patterns: Patterns
 ) -> Iterator[Listed]:
-    names = set(tree.subscribed)
+    told = {name for name in tree.subscribed if _is_chosen(command, tree, patterns, name)}
     is_recursive = "RECURSIVEMATCH" in command.select_options
+    names = set(told)
     if is_recursive:
-        names |= tree.above_subscribed
+        # RFC 5258 §3.5: what is not subscribed is named only for what is, below it, and is not
+        # told itself.
+        above = {above for name in tree.subscribed - told for above in parents(name)}
+        names.update(name for name in above - told if _is_chosen(command, tree, patterns, name))
     for name in names:
+        attributes = tree.attributes(name)
+        if name in tree.subscribed:
+            attributes.append("\\Subscribed")
+        is_above = is_recursive and name in tree.above_subscribed
+        yield Listed(name, tuple(attributes), has_subscribed_below=is_above)
+
+
+def _is_chosen(command: commands.List, tree: Tree, patterns: Patterns, name: str) -> bool:
+    """Whether a name is one of those asked for, subscribed or not."""
+    if "SPECIAL-USE" in command.select_options:
         folder = tree.folders.get(name)
-        is_special = folder is not None and bool(folder.special_use)
-        if "SPECIAL-USE" in command.select_options and not is_special:
-            continue
-        if patterns.match(name):
-            attributes = tree.attributes(name)
-            if name in tree.subscribed:
-                attributes.append("\\Subscribed")
-            is_above = is_recursive and name in tree.above_subscribed
-            yield Listed(name, tuple(attributes), has_subscribed_below=is_above)
+        if folder is None or not folder.special_use:
+            return False
+    return patterns.match(name)
 
 
 def _subscribed(tree: Tree, patterns: Patterns) -> Iterator[Listed]:
