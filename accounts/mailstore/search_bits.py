@@ -9,6 +9,8 @@ Octets of UTF-8 are what is counted, not characters: two characters of Chinese a
 even a short word of it narrows a search.
 """
 
+import sys
+from array import array
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import zstandard
@@ -27,13 +29,30 @@ NEEDLE_TRIPLES = 12
 SHORTEST_NEEDLE = 3
 
 
+# Triples of the texts of one octet of a row, kept before they are counted into their buckets.
+_MOST_SEEN = 1 << 16
+
+
 def buckets_of(octets: bytes) -> set[int]:
     """The rows in which a text has its bit set."""
-    return {
-        # Fibonacci hashing: the upper bits of a product with 2^32 divided by the golden ratio.
-        ((first << 16 | second << 8 | third) * 0x9E3779B1 >> 18) & (BUCKETS - 1)
-        for first, second, third in set(zip(octets, octets[1:], octets[2:]))  # noqa: B905
-    }
+    return set(map(_bucket_of, _triples_of(octets)))
+
+
+def _bucket_of(triple: int) -> int:
+    # Fibonacci hashing: the upper bits of a product with 2^32 divided by the golden ratio.
+    return (triple * 0x9E3779B1 >> 18) & (BUCKETS - 1)
+
+
+def _triples_of(octets: bytes) -> set[int]:
+    """The triples of a text, each once, as numbers: its first octet counts most."""
+    if len(octets) < SHORTEST_NEEDLE:
+        return set()
+    wide = bytearray(4 * (len(octets) - 2))
+    wide[0::4], wide[1::4], wide[2::4] = octets[2:], octets[1:-1], octets[:-2]
+    triples = array("I", bytes(wide))
+    if sys.byteorder == "big":
+        triples.byteswap()
+    return set(triples)
 
 
 class Matrix:
@@ -41,12 +60,28 @@ class Matrix:
 
     def __init__(self) -> None:
         self._bits = bytearray(BUCKETS * ROW_OCTETS)
+        # Neighbouring texts share most of their triples, and each octet of a row is that of eight:
+        # these are looked up once for all eight.
+        self._seen: dict[int, int] = {}
+        self._at = 0
 
     def add(self, column: int, octets: bytes) -> None:
-        """Set the bits of one more text."""
-        bits, at, bit = self._bits, column >> 3, 1 << (column & 7)
-        for bucket in buckets_of(octets):
-            bits[bucket * ROW_OCTETS + at] |= bit
+        """Set the bits of one more text; quickest in the order of the columns."""
+        at, bit = column >> 3, 1 << (column & 7)
+        if at != self._at or len(self._seen) > _MOST_SEEN:
+            self._settle()
+            self._at = at
+        seen = self._seen
+        for triple in _triples_of(octets):
+            seen[triple] = seen.get(triple, 0) | bit
+
+    def _settle(self) -> None:
+        """Set the bits of the texts that were added last."""
+        bits, at = self._bits, self._at
+        for triple, mask in self._seen.items():
+            # `_bucket_of`, once more: a call would cost as much as all the rest.
+            bits[((triple * 0x9E3779B1 >> 18) & (BUCKETS - 1)) * ROW_OCTETS + at] |= mask
+        self._seen.clear()
 
     def add_unknown(self, column: int) -> None:
         """Have a text that cannot be read count as possible for every needle."""
@@ -55,6 +90,7 @@ class Matrix:
 
     def parts(self) -> list[bytes]:
         """What is stored: PARTS times PART_ROWS rows, compressed."""
+        self._settle()
         pack = zstandard.ZstdCompressor().compress
         bits = memoryview(self._bits)
         return [pack(bits[at : at + PART_OCTETS]) for at in range(0, len(bits), PART_OCTETS)]

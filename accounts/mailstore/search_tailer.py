@@ -19,7 +19,7 @@ from typing import Any
 from django.db import connection
 from django.db.models import F, Q, QuerySet
 
-from accounts import commit
+from accounts import commit, processors
 from accounts.mailstore import message_octets, search_blocks, search_kept
 from accounts.mailstore.search_index import VERSION
 from accounts.models import Blob, Mailbox, SearchCursor
@@ -27,8 +27,12 @@ from accounts.rows import Rows
 
 # Seconds: a little less than what lies between two calls of beat.
 TURN = 8.0
-# Half of one processor at most, while mail comes in.
+# Half of one processor at most, while mail comes in,
 REST = 1.0
+# and a fifth, while others leave less than this share of all processors idle: somebody waits for
+# them, and a search reads what is not indexed yet.
+BUSY_REST = 4.0
+IDLE = 0.25
 # Messages of one mailbox between two looks at the clock, and in one commit.
 BATCH = 100
 # Mailboxes in one commit, where little is new in each.
@@ -42,20 +46,27 @@ _after = 0
 def catch_up(seconds: float = TURN, *, rest: float = REST) -> int:
     """Work through the mailboxes that changed, for about so long; how many messages were read.
 
-    It pauses for `rest` times as long as it works, so that others have the processor.
+    It pauses for `rest` times as long as it works (at least BUSY_REST times while the machine is
+    busy, unless `rest` is 0), so that others have the processor.
     """
     if not _turn.acquire(blocking=False):
         return 0
     try:
         deadline = time.monotonic() + seconds
         total = 0
+        pause = rest
         begun = time.monotonic()
         for read in _commits():
             total += read
             now = time.monotonic()
             if now > deadline:
                 break
-            time.sleep(min(rest * (now - begun), deadline - now))
+            if rest:
+                before = processors.ticks()
+                time.sleep(min(pause * (now - begun), deadline - now))
+                # What was idle while it paused: its own work is no reason to give way.
+                is_busy = processors.ticks().idle_since(before) < IDLE
+                pause = max(rest, BUSY_REST) if is_busy else rest
             begun = time.monotonic()
         return total
     finally:

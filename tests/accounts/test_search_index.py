@@ -1,5 +1,6 @@
 """The search index rules nothing out that a text has, whatever becomes of mail and its tailer."""
 
+import itertools
 import json
 import os
 import random
@@ -8,6 +9,7 @@ import subprocess
 import sys
 from io import StringIO
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from django.core.management import call_command
@@ -15,7 +17,7 @@ from django.db import connection
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from accounts import commit, directory, fsck, garbage
+from accounts import commit, directory, fsck, garbage, processors
 from accounts.mailstore import (
     append,
     copy,
@@ -67,6 +69,34 @@ def test_a_text_is_among_the_columns_for_every_piece_of_it(
     found = search_bits.columns(parts, search_bits.buckets_of_needle(needle))
     assert {column, column ^ 1} <= set(found)
     assert search_bits.has_bits(search_bits.unpacked(parts.values()), column, text)
+
+
+@given(st.lists(st.binary(max_size=40), max_size=20), st.booleans())
+def test_each_text_has_the_bits_of_its_triples_and_no_others(
+    texts: list[bytes], is_crowded: bool
+) -> None:
+    matrix = search_bits.Matrix()
+    with pytest.MonkeyPatch.context() as patch:
+        if is_crowded:
+            patch.setattr(search_bits, "_MOST_SEEN", 5)
+        for column, text in enumerate(texts):
+            matrix.add(column, text)
+        rows = search_bits.unpacked(matrix.parts())
+    for bucket in range(search_bits.BUCKETS):
+        row = rows[bucket * search_bits.ROW_OCTETS :][: search_bits.ROW_OCTETS]
+        if any(row):
+            holders = {at for at in range(search_bits.COLUMNS) if row[at >> 3] >> (at & 7) & 1}
+            assert holders == {at for at, text in enumerate(texts) if bucket in _buckets(text)}
+    for column, text in enumerate(texts):
+        assert search_bits.has_bits(rows, column, text)
+
+
+def _buckets(text: bytes) -> set[int]:
+    """As the stored blocks have them, which a change must leave readable."""
+    return {
+        ((first << 16 | second << 8 | third) * 0x9E3779B1 >> 18) & (search_bits.BUCKETS - 1)
+        for first, second, third in zip(text, text[1:], text[2:], strict=False)
+    }
 
 
 def test_a_needle_costs_few_rows_however_long_it_is() -> None:
@@ -339,6 +369,26 @@ def test_it_works_for_as_long_as_it_may_and_goes_on_where_it_was(
     add, seen, actor = flags.StoreMode.ADD, flags.Flag.SEEN, mailboxes[0]
     flags.store_flags(inbox(actor), [1], add, seen, actor=actor)
     assert search_tailer.catch_up(60, rest=0) == 0
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("busy", [False, True])
+def test_it_gives_way_while_others_want_the_processors(
+    monkeypatch: pytest.MonkeyPatch, busy: bool
+) -> None:
+    monkeypatch.setattr(search_tailer, "BATCH", 1)
+    mailbox_id = make_mailbox()
+    append_many(mailbox_id, inbox(mailbox_id), 4)
+    clock = itertools.count()
+    pauses: list[float] = []
+    ticks = (processors.Ticks(2 * at if busy else 3 * at, 10 * at) for at in itertools.count())
+    monkeypatch.setattr(processors, "ticks", lambda: next(ticks))
+    # Each look at the clock is a second after the one before.
+    slow = SimpleNamespace(monotonic=lambda: next(clock), sleep=pauses.append)
+    monkeypatch.setattr(search_tailer, "time", slow)
+    search_tailer.catch_up(60)
+    # It has worked for a second before each pause; the first tells whether the machine is busy.
+    assert pauses[:3] == [1.0, 4.0, 4.0] if busy else [1.0, 1.0, 1.0]
 
 
 TAILER = """
