@@ -1,6 +1,9 @@
 """How much of the machine's processors is idle, for what gives way to others."""
 
+import os
 from typing import NamedTuple
+
+_HERTZ = os.sysconf("SC_CLK_TCK")
 
 
 class Ticks(NamedTuple):
@@ -9,10 +12,18 @@ class Ticks(NamedTuple):
     idle: int
     total: int
 
-    def idle_since(self, before: "Ticks") -> float:
-        """The share of the ticks since then that were idle; 1.0 where nobody can tell."""
+    def idle_since(self, before: "Ticks", worked: float = 0.0) -> float:
+        """The share of the ticks since then that others left idle, where so many seconds of a
+        processor were our own; 1.0 where nobody can tell.
+        """
         total = self.total - before.total
-        return (self.idle - before.idle) / total if total > 0 else 1.0
+        if total <= 0:
+            return 1.0
+        return (self.idle - before.idle + worked * _HERTZ) / total
+
+    def seconds_since(self, before: "Ticks") -> float:
+        """Seconds of all processors together since then."""
+        return (self.total - before.total) / _HERTZ
 
 
 def ticks() -> Ticks:

@@ -9,7 +9,7 @@ Invariants (what a kill -9 at any line leaves behind):
    blocks anew, together with neighbours that have room.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby, islice
 from typing import NamedTuple
 
@@ -24,8 +24,13 @@ from accounts.models import Message, SearchBits, SearchBlock
 _CHUNK = 64
 
 
-def index_full_blocks(mailbox_id: int, up_to: int) -> int:
-    """Make the blocks that messages with keys up to `up_to` fill; how many."""
+def index_full_blocks(
+    mailbox_id: int, up_to: int, pause: Callable[[], object] = lambda: None
+) -> int:
+    """Make the blocks that messages with keys up to `up_to` fill; how many.
+
+    `pause` is called now and then, never inside a transaction.
+    """
     made = 0
     while True:
         last = last_indexed(mailbox_id)
@@ -33,7 +38,7 @@ def index_full_blocks(mailbox_id: int, up_to: int) -> int:
         keys = list(messages.order_by("pk").values_list("pk", flat=True)[:COLUMNS])
         if len(keys) < COLUMNS:
             return made
-        _write(mailbox_id, (keys[0], keys[-1]), keys, ())
+        _write(mailbox_id, (keys[0], keys[-1]), keys, (), pause)
         made += 1
 
 
@@ -109,10 +114,14 @@ def _make_anew(mailbox_id: int, run: Sequence[_Block]) -> None:
 
 
 def _write(
-    mailbox_id: int, span: tuple[int, int], keys: Sequence[int], replaced: Sequence[int]
+    mailbox_id: int,
+    span: tuple[int, int],
+    keys: Sequence[int],
+    replaced: Sequence[int],
+    pause: Callable[[], object] = lambda: None,
 ) -> None:
     """Make a block of these messages, in the place of others."""
-    parts = _matrix(keys).parts() if keys else []
+    parts = _matrix(keys, pause).parts() if keys else []
     with transaction.atomic():
         _delete(replaced)
         if not keys:
@@ -148,14 +157,16 @@ def _delete(keys: Sequence[int]) -> None:
     blocks._raw_delete(blocks.db)
 
 
-def _matrix(keys: Sequence[int]) -> Matrix:
+def _matrix(keys: Sequence[int], pause: Callable[[], object]) -> Matrix:
     matrix = Matrix()
     column_of = {key: column for column, key in enumerate(keys)}
-    for key, octets in texts_of_messages(keys):
+    for count, (key, octets) in enumerate(texts_of_messages(keys), 1):
         if octets is None:
             matrix.add_unknown(column_of[key])
         else:
             matrix.add(column_of[key], octets)
+        if count % _CHUNK == 0:
+            pause()
     return matrix
 
 

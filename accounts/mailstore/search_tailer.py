@@ -32,7 +32,9 @@ REST = 1.0
 # and a fifth, while others leave less than this share of all processors idle: somebody waits for
 # them, and a search reads what is not indexed yet.
 BUSY_REST = 4.0
-IDLE = 0.25
+IDLE = 0.5
+# Seconds over which that is counted at least: clocks tick a hundred times a second.
+LOOK = 0.25
 # Messages of one mailbox between two looks at the clock, and in one commit.
 BATCH = 100
 # Mailboxes in one commit, where little is new in each.
@@ -52,25 +54,52 @@ def catch_up(seconds: float = TURN, *, rest: float = REST) -> int:
     if not _turn.acquire(blocking=False):
         return 0
     try:
-        deadline = time.monotonic() + seconds
+        pace = _Pace(seconds, rest)
         total = 0
-        pause = rest
-        begun = time.monotonic()
-        for read in _commits():
+        for read in _commits(pace):
             total += read
-            now = time.monotonic()
-            if now > deadline:
+            if pace.is_over():
                 break
-            if rest:
-                before = processors.ticks()
-                time.sleep(min(pause * (now - begun), deadline - now))
-                # What was idle while it paused: its own work is no reason to give way.
-                is_busy = processors.ticks().idle_since(before) < IDLE
-                pause = max(rest, BUSY_REST) if is_busy else rest
-            begun = time.monotonic()
+            pace.pause()
         return total
     finally:
         _turn.release()
+
+
+class _Pace:
+    """How long it works at a time, and rests in between: some ten milliseconds, not more.
+
+    Who waits for an answer meanwhile is held up by a part of one such piece of work.
+    """
+
+    def __init__(self, seconds: float, rest: float) -> None:
+        self._deadline = time.monotonic() + seconds
+        self._least = self._rest = rest
+        self._begun = time.monotonic()
+        self._ticks = processors.ticks()
+        self._worked = 0.0  # seconds since these ticks
+
+    def is_over(self) -> bool:
+        return time.monotonic() > self._deadline
+
+    def pause(self) -> None:
+        """Rest from what was done since the last rest."""
+        if not self._least:
+            return
+        now = time.monotonic()
+        worked = now - self._begun
+        time.sleep(max(0.0, min(self._rest * worked, self._deadline - now)))
+        self._begun = time.monotonic()
+        self._worked += worked
+        self._look()
+
+    def _look(self) -> None:
+        """See whether others are busy: what works here is no reason to give way to."""
+        now = processors.ticks()
+        if now.seconds_since(self._ticks) >= LOOK:
+            is_busy = now.idle_since(self._ticks, self._worked) < IDLE
+            self._rest = max(self._least, BUSY_REST) if is_busy else self._least
+            self._ticks, self._worked = now, 0.0
 
 
 def behind() -> QuerySet[Mailbox]:
@@ -85,7 +114,7 @@ def start_again(mailbox_id: int) -> None:
     search_blocks.drop(mailbox_id)
 
 
-def _commits() -> Iterator[int]:
+def _commits(pace: _Pace) -> Iterator[int]:
     """Work until no mailbox is behind; the number of messages read by each commit."""
     global _after
     while some := _next_behind():
@@ -94,9 +123,9 @@ def _commits() -> Iterator[int]:
             _after = mailbox_id
             _look_at(mailbox_id, step)
             if step.read >= BATCH:
-                yield _write(step)
+                yield _write(step, pace)
                 step = _Step()
-        yield _write(step)
+        yield _write(step, pace)
 
 
 def _next_behind() -> list[int]:
@@ -154,7 +183,7 @@ _MOVE = (
 )
 
 
-def _write(step: _Step) -> int:
+def _write(step: _Step, pace: _Pace) -> int:
     """Commit a step, then make the blocks that are full now."""
 
     def write(rows: Rows, blob: Blob | None) -> None:
@@ -166,5 +195,5 @@ def _write(step: _Step) -> int:
     if step.cursors:
         commit.run(commit.Unit(frozenset(), write, rows=len(step.texts) + len(step.cursors)))
     for mailbox_id, last in step.moved:
-        search_blocks.index_full_blocks(mailbox_id, last)
+        search_blocks.index_full_blocks(mailbox_id, last, pace.pause)
     return step.read

@@ -1,5 +1,6 @@
 """What is idle is counted as the system counts it, and nobody gives way where it does not."""
 
+import os
 import time
 
 from accounts import processors
@@ -9,6 +10,10 @@ from accounts.processors import Ticks
 def test_the_share_that_was_idle() -> None:
     assert Ticks(130, 400).idle_since(Ticks(100, 300)) == 0.3
     assert Ticks(130, 400).idle_since(Ticks(130, 400)) == 1.0
+    # Twenty ticks were our own.
+    hertz = os.sysconf("SC_CLK_TCK")
+    assert Ticks(130, 400).idle_since(Ticks(100, 300), 20 / hertz) == 0.5
+    assert Ticks(130, 400).seconds_since(Ticks(100, 300)) == 100 / hertz
 
 
 def test_ticks_go_on() -> None:

@@ -36,6 +36,7 @@ from accounts.mailstore import (
 from accounts.mailstore.search import Scope
 from accounts.mailstore.search_text import Needle
 from accounts.models import Mailbox, Message, SearchBits, SearchBlock, SearchCursor, SearchText
+from accounts.processors import Ticks
 from protocols.wire.imap.search import BodyHas, SearchKey, TextHas
 from protocols.wire.message import prepare
 from tests.accounts.mail import HELLO, append_many, content, inbox, make_mailbox
@@ -372,23 +373,40 @@ def test_it_works_for_as_long_as_it_may_and_goes_on_where_it_was(
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize("busy", [False, True])
+@pytest.mark.parametrize("idle", [40, 60])
 def test_it_gives_way_while_others_want_the_processors(
-    monkeypatch: pytest.MonkeyPatch, busy: bool
+    monkeypatch: pytest.MonkeyPatch, idle: int
 ) -> None:
     monkeypatch.setattr(search_tailer, "BATCH", 1)
     mailbox_id = make_mailbox()
     append_many(mailbox_id, inbox(mailbox_id), 4)
     clock = itertools.count()
     pauses: list[float] = []
-    ticks = (processors.Ticks(2 * at if busy else 3 * at, 10 * at) for at in itertools.count())
-    monkeypatch.setattr(processors, "ticks", lambda: next(ticks))
-    # Each look at the clock is a second after the one before.
+    # Each look at the clock is a second after the one before; there are a thousand processors.
+    ticks = (Ticks(at * 1000 * idle, at * 100_000) for at in itertools.count())
     slow = SimpleNamespace(monotonic=lambda: next(clock), sleep=pauses.append)
+    monkeypatch.setattr(processors, "ticks", lambda: next(ticks))
     monkeypatch.setattr(search_tailer, "time", slow)
-    search_tailer.catch_up(60)
-    # It has worked for a second before each pause; the first tells whether the machine is busy.
-    assert pauses[:3] == [1.0, 4.0, 4.0] if busy else [1.0, 1.0, 1.0]
+    search_tailer.catch_up(600)
+    rests = [pause / pauses[0] for pause in pauses]
+    assert rests[:3] == ([1, 1, 1] if idle > 50 else [1, 4, 4])
+
+
+@pytest.mark.django_db(transaction=True)
+def test_it_rests_while_it_makes_a_block(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (search_bits, search_blocks):
+        monkeypatch.setattr(module, "COLUMNS", 8)
+    monkeypatch.setattr(search_blocks, "_CHUNK", 2)
+    mailbox_id = make_mailbox()
+    append_many(mailbox_id, inbox(mailbox_id), 8)
+    was_in_transaction: list[bool] = []
+
+    def pause() -> None:
+        was_in_transaction.append(connection.in_atomic_block)
+
+    last = Message.objects.latest("pk").pk
+    assert search_blocks.index_full_blocks(mailbox_id, last, pause) == 1
+    assert was_in_transaction == [False] * 4
 
 
 TAILER = """
