@@ -82,11 +82,11 @@ class Watch:
     def numbers(self, selected_id: int, manner: Manner) -> bytes:
         """A STATUS of every folder of interest (RFC 5465 §3.1)."""
         return b"".join(
-            _status(folder, manner)
+            _status(folder, manner, events)
             for folder in sorted(self.told.folders.values(), key=lambda folder: folder.name)
             if folder.id != selected_id
             and folder.is_readable
-            and self._events(folder.name, self.told) & MESSAGE_EVENTS
+            and (events := self._events(folder.name, self.told) & MESSAGE_EVENTS)
         )
 
     def news(self, now: Sight, selected_id: int, manner: Manner) -> bytes:
@@ -150,15 +150,14 @@ class Watch:
                 was = self._held.pop(folder.id)
             elif was is folder and folder.name not in resubscribed:
                 continue
-            if folder.is_readable and self._has_new_numbers(before, was, folder, manner):
-                lines.append((folder.name, _status(folder, manner)))
+            if folder.is_readable and self._has_new_numbers(before, was, folder):
+                events = self._events(folder.name, self.told)
+                lines.append((folder.name, _status(folder, manner, events)))
         for folder_id in self._held.keys() - now.folders.keys():
             del self._held[folder_id]
         return b"".join(line for _, line in sorted(lines))
 
-    def _has_new_numbers(
-        self, before: Sight, was: FolderInfo | None, folder: FolderInfo, manner: Manner
-    ) -> bool:
+    def _has_new_numbers(self, before: Sight, was: FolderInfo | None, folder: FolderInfo) -> bool:
         events = self._events(folder.name, self.told) & MESSAGE_EVENTS
         if not events:
             return False
@@ -168,11 +167,7 @@ class Watch:
             return True
         if _counts(was) != _counts(folder):
             return True
-        if Event.FLAG_CHANGE not in events:
-            return False
-        return was.unseen != folder.unseen or (
-            manner.with_modseq and was.highest_modseq != folder.highest_modseq
-        )
+        return Event.FLAG_CHANGE in events and was.highest_modseq != folder.highest_modseq
 
 
 def _not_heard(folder_id: int, modseq: int) -> None:
@@ -187,14 +182,15 @@ def _counts(folder: FolderInfo) -> tuple[int, int, int]:
     return folder.exists, folder.uidnext, folder.uidvalidity
 
 
-def _status(folder: FolderInfo, manner: Manner) -> bytes:
+def _status(folder: FolderInfo, manner: Manner, events: frozenset[Event]) -> bytes:
     items: list[tuple[str, int | str]] = [
         ("MESSAGES", folder.exists),
         ("UIDNEXT", folder.uidnext),
         ("UIDVALIDITY", folder.uidvalidity),
         ("UNSEEN", folder.unseen),
     ]
-    if manner.with_modseq:
+    # RFC 5465 §3.1, §5.1: it is all that tells of most changes of flags.
+    if manner.with_modseq or Event.FLAG_CHANGE in events:
         items.append(("HIGHESTMODSEQ", folder.highest_modseq))
     return responses.status(folder.name, items, is_utf8=manner.is_utf8)
 

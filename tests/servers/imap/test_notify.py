@@ -84,7 +84,7 @@ def test_nothing_piles_up_for_who_does_not_read(wire: DirectWire, mailbox_id: in
     changes.publish([(mailbox_id, 0, 1)])
     assert len(wire._shell.wakes) == 1
     assert ask(wire, b"NOOP")[:-1] == [
-        b"* STATUS INBOX (MESSAGES 20 UIDNEXT 21 UIDVALIDITY 1 UNSEEN 20)"
+        b"* STATUS INBOX (MESSAGES 20 UIDNEXT 21 UIDVALIDITY 1 UNSEEN 20 HIGHESTMODSEQ 42)"
     ]
 
 

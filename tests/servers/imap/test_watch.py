@@ -51,7 +51,8 @@ class Model:
         if match := _LIST.match(line):
             self._hear_name(match[2], set(match[1].split()), match[3])
         elif match := _STATUS.match(line):
-            self.numbers[match[1]] = match[2]
+            # To ask for HIGHESTMODSEQ would switch CONDSTORE on.
+            self.numbers[match[1]] = match[2].partition(b" HIGHESTMODSEQ ")[0]
         elif match := _EXISTS.match(line):
             count = int(match[1])
             assert count >= len(self.messages)
