@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from accounts.key_lists import MAX_PARAMETERS, list_sql
 from accounts.limits import is_full
-from accounts.models import Folder, Mailbox
+from accounts.models import FlagDeed, Folder, Mailbox
 from accounts.statements import execute, fetch
 
 INBOX = "INBOX"
@@ -101,6 +101,7 @@ class FolderState(Counters):
         "unseen_count",
         "octets",
         "keywords",
+        "has_flag_deeds",
     )
     WRITTEN = FIELDS[:6]
     __slots__ = (*FIELDS, "is_selectable", "mailbox_id", "name", "uidvalidity")
@@ -119,6 +120,7 @@ class FolderState(Counters):
         unseen_count: int,
         octets: int,
         keywords: str | list[str],
+        has_flag_deeds: bool,
     ) -> None:
         self.id = pk
         self.mailbox_id = mailbox_id
@@ -132,6 +134,8 @@ class FolderState(Counters):
         self.unseen_count = unseen_count
         self.octets = octets
         self.keywords = tuple(json.loads(keywords) if isinstance(keywords, str) else keywords)
+        # Whether there is something to settle (see `accounts.flag_deeds`).
+        self.has_flag_deeds = bool(has_flag_deeds)
         self.loaded = self.values()
 
     def values(self) -> tuple[Any, ...]:
@@ -165,8 +169,10 @@ _MAILBOX = (
     " full_since IS NOT NULL"
 )
 _FOLDER = (
-    "id, mailbox_id, name, is_selectable, uidvalidity, uidnext, highest_modseq, recent_from_uid,"
-    " exists_count, unseen_count, octets, keywords"
+    "id, mailbox_id, name, is_selectable, uidvalidity, uidnext, highest_modseq, recent_from_uid,"  # noqa: S608
+    " exists_count, unseen_count, octets, keywords,"
+    f" EXISTS (SELECT 1 FROM {FlagDeed._meta.db_table} d"
+    f" WHERE d.folder_id = {Folder._meta.db_table}.id)"
 )
 
 

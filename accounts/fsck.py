@@ -15,7 +15,7 @@ from django.db import transaction
 from django.db.models import Case, Count, F, Max, Model, Q, QuerySet, Sum, Value, When
 from django.db.models.functions import Length
 
-from accounts import blobs, stamps
+from accounts import blobs, flag_deeds, stamps
 from accounts.blobs import BlobMissing, Place
 from accounts.blobs.garbage import is_dead
 from accounts.mailstore import overview, search_blocks, search_index, search_tailer, sort_kept
@@ -211,6 +211,9 @@ def _check_folders(progress: Progress, *, is_repairing: bool) -> Iterator[Findin
         found: list[Finding] = []
         with transaction.atomic():
             Mailbox.objects.select_for_update().filter(pk=suspect.mailbox_id).first()
+            if flag_deeds.left(suspect.pk):
+                stamps.change([suspect.mailbox_id])
+                flag_deeds.settle(suspect.pk)
             for folder, wrong in _wrong_folders(suspect.pk):
                 if is_repairing:
                     stamps.change([suspect.mailbox_id])

@@ -18,6 +18,7 @@ from typing import Any
 from django.db import connection, models, transaction
 from django.utils import timezone
 
+from accounts import flag_deeds
 from accounts.counters import (
     Counters,
     FolderState,
@@ -56,12 +57,14 @@ class Rows:
         self._changes: dict[tuple[FolderState, str], list[Sequence[int]]] = {}
         self._deeds: dict[FolderState, list[object]] = {}
         self._lists: set[int] = set()
+        self._announced: list[Callable[[], None]] = []
         self._callbacks: list[Callable[[], None]] = []
         # Of the unit at work only:
         self._own = Inserts()
         self._undo: dict[Counters, tuple[Any, ...]] = {}
         self._own_changes: list[tuple[FolderState, str, Sequence[int], object]] = []
         self._own_lists: set[int] = set()
+        self._own_announced: list[Callable[[], None]] = []
         self._own_callbacks: list[Callable[[], None]] = []
         self._forgotten: list[FolderState] = []
         self._savepoint: ExitStack | None = None
@@ -78,8 +81,12 @@ class Rows:
             self._undo[state] = state.values()
         return state
 
-    def folder(self, folder_id: int) -> FolderState:
-        """A folder's counters; its mailbox must be among the Unit's. FolderGone."""
+    def folder(self, folder_id: int, *, is_settled: bool = True) -> FolderState:
+        """A folder's counters; its mailbox must be among the Unit's. FolderGone.
+
+        Its entries say what became of their flags, unless the unit can do without (`is_settled`;
+        see the second invariant of `accounts.flag_deeds`).
+        """
         state = self.folders.get(folder_id)
         if state is None:
             for state in load_folders([folder_id]):
@@ -88,7 +95,16 @@ class Rows:
             raise FolderGone(f"folder {folder_id} is gone")
         if state not in self._undo:
             self._undo[state] = state.values()
+        if is_settled:
+            self.settle(state)
         return state
+
+    def settle(self, folder: FolderState) -> None:
+        """Have a folder's entries say what became of their flags."""
+        if folder.has_flag_deeds:
+            self.direct()
+            flag_deeds.settle(folder.id)
+            folder.has_flag_deeds = False
 
     def folders_of(self, folder_ids: Sequence[int]) -> list[FolderState]:
         """As `folder`, of many at once: one query, whatever their number."""
@@ -97,8 +113,8 @@ class Rows:
             self.folders[state.id] = state
         return [self.folder(key) for key in folder_ids]
 
-    def inbox(self, mailbox_id: int) -> FolderState:
-        """The mailbox's INBOX. FolderGone when it has none."""
+    def inbox(self, mailbox_id: int, *, is_settled: bool = True) -> FolderState:
+        """The mailbox's INBOX, as `folder` gives it. FolderGone when it has none."""
         self.mailbox(mailbox_id)
         if self._inboxes is None:
             found = load_inboxes(list(self.mailboxes))
@@ -106,7 +122,7 @@ class Rows:
             for state in found:
                 self.folders.setdefault(state.id, state)
         try:
-            return self.folder(self._inboxes[mailbox_id])
+            return self.folder(self._inboxes[mailbox_id], is_settled=is_settled)
         except KeyError:
             raise FolderGone(f"mailbox {mailbox_id} has no INBOX") from None
 
@@ -163,6 +179,10 @@ class Rows:
         del self.folders[folder.id]
         self._forgotten.append(folder)
 
+    def before_commit(self, callback: Callable[[], None]) -> None:
+        """Call this when nothing is left to be done but the COMMIT: it must be quick."""
+        self._own_announced.append(callback)
+
     def after_commit(self, callback: Callable[[], None]) -> None:
         """Call this soon after the commit, in the committer thread: it must be quick."""
         self._own_callbacks.append(callback)
@@ -187,6 +207,7 @@ class Rows:
             self._changes.setdefault((folder, kind), []).append(uids)
             self._deeds.setdefault(folder, []).append(deed)
         self._lists |= self._own_lists
+        self._announced += self._own_announced
         self._callbacks += self._own_callbacks
         self._clear_unit()
 
@@ -222,6 +243,11 @@ class Rows:
         if log:
             insert_rows(Change, _CHANGE, log)
 
+    def announce(self) -> None:
+        """Nothing is left to be done but the COMMIT."""
+        for callback in self._announced:
+            callback()
+
     @property
     def notices(self) -> list[tuple[int, int, int]]:
         """(mailbox id, folder id, MODSEQ) of what changed; folder 0: more than one folder."""
@@ -248,6 +274,7 @@ class Rows:
         self._undo = {}
         self._own_changes = []
         self._own_lists = set()
+        self._own_announced = []
         self._own_callbacks = []
         self._forgotten = []
         self._savepoint = None

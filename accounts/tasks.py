@@ -4,7 +4,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from accounts import directory, garbage, limits
-from accounts.mailstore import forgetting, history, search_tailer
+from accounts.mailstore import forgetting, history, search_tailer, settling
 
 
 @shared_task(name="accounts.collect_garbage")
@@ -25,6 +25,11 @@ def forget_deleted_mail() -> None:
 @shared_task(name="accounts.index_mail")
 def index_mail() -> None:
     search_tailer.catch_up()
+
+
+@shared_task(name="accounts.settle_flags")
+def settle_flags() -> None:
+    settling.settle_all()
 
 
 @shared_task(name="accounts.prune_changes")

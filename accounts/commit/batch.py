@@ -152,6 +152,7 @@ class Attempt:
             stamps.change(rows.mailboxes)
             self._verdicts = verdicts
             self._outcome = Outcome(rows.deeds, rows.callbacks, rows.notices)
+            rows.announce()
 
     def has_landed(self) -> bool:
         """True when a try whose outcome was unknown did commit after all.

@@ -81,9 +81,11 @@ def add_entry(
     now = int(time.time())
     mailbox = rows.mailbox(mailbox_id)
     if folder_id is None:
-        folder, held = rows.inbox(mailbox_id), ALL
+        folder, held = rows.inbox(mailbox_id, is_settled=False), ALL
     else:
-        folder, held = locked_with_rights(rows, folder_id, actor or mailbox_id, Right.INSERT)
+        folder, held = locked_with_rights(
+            rows, folder_id, actor or mailbox_id, Right.INSERT, is_settled=False
+        )
     if folder.mailbox_id != mailbox_id:
         raise NoSuchFolder("The folder belongs to another mailbox.")
     if held != ALL:

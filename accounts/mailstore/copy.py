@@ -15,13 +15,14 @@ from django.db import connection
 
 from accounts import commit
 from accounts.counters import FolderState
+from accounts.entry_sql import uids_sql
 from accounts.mailstore.expunge import remove_entries
 from accounts.mailstore.flags import ALL_FLAGS, Flag, flags_within, keyword_bits
 from accounts.mailstore.locked import locked_folder, locked_with_rights, mailbox_of
 from accounts.mailstore.quota import require_room
 from accounts.mailstore.rights import Right
 from accounts.mailstore.tally import Tally, tally
-from accounts.mailstore.uids import chunked, in_uids, uids_sql
+from accounts.mailstore.uids import chunked, in_uids
 from accounts.models import Blob, Change, Entry, Message, Overview
 from accounts.rows import Rows
 from accounts.uid_sets import is_range

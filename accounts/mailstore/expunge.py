@@ -12,13 +12,15 @@ from django.db.models import F
 
 from accounts import commit
 from accounts.counters import FolderState
+from accounts.entry_sql import uids_sql
 from accounts.mailstore.deeds import Removed
 from accounts.mailstore.flags import Flag
 from accounts.mailstore.locked import locked_folder, mailbox_of
 from accounts.mailstore.recording import record
 from accounts.mailstore.rights import Right
+from accounts.mailstore.settling import settle
 from accounts.mailstore.tally import Tally, tally
-from accounts.mailstore.uids import chunked, uids_sql
+from accounts.mailstore.uids import chunked
 from accounts.models import Blob, Change, Entry, Vanished
 from accounts.rows import Rows
 from accounts.statements import execute
@@ -47,6 +49,7 @@ def expunge_uids(
     """
     mailboxes = frozenset((mailbox_of(folder_id),))
     if uids is None:
+        settle(folder_id)
         wanted = Entry.objects.filter(folder_id=folder_id)
         if only_deleted:
             wanted = wanted.alias(deleted=F("flags").bitand(Flag.DELETED)).filter(deleted__gt=0)

@@ -32,7 +32,6 @@ class Columns(IntFlag):
     HEADERS = 32
     SENT_AT = 64
     OCTETS = 128
-    FLAGS = 256
     MESSAGE = 512
     SAVED_AT = 1024
     PREVIEW = 2048
@@ -58,9 +57,6 @@ class FetchRow(NamedTuple):
     sent_at: int | None = None
     preview: str | None = None
     prefix: bytes | None = None
-    flags: int | None = None
-    keywords: int | None = None
-    modseq: int | None = None
     message_id: int | None = None
     thread: int | None = None
     place: Place | None = None
@@ -78,9 +74,6 @@ _SOURCES: dict[str, tuple[Columns, str]] = {
     "sent_at": (Columns.SENT_AT, "m.sent_at"),
     "preview": (Columns.PREVIEW, "m.preview"),
     "prefix": (Columns.OCTETS, "m.prefix"),
-    "flags": (Columns.FLAGS, "e.flags"),
-    "keywords": (Columns.FLAGS, "e.keywords"),
-    "modseq": (Columns.FLAGS, "e.modseq"),
     "message_id": (Columns.MESSAGE, "e.message_id"),
     "thread": (Columns.THREAD, "t.thread"),
 }

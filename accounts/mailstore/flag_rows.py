@@ -9,27 +9,34 @@ trouble for many messages alone.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import chain, compress
-from typing import Any
 
 from django.db import connection
 from django.db.models import F, QuerySet
 
+from accounts import flag_deeds
 from accounts.counters import FolderState
+from accounts.entry_sql import Condition, by_keys, of_folder
+from accounts.flag_deeds import Left
 from accounts.key_lists import gathered, gathered_sql
 from accounts.mailstore import index
 from accounts.mailstore.deeds import UNCHANGED, Bits
 from accounts.mailstore.picture import pick
-from accounts.mailstore.uids import in_uids, uids_sql
+from accounts.mailstore.uids import in_uids
 from accounts.models import Entry
-from accounts.uid_sets import as_range, is_range
+from accounts.uid_sets import as_range
 
 SEEN = 1
 MANY = 500
 
-Condition = tuple[str, Sequence[Any]]
-"""SQL, and its parameters."""
-
 _TABLE = Entry._meta.db_table
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """UIDs of entries that will change, and how many more will be without \\Seen."""
+
+    uids: Sequence[int]
+    unseen: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +72,17 @@ class FlagRows:
             return -_with_seen(entries, 0).count()
         return _with_seen(entries, SEEN).count()
 
+    def leave(self, modseq: int, expected: Expected) -> None:
+        """Leave the change to be written into the entries later (see `accounts.flag_deeds`)."""
+        flag_deeds.leave(self.folder.id, Left(modseq, expected.uids, *self.flags))
+        self.folder.has_flag_deeds = True
+
     def update(
-        self, modseq: int, failed: Sequence[int], begin: Callable[[], None]
+        self,
+        modseq: int,
+        expected: Expected | None,
+        failed: Sequence[int],
+        begin: Callable[[], None],
     ) -> tuple[int, Sequence[int]]:
         """Change the entries that differ; `begin` is called before that which takes long.
 
@@ -74,20 +90,18 @@ class FlagRows:
         """
         if self.flags == self.keywords == UNCHANGED:
             return 0, ()
-        expected = self._expected()
-        if expected is not None and not expected:
-            return 0, ()
-        by_keys = None if expected is None else self._by_keys()
-        condition, chosen = uids_sql(self.uids)
-        condition, chosen = f"folder_id = %s AND {condition}", [self.folder.id, *chosen]
+        ready = () if expected is None else expected.uids
+        keys = None if expected is None else by_keys(self.folder.id, self.uids)
+        condition, chosen = of_folder(self.folder.id, self.uids)
         begin()
         count = 0
-        if by_keys is not None:
-            count = self._change(modseq, by_keys)
-        if expected is None or count < len(expected):
+        if keys is not None:
+            count = self._change(modseq, keys)
+        # Should a key lie elsewhere the count shows it.
+        if expected is None or count < len(ready):
             count += self._change(modseq, (condition, chosen))
-        if expected is not None and count == len(expected):
-            return count, expected
+        if expected is not None and count == len(ready):
+            return count, ready
         if count in (0, len(self.uids)):
             return count, self.uids if count else ()
         with connection.cursor() as cursor:
@@ -101,8 +115,8 @@ class FlagRows:
         spared = frozenset(failed)
         return count, as_range([uid for uid in changed if uid not in spared] if spared else changed)
 
-    def _expected(self) -> Sequence[int] | None:
-        """The UIDs of entries that will change, where the folder's picture tells."""
+    def expected(self) -> Expected | None:
+        """What will come of it, where the folder's picture tells."""
         if len(self.uids) < MANY or self.unchanged_since is not None or self.keywords != UNCHANGED:
             return None
         known = index.kept(self.folder)
@@ -110,26 +124,15 @@ class FlagRows:
         if known is None or places is None:
             return None
         touched, added = self.flags.touched, self.flags.added
-        differs = bytes(each & touched != added for each in range(256))
-        marks = bytes(pick(known.flags, places)).translate(differs)
-        return self.uids if all(marks) else as_range(list(compress(self.uids, marks)))
-
-    def _by_keys(self) -> Condition | None:
-        """The entries as a range of keys, where hardly any others lie among them."""
-        if connection.vendor != "sqlite" or not is_range(self.uids):
-            return None
-        with connection.cursor() as cursor:
-            cursor.execute(
-                f"SELECT MIN(id), MAX(id) FROM {_TABLE}"  # noqa: S608
-                " WHERE folder_id = %s AND uid IN (%s, %s)",
-                [self.folder.id, self.uids[0], self.uids[-1]],
-            )
-            first, last = cursor.fetchone()
-        if first is None or last - first >= 2 * len(self.uids):
-            return None
-        # The plus keeps SQLite from the index. Should a key lie elsewhere the count will show it.
-        ends = [first, last, self.uids[0], self.uids[-1], self.folder.id]
-        return "id BETWEEN %s AND %s AND +uid BETWEEN %s AND %s AND +folder_id = %s", ends
+        # An octet each: ten thousand of them take no longer than one round of a list.
+        flags = bytes(pick(known.flags, places))
+        marks = flags.translate(bytes(each & touched != added for each in range(256)))
+        uids = self.uids if 0 not in marks else as_range(list(compress(self.uids, marks)))
+        unseen = 0
+        if touched & SEEN:
+            seen = flags.translate(bytes(each & SEEN for each in range(256))).count(1)
+            unseen = seen - len(flags) if added & SEEN else seen
+        return Expected(uids, unseen)
 
     def _change(self, modseq: int, which: Condition) -> int:
         """Change those of some entries that differ; how many did."""

@@ -8,8 +8,11 @@ import threading
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, IntFlag
+from functools import reduce
+from itertools import chain
+from operator import or_
 
-from accounts import commit
+from accounts import commit, flag_deeds
 from accounts.counters import FolderState
 from accounts.mailstore.deeds import Bits, Flagged
 from accounts.mailstore.flag_rows import FlagRows
@@ -143,15 +146,18 @@ class Storing:
 
     def result(self) -> Stored:
         """What came of it. NoSuchFolder, NotPermitted (none may be changed), TooManyKeywords."""
-        modseq = bits = 0
-        changed: list[int] = []
-        failed: list[int] = []
-        for stored in self.chunks:
-            modseq = max(modseq, stored.modseq)
-            changed += stored.changed
-            failed += stored.failed
-            bits |= stored.keywords
+        done = list(self.chunks)
+        modseq = max((each.modseq for each in done), default=0)
+        bits = reduce(or_, (each.keywords for each in done), 0)
+        changed = _joined([each.changed for each in done])
+        failed = _joined([each.failed for each in done])
         return Stored(modseq, changed, failed, bits)
+
+
+def _joined(parts: Sequence[Sequence[int]]) -> Sequence[int]:
+    # Mostly there is one, and ten thousand UIDs are a range.
+    is_range = len(parts) == 1 and isinstance(parts[0], range)
+    return parts[0] if is_range else list(chain.from_iterable(parts))
 
 
 def store_flags(
@@ -198,14 +204,19 @@ class _Store:
     at_work: threading.Event = field(default_factory=threading.Event)
 
     def __call__(self, rows: Rows, blob: Blob | None) -> Stored:
+        # At the latest then: of a large STORE that leaves its work the COMMIT alone takes long.
+        rows.before_commit(self.at_work.set)
         try:
             return self._stored(rows)
-        finally:
-            # However it ended: nobody waits for work that does not come.
+        except BaseException:
+            # Nobody waits for work that does not come.
             self.at_work.set()
+            raise
 
     def _stored(self, rows: Rows) -> Stored:
-        folder, held = locked_with_rights(rows, self.folder_id, self.actor, Right.READ)
+        folder, held = locked_with_rights(
+            rows, self.folder_id, self.actor, Right.READ, is_settled=False
+        )
         rows.direct()
         may_write = Right.WRITE in held
         bits = 0
@@ -216,14 +227,23 @@ class _Store:
         flags = bits_of(self.mode, self.flags, changeable)
         keywords = bits_of(self.mode, bits, -1 if may_write else 0)
         chosen = FlagRows(folder, self.uids, flags, keywords, self.unchanged_since)
-        failed = chosen.late()
-        unseen = 0 if chosen.is_seen_alone else chosen.unseen()
+        expected = chosen.expected()
+        if expected is not None and not expected.uids:
+            return Stored(folder.highest_modseq, (), (), bits)
         modseq = rows.modseq(folder.mailbox_id)
-        count, changed = chosen.update(modseq, failed, begin=self.at_work.set)
-        if not changed:
-            return Stored(folder.highest_modseq, (), failed, bits)
-        if chosen.is_seen_alone:
-            unseen = -count if flags.added else count
+        failed: Sequence[int] = ()
+        if expected is not None and flag_deeds.may_be_left(expected.uids):
+            chosen.leave(modseq, expected)
+            changed, unseen = expected.uids, expected.unseen
+        else:
+            rows.settle(folder)
+            failed = chosen.late()
+            unseen = 0 if chosen.is_seen_alone else chosen.unseen()
+            count, changed = chosen.update(modseq, expected, failed, begin=self.at_work.set)
+            if not changed:
+                return Stored(folder.highest_modseq, (), failed, bits)
+            if chosen.is_seen_alone:
+                unseen = -count if flags.added else count
         rows.changed(folder, Change.Kind.FLAGS, changed, Flagged(changed, flags, keywords))
         folder.unseen_count += unseen
         return Stored(modseq, changed, failed, bits)

@@ -32,7 +32,7 @@ from accounts.mailstore.folder_info import (
     list_all_seen,
     list_folders,
 )
-from accounts.mailstore.locked import locked_folder
+from accounts.mailstore.locked import locked_with_rights
 from accounts.mailstore.names import SEPARATOR, canonical, checked, parents
 from accounts.mailstore.quota import MAX_FOLDERS, require_folders
 from accounts.mailstore.recording import record
@@ -325,7 +325,7 @@ def take_recent(folder_id: int) -> int:
         return recent
 
     def take(rows: Rows) -> int:
-        folder = locked_folder(rows, folder_id, mailbox_id, Right.SEEN)
+        folder, _ = locked_with_rights(rows, folder_id, mailbox_id, Right.SEEN, is_settled=False)
         first, folder.recent_from_uid = folder.recent_from_uid, folder.uidnext
         return first
 

@@ -21,8 +21,9 @@ from contextlib import suppress
 from functools import partial
 from typing import Any
 
-from accounts import effects, stamps
+from accounts import effects, flag_deeds, stamps
 from accounts.counters import FolderState
+from accounts.entry_sql import uids_sql
 from accounts.mailstore.deeds import Deed, followed
 from accounts.mailstore.history import vanished_after
 from accounts.mailstore.picture import (
@@ -34,7 +35,6 @@ from accounts.mailstore.picture import (
     uid_runs,
 )
 from accounts.mailstore.snapshots import read_snapshot, save_snapshot
-from accounts.mailstore.uids import uids_sql
 from accounts.models import Change, Entry, Folder
 from accounts.rows import FolderGone
 from accounts.statements import fetch
@@ -320,6 +320,8 @@ _CHANGED = (
 
 
 def _read_entries(folder_id: int, after_modseq: int) -> list[Row]:
+    # Before the rows: what is settled in between has the deed's MODSEQ in its row.
+    deeds = flag_deeds.left(folder_id)
     statement, parameters = _ENTRIES, [folder_id]
     if after_modseq:
         texts = fetch(_CHANGED, (folder_id, after_modseq, str(Change.Kind.VANISHED)))
@@ -331,7 +333,7 @@ def _read_entries(folder_id: int, after_modseq: int) -> list[Row]:
         parameters += chosen
     # By hand: a STORE reads ten thousand rows here, and the ORM's tuples cost three times as much.
     rows: list[Row] = fetch(f"{statement} ORDER BY uid", parameters)
-    return rows
+    return flag_deeds.laid_over(rows, deeds)
 
 
 def _read_vanished(folder_id: int, after_modseq: int) -> tuple[list[range], int] | None:

@@ -34,11 +34,14 @@ def locked_folder(rows: Rows, folder_id: int, actor: int, needed: Right) -> Fold
 
 
 def locked_with_rights(
-    rows: Rows, folder_id: int, actor: int, needed: Right
+    rows: Rows, folder_id: int, actor: int, needed: Right, *, is_settled: bool = True
 ) -> tuple[FolderState, Right]:
-    """The same, and all the rights that the actor has there."""
+    """The same, and all the rights that the actor has there.
+
+    `is_settled` as in `Rows.folder`.
+    """
     try:
-        folder = rows.folder(folder_id)
+        folder = rows.folder(folder_id, is_settled=is_settled)
     except FolderGone:
         raise NoSuchFolder(_GONE) from None
     held = rights.require(actor, folder.mailbox_id, folder_id, needed)
@@ -53,7 +56,7 @@ def require_name(rows: Rows, folder_id: int, name: str) -> None:
     Whoever found it long ago would file mail in a folder that was renamed since.
     """
     try:
-        folder = rows.folder(folder_id)
+        folder = rows.folder(folder_id, is_settled=False)
     except FolderGone:
         raise NoSuchFolder(_GONE) from None
     if folder.name != name:

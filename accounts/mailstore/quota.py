@@ -8,6 +8,7 @@ from django.db.models import F, Sum
 from accounts.counters import MailboxState
 from accounts.mailstore.flags import Flag
 from accounts.mailstore.refusals import OverQuota
+from accounts.mailstore.settling import settle
 from accounts.models import Entry, Folder, Mailbox
 from accounts.rows import MailboxGone
 from accounts.statements import fetch
@@ -78,6 +79,7 @@ def require_room(mailbox: MailboxState, octets: int, messages: int) -> None:
 
 def deleted_octets(folder_id: int) -> int:
     """The octets of the messages that have \\Deleted set."""
+    settle(folder_id)
     marked = Entry.objects.alias(deleted=F("flags").bitand(Flag.DELETED)).filter(
         folder_id=folder_id, deleted__gt=0
     )

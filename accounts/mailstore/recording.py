@@ -7,7 +7,7 @@ from django.db import connection
 from django.utils import timezone
 
 from accounts.counters import FolderState
-from accounts.mailstore.uids import uids_sql
+from accounts.entry_sql import uids_sql
 from accounts.models import Domain, Entry, Mailbox, Recoverable, RecoverableEntry
 from accounts.statements import execute, fetch
 

@@ -13,9 +13,9 @@ import zstandard
 from django.db import connection
 
 from accounts import commit
+from accounts.entry_sql import uids_sql
 from accounts.key_lists import listed
 from accounts.mailstore.search_text import TEXT_LIMIT, fold
-from accounts.mailstore.uids import uids_sql
 from accounts.models import Blob, Entry, Message, SearchText
 from accounts.rows import Rows
 from protocols.wire.message import decoded_header, decoded_text

@@ -11,11 +11,11 @@ from typing import Any, TypeVar
 from django.db import connection
 
 from accounts import commit
+from accounts.entry_sql import uids_sql
 from accounts.key_lists import listed
 from accounts.mailstore.columns import large_ones, read_columns
 from accounts.mailstore.fetch import Columns
 from accounts.mailstore.sort_keys import Keys, keys_of
-from accounts.mailstore.uids import uids_sql
 from accounts.models import Blob, Entry, Message, SortKeys
 from accounts.rows import Rows
 

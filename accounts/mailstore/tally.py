@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from accounts.entry_sql import uids_sql
 from accounts.key_lists import gathered, gathered_sql
-from accounts.mailstore.uids import uids_sql
 from accounts.models import Entry, Message
 from accounts.statements import fetch
 from accounts.uid_sets import as_range

@@ -1,11 +1,10 @@
 """Sets of UIDs: bounded chunks for long commands, conditions for queries, sequence-sets to keep."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
 
 from django.db.models import Q
 
-from accounts.key_lists import list_sql, listed
+from accounts.key_lists import listed
 from accounts.uid_sets import is_range
 
 # No write transaction that moves or deletes is longer than this many rows.
@@ -29,11 +28,3 @@ def in_uids(uids: Sequence[int]) -> Q:
     if len(uids) <= SHORT:
         return Q(uid__in=uids)
     return Q(uid__in=listed(uids))
-
-
-def uids_sql(uids: Sequence[int]) -> tuple[str, list[Any]]:
-    """`in_uids` for statements by hand: a condition on the column `uid`, and its parameters."""
-    if is_range(uids):
-        return "uid BETWEEN %s AND %s", [uids[0], uids[-1]]
-    subquery, parameters = list_sql(uids)
-    return f"uid IN ({subquery})", parameters

@@ -8,6 +8,7 @@ from accounts.models.change import Change
 from accounts.models.client_rule import ClientRule
 from accounts.models.directory_version import DirectoryVersion
 from accounts.models.domain import DkimKey, Domain
+from accounts.models.flag_deed import FlagDeed
 from accounts.models.folder import Folder, FolderSnapshot, Subscription
 from accounts.models.folder_right import FolderRight
 from accounts.models.mailbox import Credential, Mailbox, MaildropLock, PopDeletion
@@ -36,6 +37,7 @@ __all__ = [
     "DkimKey",
     "Domain",
     "Entry",
+    "FlagDeed",
     "Folder",
     "FolderRight",
     "FolderSnapshot",

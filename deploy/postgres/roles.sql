@@ -16,6 +16,7 @@ GRANT USAGE ON SCHEMA public
 -- Storing mail: every kind appends (the worker stores bounces, the web restores messages).
 GRANT SELECT, INSERT, UPDATE, DELETE ON
     accounts_segment, accounts_blob, accounts_commitmark, accounts_message, accounts_entry,
+    accounts_flagdeed,
     accounts_overview, accounts_vanished, accounts_change, accounts_folder,
     accounts_foldersnapshot,
     accounts_searchtext, accounts_sortkeys, accounts_threadedmessage, accounts_threadname,

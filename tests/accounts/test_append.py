@@ -43,7 +43,8 @@ def test_append_keeps_everything_it_was_given() -> None:
         prepared.headers,
         prepared.sent_at,
     )
-    assert (row.flags, row.keywords) == (Flag.SEEN | Flag.FLAGGED, 0b11)
+    [entry] = Entry.objects.filter(folder_id=folder_id)
+    assert (entry.flags, entry.keywords) == (Flag.SEEN | Flag.FLAGGED, 0b11)
     assert fetch.octets(row) == HELLO
     assert counters_agree(mailbox_id)
 

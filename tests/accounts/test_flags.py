@@ -179,7 +179,8 @@ def test_store_is_what_a_naive_model_says(
             if new != model[uid]:
                 changed.append(uid)
             model[uid] = new
-        assert store_flags(folder_id, sorted(uids), mode, flags, keywords).changed == changed
+        done = store_flags(folder_id, sorted(uids), mode, flags, keywords)
+        assert list(done.changed) == changed
     names = folders.get_folder(folder_id).keywords
     found = {
         uid: (flags, {name for place, name in enumerate(names) if bits >> place & 1})

@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
 from accounts import limits, tasks
@@ -106,7 +107,8 @@ def test_a_picture_that_knows_all_that_was_pruned_goes_on(
     before = index.picture(folder_id)
     prune_all()
     as_owner.store_flags(folder_id, [3], StoreMode.ADD, Flag.SEEN)
-    with django_assert_num_queries(4):
+    # One looks for what large STOREs have left, which there is not on PostgreSQL.
+    with django_assert_num_queries(5 if connection.vendor == "sqlite" else 4):
         after = index.picture(folder_id)
     assert after.changed_since(before.highest_modseq) == range(3, 4)
 

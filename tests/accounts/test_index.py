@@ -184,7 +184,8 @@ def test_a_changed_folder_reads_only_what_changed(
         append.append_message(mailbox_id, folder_id, HELLO).result()
     before = index.picture(folder_id)
     as_owner.store_flags(folder_id, [2], StoreMode.ADD, Flag.SEEN)
-    with django_assert_num_queries(4):
+    # One looks for what large STOREs have left, which there is not on PostgreSQL.
+    with django_assert_num_queries(5 if connection.vendor == "sqlite" else 4):
         after = index.picture(folder_id)
     assert list(after.changed_since(before.highest_modseq)) == [2]
     check(after)
