@@ -29,9 +29,9 @@ from accounts.rows import Rows
 TURN = 8.0
 # Half of one processor at most, while mail comes in,
 REST = 1.0
-# and a fifth, while others leave less than this share of all processors idle: somebody waits for
+# and a third, while others leave less than this share of all processors idle: somebody waits for
 # them, and a search reads what is not indexed yet.
-BUSY_REST = 4.0
+BUSY_REST = 2.0
 IDLE = 0.5
 # Seconds over which that is counted at least: clocks tick a hundred times a second.
 LOOK = 0.25

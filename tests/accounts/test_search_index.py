@@ -389,7 +389,7 @@ def test_it_gives_way_while_others_want_the_processors(
     monkeypatch.setattr(search_tailer, "time", slow)
     search_tailer.catch_up(600)
     rests = [pause / pauses[0] for pause in pauses]
-    assert rests[:3] == ([1, 1, 1] if idle > 50 else [1, 4, 4])
+    assert rests[:3] == ([1, 1, 1] if idle > 50 else [1, 2, 2])
 
 
 @pytest.mark.django_db(transaction=True)
