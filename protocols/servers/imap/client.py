@@ -20,9 +20,9 @@ from protocols.servers.imap.annotation_news import AnnotationNews, changed_lines
 from protocols.servers.imap.contexts import Contexts
 from protocols.servers.imap.folder_view import FolderView, Wording
 from protocols.servers.imap.known import NOTHING, Known
-from protocols.servers.imap.news import EVERYTHING, NO_NEWS, SILENCE, Wanted
+from protocols.servers.imap.news import EVERYTHING, NO_NEWS, SILENCE, Overflow, Wanted
 from protocols.servers.imap.sections import Structures
-from protocols.servers.imap.watch import Manner, Overflow, Watch
+from protocols.servers.imap.watch import Manner, Watch
 from protocols.servers.session import Shell
 from protocols.wire.imap import responses
 from protocols.wire.imap.commands import NewMessage
@@ -214,7 +214,7 @@ class Client:
         lines = b""
         try:
             if arrivals and watch.fetch_arrivals is not None:
-                lines = watch.fetch_arrivals(arrivals.start, arrivals.stop)
+                lines = watch.fetch_arrivals([(arrivals.start, arrivals.stop - 1)])
             with_others = watch.interest.is_about_others
             now = sight(self.mailbox_id, watch.told, with_others=with_others)
             lines += watch.news(now, self.folder_id, self.manner)
@@ -251,8 +251,9 @@ class Client:
                 arrivals = recent.take(picture)
                 view.own(arrivals)
                 self.took_recent |= bool(arrivals)
-        followed = self.contexts.look(view, picture)
-        said = b"".join(each.removed_line(view) for each in followed)
+        differences = self.contexts.look(view, picture)
+        said = b"".join(each.removed_line(view) for each in differences)
+        uidnext = view.uidnext_told
         with_modseq = self.tells_modseq
         news = view.refresh(
             picture,
@@ -267,7 +268,8 @@ class Client:
             said += rendering.news_lines(
                 news, view, with_modseq=with_modseq, by_uid=self.tells_vanished
             )
-        return said + b"".join(each.added_line(view) for each in followed)
+        arrivals = range(uidnext, view.uidnext_told)
+        return said + self.contexts.added_lines(differences, view, arrivals)
 
     def _look_at_rights(self, view: FolderView) -> bytes:
         """What the client may do in another's folder, as it stands now; lines if that changed."""

@@ -6,7 +6,7 @@ that changed are looked at again; keys of order never change, so the others stay
 
 import time
 from array import array
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from accounts.mailstore import search as store
@@ -15,6 +15,8 @@ from accounts.mailstore.picture import Picture
 from accounts.mailstore.search_work import is_always_done
 from accounts.mailstore.sort import Sorting
 from protocols.servers.imap.folder_view import FolderView
+from protocols.servers.imap.news import Overflow
+from protocols.servers.imap.watch import Fetcher
 from protocols.wire.imap import search as keys
 from protocols.wire.imap.contexts import Kind, Placed, no_update, results_changed
 from protocols.wire.imap.responses import Origin, untagged
@@ -25,13 +27,17 @@ from protocols.wire.imap.sort import Criterion
 MAX_FOLLOWED = 8
 # Of all searches of a connection but the first, which is always followed (§4.3.1).
 MAX_RESULTS = 200_000
+# Of what all of them tell of new messages at one look.
+MAX_OCTETS = 16 << 20
 
 
 @dataclass(slots=True)
 class Followed:
     """One search with its results so far, in order; without criteria that of the folder.
 
-    `origin` is said with them where the search was one of several folders."""
+    `origin` is said with them where the search was one of several folders; `fetch` tells of new
+    messages among them (RFC 5465 §7).
+    """
 
     tag: bytes
     is_uid: bool
@@ -39,6 +45,7 @@ class Followed:
     criteria: tuple[Criterion, ...]
     results: "array[int]"
     origin: Origin | None = None
+    fetch: Fetcher | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +63,16 @@ class Difference:
     def added_line(self, view: FolderView) -> bytes:
         """To be said after the EXISTS of what is new."""
         return self._line(view, "ADDTO", self.added)
+
+    def fetch_lines(self, arrivals: range) -> bytes:
+        """What was asked for of the messages that have just arrived; Overflow.
+
+        RFC 5465 §7: of others, whose flags have changed, nothing is told.
+        """
+        if self.followed.fetch is None or not arrivals:
+            return b""
+        fresh = sorted(uid for _, uids in self.added for uid in uids if uid in arrivals)
+        return self.followed.fetch([(uid, uid) for uid in fresh]) if fresh else b""
 
     def _line(self, view: FolderView, kind: Kind, placed: Sequence[Placed]) -> bytes:
         if not placed:
@@ -106,6 +123,26 @@ class Contexts:
     def drop_all(self) -> bytes:
         """Follow nothing any longer; the lines that say so."""
         return self._drop(list(self._followed), "Messages are no longer spoken of.")
+
+    def added_lines(
+        self, differences: Iterable[Difference], view: FolderView, arrivals: range
+    ) -> bytes:
+        """To be said after the EXISTS of the arrivals, given by UID: these, then ADDTO.
+
+        RFC 5465 §7 wants that order. A search of whose new messages too much would have to be told
+        is followed no longer: the client may ask itself.
+        """
+        lines = b""
+        for each in differences:
+            try:
+                fetched = each.fetch_lines(arrivals)
+                if len(lines) + len(fetched) > MAX_OCTETS:
+                    raise Overflow
+            except Overflow:
+                lines += self._drop([each.followed.tag], "Too much has come at once.")
+            else:
+                lines += fetched + each.added_line(view)
+        return lines
 
     def _drop(self, tags: Collection[bytes], reason: str) -> bytes:
         self.cancel(tags)

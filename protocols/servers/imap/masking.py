@@ -211,6 +211,10 @@ def _of_results(command: c.Search | c.Sort | c.MultiSearch) -> Iterator[str]:
         yield "CONTEXT=SORT" if isinstance(command, c.Sort) else "CONTEXT=SEARCH"
     if command.page is not None:
         yield "PARTIAL"
+    if command.update_items:
+        # RFC 5465 §7.
+        yield "NOTIFY"
+        yield from _of_items(command.update_items)
     yield from _of_program(command)
 
 

@@ -35,6 +35,10 @@ class News:
 NO_NEWS = News()
 
 
+class Overflow(Exception):
+    """More has happened than is told unasked."""
+
+
 class Wanted(NamedTuple):
     """Which news of its folder a client wants to hear (RFC 5465 §5)."""
 

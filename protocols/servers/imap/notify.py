@@ -4,39 +4,28 @@ A notice of a change wakes the connection up, which then compares what the clien
 things are. What only looks at the database cannot be wrong twice: a notice too many tells nothing.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from functools import partial
 
 from accounts import login
-from accounts.blobs import BlobMissing
 from accounts.mailstore import changes
 from accounts.mailstore.catalog import highest_modseq, sight
-from accounts.mailstore.fetch import Columns
-from accounts.mailstore.fetch import fetch as fetch_rows
 from accounts.rows import FolderGone
 from protocols.servers.imap.annotation_news import AnnotationNews
 from protocols.servers.imap.answers import FOLDER_GONE, no, ok
+from protocols.servers.imap.arrivals import fetcher, get_ready
 from protocols.servers.imap.client import Client
-from protocols.servers.imap.enabled import note_condstore
-from protocols.servers.imap.fetch import fetched
-from protocols.servers.imap.fetch_lines import Plan
 from protocols.servers.imap.interest import Interest
 from protocols.servers.imap.news import EVERYTHING, SILENCE
-from protocols.servers.imap.watch import Overflow, Watch
+from protocols.servers.imap.watch import Watch
 from protocols.wire.imap import notify as wire
-from protocols.wire.imap.fetch_items import Attribute, FetchItem
 from protocols.wire.imap.notify import Event
 from protocols.wire.imap.responses import Bye, Push, Reply, Tagged
 from protocols.wire.imap.scopes import Scope
-from protocols.wire.imap.sequence_set import SequenceSet
 
 # All but what needs annotations of messages (RFC 5257), which there are none of.
 SUPPORTED = tuple(event for event in Event if event is not Event.ANNOTATION_CHANGE)
 METADATA_EVENTS = frozenset((Event.MAILBOX_METADATA_CHANGE, Event.SERVER_METADATA_CHANGE))
-
-# New messages of which more than their number is told unasked, and the octets of them together.
-MAX_ARRIVALS = 1000
-MAX_OCTETS = 8 << 20
 
 
 def notify(client: Client, command: wire.Notify) -> Iterator[Push | Reply]:
@@ -55,6 +44,8 @@ def notify(client: Client, command: wire.Notify) -> Iterator[Push | Reply]:
     client.wanted = EVERYTHING
     if command.groups:
         watch = _begin(client, command)
+        if watch.interest.selected is not None:
+            yield from get_ready(client, watch.interest.selected.items)
         yield watch.refusals(client.manner)
         if command.wants_status:
             yield watch.numbers(client.folder_id, client.manner)
@@ -77,10 +68,7 @@ def _begin(client: Client, command: wire.Notify) -> Watch:
     watch = Watch(interest, seen, client.folder_id)
     watch.look, watch.notice, watch.leave = look_again, notice, leave
     if interest.selected is not None and interest.selected.items:
-        items = tuple(dict.fromkeys((Attribute.UID, *interest.selected.items)))
-        watch.fetch_arrivals = partial(_arrivals, client, items)
-        if Attribute.MODSEQ in items:
-            note_condstore(client)
+        watch.fetch_arrivals = fetcher(client, interest.selected.items)
     if client.annotations is None and interest.events & METADATA_EVENTS:
         client.annotations = AnnotationNews(client.mailbox_id, hears_of_folders=False)
     client.watch = watch
@@ -110,30 +98,3 @@ def _may_expunge(client: Client, watch: Watch) -> bool:
     """RFC 5465 §6.1: at once, or when a command allows it, as IDLE does."""
     is_immediate = watch.interest.selected and watch.interest.selected.scope is Scope.SELECTED
     return bool(is_immediate) or client.stop_watching is not None
-
-
-def _arrivals(client: Client, items: Sequence[FetchItem], start: int, stop: int) -> bytes:
-    """FETCH responses of the messages with a UID from `start` on, below `stop`. Overflow."""
-    if client.tells_modseq and Attribute.MODSEQ not in items:
-        # RFC 7162 §3.1: in every FETCH that was not asked for.
-        items = (*items, Attribute.MODSEQ)
-    plan = Plan(items, sets_seen=False)
-    view = client.selected
-    spans = view.select(SequenceSet(((start, stop - 1),)), is_uid=True) or []
-    count = sum(last - first for first, last in spans)
-    if count > MAX_ARRIVALS:
-        raise Overflow
-    if plan.sections and count:
-        uids = [uid for first, last in spans for uid in view.uids[first:last]]
-        sizes = [row.size or 0 for row in fetch_rows(client.folder_id, uids, columns=Columns.SIZE)]
-        if sum(sizes) * len(plan.sections) > MAX_OCTETS:
-            raise Overflow
-    lines = b""
-    try:
-        for push in fetched(client, plan, spans):
-            if isinstance(push, Bye) or len(lines) + len(push) > MAX_OCTETS * 2:
-                raise Overflow
-            lines += bytes(push)
-    except BlobMissing:
-        raise Overflow from None
-    return lines

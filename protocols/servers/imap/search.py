@@ -14,6 +14,7 @@ from accounts.mailstore.picture import Picture
 from accounts.mailstore.refusals import StoreRefusal
 from accounts.mailstore.search_fuzzy import BEST
 from protocols.servers.imap.answers import bad, ok, pauses
+from protocols.servers.imap.arrivals import fetcher, get_ready
 from protocols.servers.imap.client import Client
 from protocols.servers.imap.contexts import Followed, fixed
 from protocols.servers.imap.enabled import note_condstore
@@ -97,8 +98,12 @@ def returned(
         yield esearch_line(
             command, view.told, found, numbered(view, command, found), relevancy, origin
         )
-    if "UPDATE" in options and not _follow(client, command, found, origin):
+    if "UPDATE" not in options:
+        return
+    if not _follow(client, command, found, origin):
         yield not_followed(command.tag)
+    else:
+        yield from get_ready(client, command.update_items)
 
 
 def esearch_line(
@@ -139,8 +144,9 @@ def _follow(
     criteria = command.criteria if isinstance(command, Sort) else ()
     program = fixed(command.program, client.selected)
     results = array("Q", found)
+    fetch = fetcher(client, command.update_items) if command.update_items else None
     return client.contexts.follow(
-        Followed(command.tag, command.is_uid, program, criteria, results, origin)
+        Followed(command.tag, command.is_uid, program, criteria, results, origin, fetch)
     )
 
 

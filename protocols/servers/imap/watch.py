@@ -8,8 +8,8 @@ Invariants: a name that went is told before one that came; OLDNAME is only said 
 can rename what it has, which it cannot where names went round in a circle.
 """
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import NamedTuple, TypeAlias
 
 from accounts.mailstore import shared_names
 from accounts.mailstore.annotations import Changed
@@ -17,16 +17,18 @@ from accounts.mailstore.catalog import Sight
 from accounts.mailstore.folder_info import FolderInfo
 from protocols.servers.imap.interest import Interest
 from protocols.servers.imap.listing import Tree
+from protocols.servers.imap.news import Overflow
 from protocols.wire.imap import responses
 from protocols.wire.imap.notify import MESSAGE_EVENTS, Event, renamed
 from protocols.wire.imap.responses import Push
+from protocols.wire.imap.sequence_set import Range
 
 # What one look may have to tell; after more the client had better ask itself (RFC 5465 §5.8).
 MAX_OCTETS = 512 * 1024
 
 
-class Overflow(Exception):
-    """More has happened than is told unasked."""
+# The FETCH responses of messages, given their UIDs.
+Fetcher: TypeAlias = Callable[[Sequence[Range]], bytes]
 
 
 class Manner(NamedTuple):
@@ -55,8 +57,8 @@ class Watch:
     def __init__(self, interest: Interest, told: Sight, selected_id: int) -> None:
         self.interest = interest
         self.told = told
-        # Tells of new messages of the selected folder, from a UID on up to another.
-        self.fetch_arrivals: Callable[[int, int], bytes] | None = None
+        # Tells of new messages of the selected folder.
+        self.fetch_arrivals: Fetcher | None = None
         self.look: Callable[[], Iterable[Push]] = tuple  # What to wake the connection with.
         self.notice: Callable[[int, int], None] = _not_heard  # What `changes` calls.
         self.leave: Callable[[], None] = _nothing

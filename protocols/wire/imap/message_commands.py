@@ -38,7 +38,8 @@ class Expunge:
 class Search:
     """SEARCH or UID SEARCH. `return_options` (RFC 4731) is None where a plain SEARCH answers.
 
-    `page` is what PARTIAL asks for among the options (RFC 9394).
+    `page` is what PARTIAL asks for among the options (RFC 9394); `update_items`, which UPDATE may
+    have, are told of each new message that comes to the results (RFC 5465 §7).
     """
 
     tag: bytes
@@ -46,6 +47,7 @@ class Search:
     is_uid: bool
     return_options: frozenset[SearchReturn] | None
     page: Page | None = None
+    update_items: tuple[FetchItem, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,8 @@ from .cursor import Cursor, Fault
 from .fetch_grammar import fetch_items
 from .fetch_items import Attribute
 from .folder_grammar import folder_argument
-from .options_grammar import return_argument, unchanged_since
+from .options_grammar import unchanged_since
+from .returns_grammar import return_argument
 from .search import asks_fuzzy
 from .search_grammar import search_program
 from .sort import read_sort
@@ -20,11 +21,11 @@ _STORE_MODES = {mode.value.encode("ascii"): mode for mode in c.StoreMode}
 
 def _search(tag: bytes, cursor: Cursor, *, is_uid: bool) -> c.Command:
     cursor.space()
-    returned, page = return_argument(cursor)
+    returned = return_argument(cursor)
     program = search_program(cursor)
-    if returned and "RELEVANCY" in returned and not asks_fuzzy(program):
+    if "RELEVANCY" in (returned.options or ()) and not asks_fuzzy(program):
         raise Fault("RELEVANCY needs a FUZZY key.")
-    return c.Search(tag, program, is_uid, returned, page)
+    return c.Search(tag, program, is_uid, *returned)
 
 
 def _fetch(tag: bytes, cursor: Cursor, *, is_uid: bool) -> c.Command:

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from .cursor import Cursor, Fault
+from .fetch_items import FetchItem
 from .options import Page, SearchReturn
-from .options_grammar import return_argument
+from .returns_grammar import return_argument
 from .scopes import Folders, Scope, read_folders, spelt
 from .search import SearchKey, asks_fuzzy
 from .search_grammar import search_program
@@ -21,7 +22,8 @@ _SOURCES = spelt(*(scope for scope in Scope if scope is not Scope.SELECTED_DELAY
 class MultiSearch:
     """ESEARCH: its results are UIDs, a response for each folder that has any.
 
-    `return_options` and `page` as in a SEARCH; SAVE comes with the selected folder alone.
+    `return_options`, `page` and `update_items` as in a SEARCH; SAVE comes with the selected folder
+    alone.
     """
 
     is_uid: ClassVar[bool] = True
@@ -31,6 +33,7 @@ class MultiSearch:
     program: SearchKey
     return_options: frozenset[SearchReturn] = frozenset()
     page: Page | None = None
+    update_items: tuple[FetchItem, ...] = ()
 
     @property
     def is_of_selected_alone(self) -> bool:
@@ -45,8 +48,9 @@ def _multisearch(tag: bytes, cursor: Cursor) -> MultiSearch:
         cursor.place += 3
         sources = _sources(cursor)
         cursor.space()
-    returned, page = return_argument(cursor)
-    command = MultiSearch(tag, sources, search_program(cursor), returned or frozenset(), page)
+    options, page, items = return_argument(cursor)
+    program = search_program(cursor)
+    command = MultiSearch(tag, sources, program, options or frozenset(), page, items)
     if "RELEVANCY" in command.return_options and not asks_fuzzy(command.program):
         raise Fault("RELEVANCY needs a FUZZY key.")
     if "SAVE" in command.return_options and not command.is_of_selected_alone:

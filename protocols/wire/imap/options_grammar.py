@@ -57,7 +57,6 @@ RETURN_OPTIONS = table(
     *cast("tuple[o.ReturnOption, ...]", ("SUBSCRIBED", "CHILDREN", "SPECIAL-USE", "MYRIGHTS"))
 )
 STATUS_ITEMS = table(*cast("tuple[o.StatusItem, ...]", o.StatusItem.__args__))  # type: ignore[attr-defined]
-SEARCH_RETURNS = table(*cast("tuple[o.SearchReturn, ...]", o.SearchReturn.__args__))  # type: ignore[attr-defined]
 
 _PAGE = re.compile(rb" (-?)([1-9][0-9]{0,9}+):\1([1-9][0-9]{0,9}+)")
 
@@ -90,44 +89,12 @@ def list_returns(cursor: Cursor) -> ListReturns:
             options.add(option)
         return option is not None
 
-    _each_option(cursor, take)
+    each_option(cursor, take)
     return ListReturns(frozenset(options), tuple(items), tuple(entries))
 
 
-Returned = tuple[frozenset[o.SearchReturn] | None, o.Page | None]
-
-
-def return_argument(cursor: Cursor) -> Returned:
-    """`RETURN (…)` and the space behind it; None where an old SEARCH or SORT asks for no such."""
-    if cursor.text[cursor.place : cursor.place + 7].upper() != b"RETURN ":
-        return None, None
-    cursor.place += 7
-    returned = search_returns(cursor)
-    cursor.space()
-    return returned
-
-
-def search_returns(cursor: Cursor) -> Returned:
-    """What SEARCH shall return (RFC 4731 §3.1, RFC 5182), and PARTIAL's page (RFC 9394 §3.1)."""
-    options: set[o.SearchReturn] = set()
-    pages: list[o.Page] = []
-
-    def take(word: bytes) -> bool:
-        if word == b"PARTIAL":
-            pages.append(_page(cursor))
-            return len(pages) == 1
-        option = SEARCH_RETURNS.get(word)
-        if option is not None:
-            options.add(option)
-        return option is not None
-
-    _each_option(cursor, take)
-    if pages and "ALL" in options:
-        raise Fault("ALL and PARTIAL do not go together.")
-    return frozenset(options), pages[0] if pages else None
-
-
-def _each_option(cursor: Cursor, take: Callable[[bytes], bool]) -> None:
+def each_option(cursor: Cursor, take: Callable[[bytes], bool]) -> None:
+    """A parenthesised list of words, each with what `take` reads behind it; False: unknown."""
     cursor.expect(b"(", "List")
     is_first = True
     while not cursor.take(b")"):
@@ -138,7 +105,8 @@ def _each_option(cursor: Cursor, take: Callable[[bytes], bool]) -> None:
             raise Fault("No such option.")
 
 
-def _page(cursor: Cursor) -> o.Page:
+def page_range(cursor: Cursor) -> o.Page:
+    """The space and the range behind PARTIAL."""
     match = _PAGE.match(cursor.text, cursor.place)
     if match is None:
         raise Fault("Range expected.")
@@ -213,7 +181,7 @@ def split_fetch_modifiers(text: bytes) -> tuple[bytes, FetchModifiers]:
             case b"VANISHED":
                 wants_vanished = True
             case b"PARTIAL":
-                page = _page(cursor)
+                page = page_range(cursor)
             case _:
                 raise Fault("No such modifier.")
         if not cursor.take(b" "):

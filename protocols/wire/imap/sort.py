@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from enum import Enum
 
 from .cursor import Cursor, Fault
+from .fetch_items import FetchItem
 from .options import Page, SearchReturn
-from .options_grammar import return_argument
+from .returns_grammar import return_argument
 from .search import SearchKey, asks_fuzzy
 from .search_grammar import search_program_in
 
@@ -38,7 +39,7 @@ class Criterion:
 class Sort:
     """SORT or UID SORT; the first criterion weighs most, and each key comes once.
 
-    `return_options` and `page` as in a SEARCH (RFC 5267 §3).
+    `return_options`, `page` and `update_items` as in a SEARCH (RFC 5267 §3).
     """
 
     tag: bytes
@@ -47,6 +48,7 @@ class Sort:
     is_uid: bool
     return_options: frozenset[SearchReturn] | None = None
     page: Page | None = None
+    update_items: tuple[FetchItem, ...] = ()
 
 
 _KEYS = {key.value.encode("ascii"): key for key in SortKey}
@@ -55,7 +57,7 @@ _KEYS = {key.value.encode("ascii"): key for key in SortKey}
 def read_sort(tag: bytes, cursor: Cursor, *, is_uid: bool) -> Sort:
     """`[RETURN (…)] (criteria) charset keys` up to the end of the command."""
     cursor.space()
-    returned, page = return_argument(cursor)
+    returned = return_argument(cursor)
     cursor.expect(b"(", "Sort criteria")
     criteria: dict[SortKey, Criterion] = {}
     while True:
@@ -73,7 +75,7 @@ def read_sort(tag: bytes, cursor: Cursor, *, is_uid: bool) -> Sort:
             break
     cursor.expect(b") ", "Closing parenthesis")
     program = search_program_in(cursor)
-    asks_relevancy = SortKey.RELEVANCY in criteria or "RELEVANCY" in (returned or ())
+    asks_relevancy = SortKey.RELEVANCY in criteria or "RELEVANCY" in (returned.options or ())
     if asks_relevancy and not asks_fuzzy(program):
         raise Fault("RELEVANCY needs a FUZZY key.")
-    return Sort(tag, tuple(criteria.values()), program, is_uid, returned, page)
+    return Sort(tag, tuple(criteria.values()), program, is_uid, *returned)

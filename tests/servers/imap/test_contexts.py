@@ -8,7 +8,7 @@ import pytest
 from accounts.login import Identity
 from accounts.mailstore import append
 from accounts.models import Mailbox
-from protocols.servers.imap import contexts
+from protocols.servers.imap import arrivals, contexts
 from tests.accounts.mail import append_many, inbox, make_mailbox
 from tests.servers.imap.away import Changes
 from tests.transcripts.direct import DirectVenue, DirectWire
@@ -158,3 +158,39 @@ def test_only_so_many_results_are_followed(monkeypatch, mailbox_id: int) -> None
     assert b"NOUPDATE" not in client.ask(b"SEARCH RETURN (UPDATE ALL) 1:5", b"s2")
     assert b'* NO [NOUPDATE "s3"]' in client.ask(b"SEARCH RETURN (UPDATE ALL) 1", b"s3")
     client.end()
+
+
+def test_more_new_messages_than_are_told_of(
+    wire: DirectWire, mailbox_id: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(arrivals, "MAX_ARRIVALS", 3)
+
+    def ask(command: bytes, tag: bytes = b"zz") -> list[bytes]:
+        wire.send(tag + b" " + command + b"\r\n")
+        lines: list[bytes] = []
+        while not lines or not lines[-1].startswith(tag + b" "):
+            line = wire.read_line()
+            assert line is not None
+            lines.append(line.rstrip())
+        return lines
+
+    ask(b"EXAMINE INBOX")
+    ask(b"UID SEARCH RETURN (UPDATE (UID)) ALL", b"a")
+    ask(b"UID SEARCH RETURN (UPDATE) ALL", b"b")
+    append_many(mailbox_id, inbox(mailbox_id), 3)
+    said = ask(b"NOOP")
+    assert said[-6:-3] == [b"* %d FETCH (UID %d)" % (uid, uid) for uid in (7, 8, 9)]
+    # The other search goes on; how many messages there are is told in any case.
+    append_many(mailbox_id, inbox(mailbox_id), 4)
+    assert ask(b"NOOP") == [
+        b"* 13 EXISTS",
+        b"* 13 RECENT",
+        b'* NO [NOUPDATE "a"] Too much has come at once.',
+        b'* ESEARCH (TAG "b") UID ADDTO (0 10:13)',
+        b"zz OK Done.",
+    ]
+    assert ask(b'CANCELUPDATE "a"')[-1].startswith(b"zz BAD")
+    monkeypatch.setattr(contexts, "MAX_OCTETS", 20)
+    ask(b"UID SEARCH RETURN (UPDATE (INTERNALDATE)) ALL", b"c")
+    append_many(mailbox_id, inbox(mailbox_id), 1)
+    assert b'* NO [NOUPDATE "c"] Too much has come at once.' in ask(b"NOOP")

@@ -5,7 +5,7 @@ import pytest
 from accounts.commit import telling
 from accounts.mailstore import changes, folders
 from accounts.models import Mailbox
-from protocols.servers.imap import notify, watch
+from protocols.servers.imap import arrivals, watch
 from tests.accounts.mail import append_many, inbox
 from tests.transcripts.direct import DirectWire
 
@@ -40,7 +40,7 @@ def test_more_new_messages_than_are_told_of(
 ) -> None:
     ask(wire, b"EXAMINE INBOX")
     ask(wire, SELECTED)
-    monkeypatch.setattr(notify, "MAX_ARRIVALS", 3)
+    monkeypatch.setattr(arrivals, "MAX_ARRIVALS", 3)
     append_many(mailbox_id, inbox(mailbox_id), 4)
     lines = ask(wire, b"NOOP")
     # How many there are is told all the same.
@@ -58,7 +58,7 @@ def test_more_octets_than_are_told_of(
     ask(wire, SELECTED)
     append_many(mailbox_id, inbox(mailbox_id), 1)
     assert b"* 1 FETCH (UID 1 BODY[TEXT] {16}" in ask(wire, b"NOOP")
-    monkeypatch.setattr(notify, "MAX_OCTETS", 100)
+    monkeypatch.setattr(arrivals, "MAX_OCTETS", 100)
     append_many(mailbox_id, inbox(mailbox_id), 1)
     assert ask(wire, b"NOOP")[-2] == OVERFLOW
 
