@@ -4,6 +4,7 @@ Three rules (RFC 1939): numbers are fixed at the login; DELE only marks, and wha
 QUIT alone; a connection that is lost in any other way removes nothing.
 """
 
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from itertools import chain, islice
@@ -11,6 +12,7 @@ from itertools import chain, islice
 from django.conf import settings
 
 from accounts import login
+from accounts.blobs import BlobMissing
 from accounts.login import Identity, Refused
 from accounts.maildrop import InUse, Maildrop, MessageGone
 from protocols.servers import authentication
@@ -99,6 +101,9 @@ class Pop3Session:
         """RFC 1939 §3: an idle connection is closed without a word, and nothing is removed."""
 
     def failed(self, event: Command) -> Reply:
+        if isinstance(sys.exc_info()[1], BlobMissing):
+            # RFC 3206 §4: to try again later will not bring them back.
+            return Err("Octets of a message are missing here", "SYS/PERM")
         return Err("Something went wrong here, try again later", "SYS/TEMP")
 
     @property

@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from accounts import maildrop_lock
+from accounts.blobs import BlobMissing
 from accounts.directory.domains import create_domain
 from accounts.directory.mailboxes import (
     create_mailbox,
@@ -18,6 +19,7 @@ from accounts.directory.mailboxes import (
     remove_mailbox,
 )
 from accounts.directory.tenants import create_tenant
+from accounts.maildrop import Maildrop
 from accounts.maildrop_lock import RowLock
 from accounts.mailstore import folders
 from accounts.mailstore.append import append_message
@@ -288,3 +290,18 @@ def test_any_order_of_commands_is_answered(
     assert heard[-1].startswith((b"+OK", b"-ERR Too many"))
     client.sock.close()
     until(lambda: not is_locked())
+
+
+def test_octets_that_are_gone_will_not_come_back_later(
+    venue: RealVenue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(b"Subject: lost\r\n\r\n" + b"x\r\n" * 100)
+    client = log_in(venue)
+
+    def missing(*_: object, **__: object) -> None:
+        raise BlobMissing("a segment is gone")
+
+    for way in ("read_whole", "open_message"):
+        monkeypatch.setattr(Maildrop, way, missing)
+    with pytest.raises(poplib.error_proto, match=r"SYS/PERM"):
+        client.retr(1)

@@ -338,7 +338,8 @@ def _large_sections(client: Client, plan: Plan, row: FetchRow, *, is_first: bool
                 yield piece
                 start += len(piece)
         yield b")\r\n"
-    except Exception:
+    except Exception as error:
         # A literal that was announced cannot be taken back: only hanging up is honest.
         log.exception("fetch_broken", folder=client.folder_id, uid=row.uid)
-        yield Bye("The message cannot be read.", b"SERVERBUG")
+        is_damaged = isinstance(error, BlobMissing)
+        yield Bye("The message cannot be read.", b"CORRUPTION" if is_damaged else b"SERVERBUG")

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
+from accounts.blobs import BlobMissing
 from accounts.commit import DATABASE_AWAY, CommitUnavailable
 from accounts.login import Identity
 from accounts.mailstore.refusals import StoreRefusal
@@ -76,7 +77,10 @@ class ImapSession:
         self._client.drop_append()
         if isinstance(event, c.AppendChunk):
             return None
-        if isinstance(sys.exc_info()[1], DATABASE_AWAY):
+        error = sys.exc_info()[1]
+        if isinstance(error, BlobMissing):
+            return no(event.tag, "Octets of a message are missing here.", code=b"CORRUPTION")
+        if isinstance(error, DATABASE_AWAY):
             # RFC 5530 §3: the same may work again soon, so it is no bug of ours.
             return no(event.tag, "The mail store does not answer just now.", code=b"UNAVAILABLE")
         return no(event.tag, "Something went wrong here.", code=b"SERVERBUG")
@@ -98,7 +102,8 @@ class ImapSession:
         """Answer an event."""
         at_once, self._at_once = self._at_once, None
         if not self._is_allowed(event):
-            return bad(event.tag, "Not now.")  # type: ignore[union-attr]
+            # RFC 5530 §3: whoever says this now has lost track of where it is.
+            return bad(event.tag, "Not now.", code=b"CLIENTBUG")  # type: ignore[union-attr]
         if self._client.is_uid_only and (required := uid_only.refusal(event)):
             return required
         if self._client.masked and (refusal := masking.refusal(self._client, event)):
