@@ -14,6 +14,8 @@ from protocols.wire.imap.responses import Bye, Tagged
 
 def refuse(client: Client, command: c.Invalid) -> Tagged:
     """What could not be read: the grammar has the answer ready."""
+    if command.empties_saved and client.view is not None:
+        client.view.save([])
     return command.reply
 
 

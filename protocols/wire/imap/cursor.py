@@ -44,6 +44,7 @@ class Fault(Exception):
         self.text = text
         self.status: Status = status
         self.code = code
+        self.empties_saved = False
 
 
 class LiteralAhead(Fault):

@@ -10,7 +10,7 @@ from .fetch_grammar import fetch_items
 from .fetch_items import Attribute
 from .folder_grammar import folder_argument
 from .options_grammar import unchanged_since
-from .returns_grammar import return_argument
+from .returns_grammar import return_argument, returning
 from .search import asks_fuzzy
 from .search_grammar import search_program
 from .sort import read_sort
@@ -22,7 +22,8 @@ _STORE_MODES = {mode.value.encode("ascii"): mode for mode in c.StoreMode}
 def _search(tag: bytes, cursor: Cursor, *, is_uid: bool) -> c.Command:
     cursor.space()
     returned = return_argument(cursor)
-    program = search_program(cursor)
+    with returning(returned):
+        program = search_program(cursor)
     if "RELEVANCY" in (returned.options or ()) and not asks_fuzzy(program):
         raise Fault("RELEVANCY needs a FUZZY key.")
     return c.Search(tag, program, is_uid, *returned)

@@ -7,7 +7,7 @@ from typing import ClassVar
 from .cursor import Cursor, Fault
 from .fetch_items import FetchItem
 from .options import Page, SearchReturn
-from .returns_grammar import return_argument
+from .returns_grammar import return_argument, returning
 from .scopes import Folders, Scope, read_folders, spelt
 from .search import SearchKey, asks_fuzzy
 from .search_grammar import search_program
@@ -48,9 +48,11 @@ def _multisearch(tag: bytes, cursor: Cursor) -> MultiSearch:
         cursor.place += 3
         sources = _sources(cursor)
         cursor.space()
-    options, page, items = return_argument(cursor)
-    program = search_program(cursor)
-    command = MultiSearch(tag, sources, program, options or frozenset(), page, items)
+    returned = return_argument(cursor)
+    with returning(returned):
+        program = search_program(cursor)
+    options = returned.options or frozenset()
+    command = MultiSearch(tag, sources, program, options, returned.page, returned.items)
     if "RELEVANCY" in command.return_options and not asks_fuzzy(command.program):
         raise Fault("RELEVANCY needs a FUZZY key.")
     if "SAVE" in command.return_options and not command.is_of_selected_alone:

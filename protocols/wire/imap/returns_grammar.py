@@ -1,5 +1,7 @@
 """Reading what SEARCH, SORT and ESEARCH shall return (RFC 4466 §2.6.1)."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import NamedTuple, cast
 
 from . import options as o
@@ -21,6 +23,16 @@ class Returned(NamedTuple):
     options: frozenset[o.SearchReturn] | None = None
     page: o.Page | None = None
     items: tuple[FetchItem, ...] = ()
+
+
+@contextmanager
+def returning(returned: Returned) -> Iterator[None]:
+    """Read the rest of a search, which may be refused with NO for its charset or its size."""
+    try:
+        yield
+    except Fault as fault:
+        fault.empties_saved = fault.status == "NO" and "SAVE" in (returned.options or ())
+        raise
 
 
 def return_argument(cursor: Cursor) -> Returned:

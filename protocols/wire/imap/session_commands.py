@@ -7,10 +7,14 @@ from .responses import Tagged
 
 @dataclass(frozen=True, slots=True)
 class Invalid:
-    """A command that cannot be understood or is too big; answer it with `reply`."""
+    """A command that cannot be understood or is too big; answer it with `reply`.
+
+    `empties_saved`: it is a search whose results were to be saved (RFC 5182 §2.1).
+    """
 
     tag: bytes
     reply: Tagged
+    empties_saved: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from enum import Enum
 from .cursor import Cursor, Fault
 from .fetch_items import FetchItem
 from .options import Page, SearchReturn
-from .returns_grammar import return_argument
+from .returns_grammar import return_argument, returning
 from .search import SearchKey, asks_fuzzy
 from .search_grammar import search_program_in
 
@@ -74,7 +74,8 @@ def read_sort(tag: bytes, cursor: Cursor, *, is_uid: bool) -> Sort:
         if not cursor.take(b" "):
             break
     cursor.expect(b") ", "Closing parenthesis")
-    program = search_program_in(cursor)
+    with returning(returned):
+        program = search_program_in(cursor)
     asks_relevancy = SortKey.RELEVANCY in criteria or "RELEVANCY" in (returned.options or ())
     if asks_relevancy and not asks_fuzzy(program):
         raise Fault("RELEVANCY needs a FUZZY key.")
