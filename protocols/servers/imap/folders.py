@@ -228,9 +228,11 @@ def create(client: Client, command: commands.Create) -> Tagged:
 def delete(client: Client, command: commands.Delete) -> Tagged:
     """RFC 3501 §6.3.4."""
     folder = folders.find_folder(client.mailbox_id, command.name, Right.DELETE)
-    if folder.id == client.folder_id:
-        client.leave_folder()
     folders.delete_folder(client.mailbox_id, command.name)
+    if folder.id == client.folder_id:
+        # What was \Recent in it is gone with it.
+        client.took_recent = False
+        client.leave_folder()
     return _done(client, command.tag)
 
 
