@@ -8,14 +8,13 @@ from typing import NamedTuple
 from accounts.blobs import Spool
 from accounts.directory.switchboard import Rule, hides
 from accounts.login import Identity
-from accounts.mailstore import changes, index, rights
+from accounts.mailstore import index, rights
 from accounts.mailstore.append_together import Stored
-from accounts.mailstore.catalog import sight
 from accounts.mailstore.picture import Picture
 from accounts.mailstore.rights import Right
 from accounts.rows import FolderGone
 from protocols.servers.authentication import Authentication
-from protocols.servers.imap import recent, rendering
+from protocols.servers.imap import recent, rendering, watching
 from protocols.servers.imap.annotation_news import AnnotationNews, changed_lines
 from protocols.servers.imap.contexts import Contexts
 from protocols.servers.imap.folder_view import FolderView, Wording
@@ -215,11 +214,7 @@ class Client:
         try:
             if arrivals and watch.fetch_arrivals is not None:
                 lines = watch.fetch_arrivals([(arrivals.start, arrivals.stop - 1)])
-            with_others = watch.interest.is_about_others
-            now = sight(self.mailbox_id, watch.told, with_others=with_others)
-            lines += watch.news(now, self.folder_id, self.manner)
-            self.follow_owners(watch)
-            return lines
+            return lines + watching.news(watch, self.mailbox_id, self.folder_id, self.manner)
         except Overflow:
             # RFC 5465 §5.8: as though the client had said NOTIFY NONE.
             self.stop_watch()
@@ -368,28 +363,7 @@ class Client:
         if folder_id and self.watch is not None:
             self.watch.end_selected()
             # The folder is one of the others now.
-            self.shell.wake(self.watch.look)
-
-    def follow_selected(self) -> None:
-        """For NOTIFY, hear of the selected folder where it is in another's mailbox."""
-        watch, view = self.watch, self.view
-        if watch is None or view is None or view.told.mailbox_id == self.mailbox_id:
-            return
-        known = view.told.highest_modseq
-        watch.end_selected()
-        watch.leave_selected = changes.subscribe(self.folder_id, watch.notice, known_modseq=known)
-        # What came before anybody listened.
-        self.shell.wake(watch.look)
-
-    def follow_owners(self, watch: Watch) -> None:
-        """For NOTIFY, hear of everybody whose folders are in sight."""
-
-        def subscribe(mailbox_id: int, known: int) -> Callable[[], None]:
-            return changes.subscribe_mailbox(mailbox_id, watch.notice, known_modseq=known)
-
-        if watch.follow_owners(subscribe):
-            # What came before anybody listened.
-            self.shell.wake(watch.look)
+            self.watch.wake()
 
     def stop_watch(self) -> None:
         """End what NOTIFY began."""

@@ -13,7 +13,7 @@ from accounts.mailstore.picture import Picture
 from accounts.mailstore.refusals import NoSuchFolder
 from accounts.mailstore.rights import Right
 from accounts.rows import FolderGone
-from protocols.servers.imap import recent, rendering
+from protocols.servers.imap import recent, rendering, watching
 from protocols.servers.imap.acl import my_rights_line
 from protocols.servers.imap.answers import bad, no, ok
 from protocols.servers.imap.client import Client
@@ -59,7 +59,8 @@ def select(client: Client, command: commands.Select) -> Iterator[Push | Reply]:
     if command.resync is not None:
         yield from resync(view, command.resync)
     done = _entered(client, command, view)
-    client.follow_selected()
+    if client.watch is not None:
+        watching.follow_selected(client.watch, client.mailbox_id, view)
     yield done
 
 

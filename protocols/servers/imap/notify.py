@@ -11,6 +11,7 @@ from accounts import login
 from accounts.mailstore import changes
 from accounts.mailstore.catalog import highest_modseq, sight
 from accounts.rows import FolderGone
+from protocols.servers.imap import watching
 from protocols.servers.imap.annotation_news import AnnotationNews
 from protocols.servers.imap.answers import FOLDER_GONE, no, ok
 from protocols.servers.imap.arrivals import fetcher, get_ready
@@ -57,23 +58,25 @@ def notify(client: Client, command: wire.Notify) -> Iterator[Push | Reply]:
 def _begin(client: Client, command: wire.Notify) -> Watch:
     interest = Interest(command.groups)
     # Watching starts before the look, so that nothing falls between the two.
-    look_again = partial(look, client)
+    # The same callable each time, so that notices that come together queue one look.
+    wake = partial(client.shell.wake, partial(look, client))
     known = highest_modseq(client.mailbox_id)
 
     def notice(folder_id: int, modseq: int) -> None:
-        client.shell.wake(look_again)
+        wake()
 
     leave = changes.subscribe_mailbox(client.mailbox_id, notice, known_modseq=known)
     seen = sight(client.mailbox_id, with_others=interest.is_about_others)
     watch = Watch(interest, seen, client.folder_id)
-    watch.look, watch.notice, watch.leave = look_again, notice, leave
+    watch.wake, watch.notice, watch.leave = wake, notice, leave
     if interest.selected is not None and interest.selected.items:
         watch.fetch_arrivals = fetcher(client, interest.selected.items)
     if client.annotations is None and interest.events & METADATA_EVENTS:
         client.annotations = AnnotationNews(client.mailbox_id, hears_of_folders=False)
     client.watch = watch
-    client.follow_owners(watch)
-    client.follow_selected()
+    watching.follow_owners(watch)
+    if client.view is not None:
+        watching.follow_selected(watch, client.mailbox_id, client.view)
     return watch
 
 

@@ -8,7 +8,7 @@ Invariants: a name that went is told before one that came; OLDNAME is only said 
 can rename what it has, which it cannot where names went round in a circle.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, TypeAlias
 
 from accounts.mailstore import shared_names
@@ -20,7 +20,6 @@ from protocols.servers.imap.listing import Tree
 from protocols.servers.imap.news import Overflow
 from protocols.wire.imap import responses
 from protocols.wire.imap.notify import MESSAGE_EVENTS, Event, renamed
-from protocols.wire.imap.responses import Push
 from protocols.wire.imap.sequence_set import Range
 
 # What one look may have to tell; after more the client had better ask itself (RFC 5465 §5.8).
@@ -49,9 +48,9 @@ class Watch:
         "interest",
         "leave",
         "leave_selected",
-        "look",
         "notice",
         "told",
+        "wake",
     )
 
     def __init__(self, interest: Interest, told: Sight, selected_id: int) -> None:
@@ -59,7 +58,7 @@ class Watch:
         self.told = told
         # Tells of new messages of the selected folder.
         self.fetch_arrivals: Fetcher | None = None
-        self.look: Callable[[], Iterable[Push]] = tuple  # What to wake the connection with.
+        self.wake: Callable[[], None] = _nothing  # Has the connection look again.
         self.notice: Callable[[int, int], None] = _not_heard  # What `changes` calls.
         self.leave: Callable[[], None] = _nothing
         self.leave_selected: Callable[[], None] = _nothing
