@@ -7,7 +7,7 @@ than all the rest of a small commit.
 import json
 from collections.abc import Iterable, Sequence
 from operator import attrgetter
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from django.db import connection, models
 from django.utils import timezone
@@ -29,6 +29,10 @@ class Counters:
     loaded: tuple[Any, ...]
 
     def values(self) -> tuple[Any, ...]:
+        raise NotImplementedError
+
+    def again(self) -> Self:
+        """The same row as the next commit finds it."""
         raise NotImplementedError
 
     def restore(self, values: tuple[Any, ...]) -> None:
@@ -75,6 +79,18 @@ class MailboxState(Counters):
     def values(self) -> tuple[Any, ...]:
         return _mailbox_values(self)
 
+    def again(self) -> "MailboxState":
+        return MailboxState(
+            self.id,
+            self.quota_bytes,
+            self.quota_messages,
+            self.used_bytes,
+            self.used_messages,
+            self.highest_modseq,
+            self.next_uidvalidity,
+            self.is_full,
+        )
+
     def use(self, octets: int, messages: int) -> None:
         """Account for messages that came (or, negative, went), of so many octets together."""
         self.used_bytes += octets
@@ -119,7 +135,7 @@ class FolderState(Counters):
         exists_count: int,
         unseen_count: int,
         octets: int,
-        keywords: str | list[str],
+        keywords: str | Sequence[str],
         has_flag_deeds: bool,
     ) -> None:
         self.id = pk
@@ -140,6 +156,27 @@ class FolderState(Counters):
 
     def values(self) -> tuple[Any, ...]:
         return _folder_values(self)
+
+    def again(self) -> "FolderState":
+        return FolderState(
+            self.id,
+            self.mailbox_id,
+            self.name,
+            self.is_selectable,
+            self.uidvalidity,
+            self.uidnext,
+            self.highest_modseq,
+            self.recent_from_uid,
+            self.exists_count,
+            self.unseen_count,
+            self.octets,
+            self.keywords,
+            self.has_flag_deeds,
+        )
+
+    @property
+    def is_inbox(self) -> bool:
+        return self.name == INBOX
 
     @property
     def loaded_uidnext(self) -> int:

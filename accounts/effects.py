@@ -2,7 +2,7 @@
 
 Rules of the file: an effect is a hint, never the truth. It may be lost (a crash, a full slot), so
 whatever it announces is also found by somebody who looks every few seconds. Lanes are apart: a
-broker that hangs delays the nudges, never the notices. What a busy time asks for again and again
+broker that hangs delays the nudges, never the snapshots. What a busy time asks for again and again
 is gathered for a while first, and done once.
 """
 
@@ -17,7 +17,7 @@ from django.db import connections
 
 log = logging.getLogger(__name__)
 
-Lane = Literal["nudges", "notices", "publications", "snapshots"]
+Lane = Literal["nudges", "publications", "snapshots"]
 Action = Callable[[], None]
 
 CAPACITY = 10_000

@@ -10,13 +10,12 @@ Rules of the file:
 4. A unit that fails leaves nothing: its inserts are dropped, its counters put back.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import ExitStack
 from itertools import chain
 from typing import Any
 
-from django.db import connection, models, transaction
-from django.utils import timezone
+from django.db import models, transaction
 
 from accounts import flag_deeds
 from accounts.counters import (
@@ -29,6 +28,7 @@ from accounts.counters import (
     write_back,
 )
 from accounts.inserts import Inserts, PendingRow, insert_rows
+from accounts.kept_counters import KeptCounters
 from accounts.models import Change
 from accounts.uid_sets import sequence_set
 
@@ -47,9 +47,13 @@ _CHANGE = ("mailbox_id", "folder_id", "kind", "modseq", "uids", "at")
 class Rows:
     """One batch's view of the database; each unit gets it in turn (see the module's rules)."""
 
-    def __init__(self, *, is_alone: bool = False) -> None:
+    def __init__(self, kept: KeptCounters, now: object, *, is_alone: bool = False) -> None:
+        self._kept = kept
+        # When it is, as the database stores it.
+        self._now = now
         # The only unit of a transaction needs no savepoint: it fails with the whole.
         self._is_alone = is_alone
+        self._has_gone_direct = False
         self.mailboxes: dict[int, MailboxState] = {}
         self.folders: dict[int, FolderState] = {}
         self._inboxes: dict[int, int] | None = None
@@ -89,8 +93,8 @@ class Rows:
         """
         state = self.folders.get(folder_id)
         if state is None:
-            for state in load_folders([folder_id]):
-                self.folders[folder_id] = state
+            self._load_folders([folder_id])
+            state = self.folders.get(folder_id)
         if state is None or state.mailbox_id not in self.mailboxes:
             raise FolderGone(f"folder {folder_id} is gone")
         if state not in self._undo:
@@ -108,19 +112,18 @@ class Rows:
 
     def folders_of(self, folder_ids: Sequence[int]) -> list[FolderState]:
         """As `folder`, of many at once: one query, whatever their number."""
-        missing = [key for key in folder_ids if key not in self.folders]
-        for state in load_folders(missing) if missing else ():
-            self.folders[state.id] = state
+        self._load_folders([key for key in folder_ids if key not in self.folders])
         return [self.folder(key) for key in folder_ids]
 
     def inbox(self, mailbox_id: int, *, is_settled: bool = True) -> FolderState:
         """The mailbox's INBOX, as `folder` gives it. FolderGone when it has none."""
         self.mailbox(mailbox_id)
         if self._inboxes is None:
-            found = load_inboxes(list(self.mailboxes))
-            self._inboxes = {state.mailbox_id: state.id for state in found}
-            for state in found:
-                self.folders.setdefault(state.id, state)
+            self._inboxes = self._kept.inboxes()
+            if missing := [key for key in self.mailboxes if key not in self._inboxes]:
+                for state in load_inboxes(missing):
+                    self._inboxes[state.mailbox_id] = state.id
+                    self.folders.setdefault(state.id, state)
         try:
             return self.folder(self._inboxes[mailbox_id], is_settled=is_settled)
         except KeyError:
@@ -167,6 +170,7 @@ class Rows:
 
         What came before is written out first (but not the counters of locked rows).
         """
+        self._has_gone_direct = True
         if self._savepoint is None:
             self._inserts.write()
             self._savepoint = ExitStack()
@@ -191,10 +195,25 @@ class Rows:
 
     def load(self, mailbox_ids: Iterable[int], folder_ids: Iterable[int] = ()) -> None:
         """Lock mailboxes and load the folders asked for."""
-        if wanted := set(mailbox_ids):
-            self.mailboxes = {state.id: state for state in lock_mailboxes(list(wanted))}
-        if folders := set(folder_ids):
-            self.folders = {state.id: state for state in load_folders(list(folders))}
+        missing = []
+        for key in set(mailbox_ids):
+            if (kept := self._kept.mailbox(key)) is not None:
+                self.mailboxes[key] = kept
+            else:
+                missing.append(key)
+        if missing:
+            self.mailboxes.update((state.id, state) for state in lock_mailboxes(missing))
+        self._load_folders(set(folder_ids))
+
+    def _load_folders(self, keys: Collection[int]) -> None:
+        missing = []
+        for key in keys:
+            if (kept := self._kept.folder(key)) is not None:
+                self.folders[key] = kept
+            else:
+                missing.append(key)
+        if missing:
+            self.folders.update((state.id, state) for state in load_folders(missing))
 
     def finish_unit(self) -> None:
         """The unit at work succeeded: keep what it did."""
@@ -226,7 +245,6 @@ class Rows:
         """Write all that waits: inserts, counters, the change log."""
         self._inserts.write()
         write_back(self.mailboxes.values(), self.folders.values())
-        now = connection.ops.adapt_datetimefield_value(timezone.now())
         log = [
             PendingRow(
                 (
@@ -235,13 +253,16 @@ class Rows:
                     str(kind),
                     folder.highest_modseq,
                     sequence_set(_together(sets)),
-                    now,
+                    self._now,
                 )
             )
             for (folder, kind), sets in self._changes.items()
         ]
         if log:
             insert_rows(Change, _CHANGE, log)
+        if not self._has_gone_direct:
+            # Else the counters may not be all that was changed.
+            self._kept.prepare(self.mailboxes, self.folders)
 
     def announce(self) -> None:
         """Nothing is left to be done but the COMMIT."""

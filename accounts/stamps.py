@@ -31,7 +31,7 @@ from collections.abc import Collection, Iterable
 from contextlib import suppress
 from functools import partial
 
-from django.db import DEFAULT_DB_ALIAS, OperationalError, connection, connections, transaction
+from django.db import DEFAULT_DB_ALIAS, OperationalError, connection, connections
 
 # The first is everybody's.
 SLOTS = 4096
@@ -68,10 +68,11 @@ def change(mailbox_ids: Collection[int] | None = None) -> None:
     table = _table(must_be=True)
     if table is None:
         return
-    if not connection.in_atomic_block:
+    database = connections[DEFAULT_DB_ALIAS]
+    if not database.in_atomic_block:
         raise RuntimeError("without a transaction a change is there before it is announced")
     slots = {_ALL} if mailbox_ids is None else {_slot(each) for each in mailbox_ids}
-    transaction.on_commit(partial(table.end, table.begin(slots)))
+    database.on_commit(partial(table.end, table.begin(slots)))
 
 
 def heal() -> None:

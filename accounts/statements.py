@@ -10,20 +10,23 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
-from django.db import connection
+from django.db import DEFAULT_DB_ALIAS, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
 
 _PLACEHOLDER = re.compile(r"(?<!%)%s")
 
 
 def fetch(statement: str, parameters: Sequence[Any]) -> list[Any]:
     """The rows of a statement, whose placeholders are `%s`."""
-    if not _may_be_short():
-        with connection.cursor() as cursor:
+    # Once for all that is asked of it: to find a thread's connection takes longer than the rest.
+    database = connections[DEFAULT_DB_ALIAS]
+    if not _may_be_short(database):
+        with database.cursor() as cursor:
             cursor.execute(statement, parameters)
             found: list[Any] = cursor.fetchall()
             return found
-    with connection.wrap_database_errors:
-        rows: list[Any] = connection.connection.execute(_native(statement), parameters).fetchall()
+    with database.wrap_database_errors:
+        rows: list[Any] = database.connection.execute(_native(statement), parameters).fetchall()
         return rows
 
 
@@ -32,28 +35,29 @@ def execute(statement: str, parameters: Sequence[Any]) -> tuple[int, int]:
 
     Only SQLite tells the key: else it is 0.
     """
-    if not _may_be_short():
-        with connection.cursor() as cursor:
+    database = connections[DEFAULT_DB_ALIAS]
+    if not _may_be_short(database):
+        with database.cursor() as cursor:
             cursor.execute(statement, parameters)
-            is_told = connection.vendor == "sqlite"
+            is_told = database.vendor == "sqlite"
             return cursor.rowcount, (cursor.lastrowid or 0) if is_told else 0
-    with connection.wrap_database_errors:
-        done = connection.connection.execute(_native(statement), parameters)
+    with database.wrap_database_errors:
+        done = database.connection.execute(_native(statement), parameters)
         return done.rowcount, done.lastrowid or 0
 
 
-def _may_be_short() -> bool:
+def _may_be_short(database: BaseDatabaseWrapper) -> bool:
     # The last: Django's cursor says so of a transaction that only a rollback can end.
     return (
-        connection.vendor == "sqlite"
-        and connection.connection is not None
-        and not _is_watched()
-        and not connection.needs_rollback
+        database.vendor == "sqlite"
+        and database.connection is not None
+        and not _is_watched(database)
+        and not database.needs_rollback
     )
 
 
-def _is_watched() -> bool:
-    return bool(connection.execute_wrappers or connection.queries_logged)
+def _is_watched(database: BaseDatabaseWrapper) -> bool:
+    return bool(database.execute_wrappers or database.queries_logged)
 
 
 @lru_cache(maxsize=2048)

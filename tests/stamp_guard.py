@@ -50,8 +50,7 @@ def _watch(sender: object, connection: Any, **_: object) -> None:
         connection.execute_wrappers.append(_look)
 
 
-def _is_watched_by_others() -> bool:
-    connection = transaction.get_connection()
+def _is_watched_by_others(connection: BaseDatabaseWrapper) -> bool:
     others = [each for each in connection.execute_wrappers if each is not _look]
     return bool(others or connection.queries_logged)
 

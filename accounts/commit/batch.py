@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.db import InterfaceError, OperationalError, connection, transaction
+from django.utils import timezone
 
 from accounts import stamps
 from accounts.commit.items import Item
@@ -19,6 +20,7 @@ from accounts.commit.octets import (
     unavailable,
 )
 from accounts.commit.telling import Outcome, nothing
+from accounts.commit.writer import Writer
 from accounts.models import Blob
 from accounts.rows import Rows
 
@@ -34,19 +36,16 @@ class _OutcomeUnknown(Exception):
     """The database went away during a COMMIT and did not come back to say what became of it."""
 
 
-def make_durable(batch: list[Item], committer: uuid.UUID) -> Outcome:
-    """Write the octets, then commit the rows: not before the octets are durable.
-
-    `committer` is whose mark the batch leaves.
-    """
+def make_durable(batch: list[Item], writer: Writer) -> Outcome:
+    """Write the octets, then commit the rows: not before the octets are durable."""
     try:
         ready = store_octets(batch)
         try:
-            return _commit(ready, committer) if ready else nothing()
+            return _commit(ready, writer) if ready else nothing()
         except OctetsLost:
             log.exception("commit: a segment was abandoned")
             ready = store_octets(batch, and_wait=True)
-            return _commit(ready, committer) if ready else nothing()
+            return _commit(ready, writer) if ready else nothing()
     except Exception as error:
         log.exception("commit: a batch of %d failed", len(batch))
         for item in batch:
@@ -54,10 +53,10 @@ def make_durable(batch: list[Item], committer: uuid.UUID) -> Outcome:
         return nothing()
 
 
-def _commit(items: list[Item], committer: uuid.UUID) -> Outcome:
+def _commit(items: list[Item], writer: Writer) -> Outcome:
     """Commit the rows of a batch, repeating and splitting it as the package's invariants say."""
     try:
-        return _commit_under_one_mark(items, Attempt(items, committer))
+        return _commit_under_one_mark(items, Attempt(items, writer))
     except _OutcomeUnknown as unknown:
         for item in items:
             item.error = unavailable(unknown)
@@ -85,7 +84,7 @@ def _commit_under_one_mark(items: list[Item], attempt: "Attempt") -> Outcome:
             if attempt.has_landed():
                 return attempt.outcome()
             if len(items) > 1:
-                return _split(items, attempt.committer)
+                return _split(items, attempt.writer)
             items[0].error = failure
             return nothing()
         else:
@@ -97,20 +96,20 @@ def _commit_under_one_mark(items: list[Item], attempt: "Attempt") -> Outcome:
     return nothing()
 
 
-def _split(items: list[Item], committer: uuid.UUID) -> Outcome:
+def _split(items: list[Item], writer: Writer) -> Outcome:
     # Or the first half could be there already when the second learns that it must begin again.
     await_octets(items)
     middle = len(items) // 2
-    first = _commit(items[:middle], committer)
-    return first.joined(_commit(items[middle:], committer))
+    first = _commit(items[:middle], writer)
+    return first.joined(_commit(items[middle:], writer))
 
 
 class Attempt:
     """Tries at committing one batch under one mark."""
 
-    def __init__(self, items: Sequence[Item], committer: uuid.UUID) -> None:
+    def __init__(self, items: Sequence[Item], writer: Writer) -> None:
         self._items = items
-        self.committer = committer
+        self.writer = writer
         self._mark = uuid.uuid4()
         # What the try that last got as far as COMMIT would have to say.
         self._verdicts: list[tuple[Any, BaseException | None]] | None = None
@@ -118,12 +117,15 @@ class Attempt:
 
     def run(self) -> None:
         verdicts: list[tuple[Any, BaseException | None]] = []
+        now = connection.ops.adapt_datetimefield_value(timezone.now())
+        kept = self.writer.kept
         with transaction.atomic(durable=True):
-            # First of all, so that a commit still under way under this mark stops us here.
-            leave_mark(self.committer, self._mark)
+            kept.check()
+            # Before all other rows, so that a commit still under way under this mark stops us here.
+            leave_mark(self.writer.id, self._mark, now)
             stamps.heal()
-            stored = insert_blobs(self._items)
-            rows = Rows(is_alone=len(self._items) == 1)
+            stored = insert_blobs(self._items, now)
+            rows = Rows(kept, now, is_alone=len(self._items) == 1)
             rows.load(
                 (key for item in self._items for key in item.unit.mailbox_ids),
                 (key for item in self._items for key in item.unit.folder_ids),
@@ -153,6 +155,7 @@ class Attempt:
             self._verdicts = verdicts
             self._outcome = Outcome(rows.deeds, rows.callbacks, rows.notices)
             rows.announce()
+        kept.keep()
 
     def has_landed(self) -> bool:
         """True when a try whose outcome was unknown did commit after all.
@@ -165,7 +168,7 @@ class Attempt:
         deadline = time.monotonic() + LOOK_PATIENCE
         while True:
             try:
-                return is_marked(self.committer, self._mark)
+                return is_marked(self.writer.id, self._mark)
             except (OperationalError, InterfaceError) as error:
                 log.warning("commit: cannot look for a mark: %s", error)
                 connection.close()

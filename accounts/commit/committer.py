@@ -2,7 +2,6 @@
 
 import logging
 import threading
-import uuid
 from collections import deque
 from typing import Any
 
@@ -14,6 +13,7 @@ from accounts.commit.items import Item
 from accounts.commit.log_ahead import read_log_ahead
 from accounts.commit.telling import settle
 from accounts.commit.units import CommitUnavailable, Unit
+from accounts.commit.writer import Writer
 from accounts.turns import Turns
 
 log = logging.getLogger(__name__)
@@ -47,7 +47,7 @@ class Committer:
         self._thread: threading.Thread | None = None
         self._is_stopping = False
         self._turns = Turns()
-        self._id = uuid.uuid4()
+        self._writer = Writer()
 
     def put(self, item: Item) -> None:
         with self._guard:
@@ -129,7 +129,7 @@ class Committer:
                 with self._turns.turn():
                     batch = self._take()
                     read_log_ahead(sum(item.unit.rows for item in batch))
-                    outcome = make_durable(batch, self._id)
+                    outcome = make_durable(batch, self._writer)
                 settle(batch, outcome)
             blobs.close_segment()
         except Exception:
@@ -142,7 +142,7 @@ class Committer:
         """The same, without octets: segments are the other thread's, and so is the turn."""
         while self._has_work():
             batch = self._take()
-            outcome = make_durable(batch, self._id)
+            outcome = make_durable(batch, self._writer)
             self._let_go()
             settle(batch, outcome)
         connection.close()

@@ -7,7 +7,6 @@ the batch's other small rows together.
 import uuid
 
 from django.db import connection
-from django.utils import timezone
 
 from accounts.models import CommitMark
 from accounts.statements import execute
@@ -22,14 +21,13 @@ def is_marked(committer: uuid.UUID, mark: uuid.UUID) -> bool:
     return CommitMark.objects.filter(pk=committer, mark=mark).exists()
 
 
-def leave_mark(committer: uuid.UUID, mark: uuid.UUID) -> None:
-    """Write the mark, within the batch's transaction.
+def leave_mark(committer: uuid.UUID, mark: uuid.UUID, now: object) -> None:
+    """Write the mark, within the batch's transaction; `now` as the database stores it.
 
     IntegrityError where it is there already. Where a commit is still on its way under this mark,
     the database makes us wait for its row, and so for that answer.
     """
     own, new = _adapted(committer), _adapted(mark)
-    now = connection.ops.adapt_datetimefield_value(timezone.now())
     touched, _ = execute(_OVERWRITE, (new, now, own, new))
     if not touched:
         # The committer's first batch, or the mark is there: then the key is there, too.

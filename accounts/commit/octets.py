@@ -2,11 +2,9 @@
 
 import logging
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime
 
 from django.db import connection
 from django.db.utils import Error as DatabaseError
-from django.utils import timezone
 
 from accounts import blobs
 from accounts.blobs import OutOfSpace
@@ -59,8 +57,11 @@ def await_octets(items: Iterable[Item]) -> None:
         raise OctetsLost(str(error)) from error
 
 
-def insert_blobs(items: Sequence[Item]) -> list[Blob | None]:
-    """Rows for the batch's octets; a fresh instance for each item that has any."""
+def insert_blobs(items: Sequence[Item], now: object) -> list[Blob | None]:
+    """Rows for the batch's octets; a fresh instance for each item that has any.
+
+    `now` is as the database stores it.
+    """
     adopted = [item.adopted for item in items if item.adopted is not None]
     segments: Iterator[Segment] = iter(
         Segment.objects.bulk_create(
@@ -69,8 +70,6 @@ def insert_blobs(items: Sequence[Item]) -> list[Blob | None]:
         if adopted
         else ()
     )
-    now = timezone.now()
-    stored_now = connection.ops.adapt_datetimefield_value(now)
     found: list[Blob | None] = []
     pending: list[PendingRow] = []
     for item in items:
@@ -82,8 +81,8 @@ def insert_blobs(items: Sequence[Item]) -> list[Blob | None]:
         else:
             found.append(None)
             continue
-        found.append(_blob(segment_id, offset, length, now))
-        pending.append(PendingRow((segment_id, offset, length, stored_now)))
+        found.append(_blob(segment_id, offset, length))
+        pending.append(PendingRow((segment_id, offset, length, now)))
     if pending:
         insert_rows(Blob, _BLOB, pending)
     keys = iter(pending)
@@ -93,8 +92,8 @@ def insert_blobs(items: Sequence[Item]) -> list[Blob | None]:
     return found
 
 
-def _blob(segment_id: int, offset: int, length: int, created_at: datetime) -> Blob:
-    blob = Blob(offset=offset, length=length, created_at=created_at)
+def _blob(segment_id: int, offset: int, length: int) -> Blob:
+    blob = Blob(offset=offset, length=length)
     blob.segment_id = segment_id
     return blob
 

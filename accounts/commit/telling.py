@@ -1,12 +1,9 @@
 """What is told after a commit: to who follows its folders, its futures, and who watches changes."""
 
 import logging
-import time
 from collections.abc import Callable
-from functools import partial
 from typing import Any, NamedTuple
 
-from accounts import effects
 from accounts.commit.items import Item
 from accounts.counters import FolderState
 
@@ -51,7 +48,11 @@ def follow(follower: Follower) -> None:
 
 
 def listen(listener: Listener) -> None:
-    """Have every (mailbox id, folder id, MODSEQ) that changed told, together after the commit."""
+    """Have every (mailbox id, folder id, MODSEQ) that changed told, together after the commit.
+
+    The listener is called in the committer thread, once the futures are resolved, and must be
+    quick: to wake a thread of its own for it would take longer than most of what it does.
+    """
     if listener not in listeners:
         listeners.append(listener)
 
@@ -72,10 +73,8 @@ def settle(batch: list[Item], outcome: Outcome) -> None:
         except Exception:
             log.exception("commit: an effect failed")
     if outcome.notices:
-        tell = partial(_tell, outcome.notices)
-        effects.soon(f"notices {time.monotonic_ns()}", tell, lane="notices")
-
-
-def _tell(notices: list[tuple[int, int, int]]) -> None:
-    for listener in listeners:
-        listener(notices)
+        for listener in listeners:
+            try:
+                listener(outcome.notices)
+            except Exception:
+                log.exception("commit: a change could not be told")

@@ -15,7 +15,7 @@ import structlog
 
 from accounts.commit import DATABASE_AWAY
 from protocols.servers.runtime import Runtime
-from protocols.servers.session import After, Again, Later, Peer, Session
+from protocols.servers.session import After, Again, Later, Peer, Session, Soon
 from protocols.servers.slices import Slice, Slices
 
 log = structlog.get_logger(__name__)
@@ -24,7 +24,7 @@ AnySession = Session[Any, Any, Any]
 Wake = Callable[[], Iterable[Any] | None]
 
 # Answers that are not there yet.
-_DEFERRED = (Future, After, Later, Again)
+_DEFERRED = (Future, After, Soon, Later, Again)
 AWAY = object()
 """Instead of an answer: it will be brought home."""
 
@@ -86,12 +86,17 @@ def handle(host: Host, session: AnySession, event: Any, work: Callable[[], Any])
 
 
 def _deliver(
-    host: Host, session: AnySession, event: Any, answer: "Future[Any] | After | Later | Again"
+    host: Host,
+    session: AnySession,
+    event: Any,
+    answer: "Future[Any] | After | Soon | Later | Again",
 ) -> None:
     """Have an answer brought when it is there; in any thread."""
     match answer:
         case After(future, then):
             future.add_done_callback(partial(_go_on, host, session, event, then))
+        case Soon(future, then):
+            future.add_done_callback(partial(_resolve, host, session, event, then))
         case Later(reply, seconds):
             host.runtime.way_back.post(host.answer_later, reply, seconds)
         case Again(work, seconds):
@@ -99,7 +104,7 @@ def _deliver(
             job = partial(handle, host, session, event, work)
             runtime.way_back.post(runtime.reactor.callLater, seconds, runtime.pool.submit, job)
         case Future():
-            answer.add_done_callback(partial(_resolve, host, session, event))
+            answer.add_done_callback(partial(_resolve, host, session, event, Future.result))
 
 
 def _go_on(
@@ -112,9 +117,15 @@ def _go_on(
     host.runtime.pool.submit(partial(handle, host, session, event, lambda: then(done.result())))
 
 
-def _resolve(host: Host, session: AnySession, event: Any, done: "Future[Any]") -> None:
+def _resolve(
+    host: Host,
+    session: AnySession,
+    event: Any,
+    then: "Callable[[Future[Any]], Any]",
+    done: "Future[Any]",
+) -> None:
     try:
-        answer = done.result()
+        answer = then(done)
     except Exception:  # noqa: BLE001 (`failure` logs it)
         answer = failure(host, session, event)
     if isinstance(answer, _DEFERRED):

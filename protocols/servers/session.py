@@ -53,6 +53,16 @@ class After:
 
 
 @dataclass(frozen=True, slots=True)
+class Soon:
+    """An answer that a Future only needs dressing for: `then(future)` runs in the thread that
+    resolves it, and must be quick. What it gives may be one of these again.
+    """
+
+    future: Future[Any]
+    then: Callable[[Future[Any]], Any]
+
+
+@dataclass(frozen=True, slots=True)
 class Later:
     """A reply held back, so that guessing takes time; no thread waits."""
 
@@ -106,7 +116,7 @@ class Shell(Protocol):
         ...
 
 
-Answer: TypeAlias = T | Future[Any] | Iterator[Any] | After | Later | Again | None
+Answer: TypeAlias = T | Future[Any] | Iterator[Any] | After | Soon | Later | Again | None
 
 
 class Session(Protocol[EventT, ReplyT, PushT]):
@@ -136,8 +146,8 @@ class Session(Protocol[EventT, ReplyT, PushT]):
 
         None: it needs no answer. A Future is answered when it is done, and no thread waits for it;
         what it brings may be one of these again.
-        After, Later and Again say so themselves. An iterator is read a slice at a time and paused
-        while the peer does not read: its last item is the reply, those before it are pushed.
+        After, Soon, Later and Again say so themselves. An iterator is read a slice at a time and
+        paused while the peer does not read: its last item is the reply, those before it are pushed.
         """
         ...
 

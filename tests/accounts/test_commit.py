@@ -47,9 +47,9 @@ def marks(monkeypatch: pytest.MonkeyPatch) -> list[uuid.UUID]:
     left: list[uuid.UUID] = []
     leave = batch.leave_mark
 
-    def leave_mark(committer: uuid.UUID, mark: uuid.UUID) -> None:
+    def leave_mark(committer: uuid.UUID, mark: uuid.UUID, now: object) -> None:
         left.append(mark)
-        leave(committer, mark)
+        leave(committer, mark, now)
 
     monkeypatch.setattr(batch, "leave_mark", leave_mark)
     return left

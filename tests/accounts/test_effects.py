@@ -28,7 +28,7 @@ def test_a_hanging_nudge_delays_no_notice_and_coalesces_others() -> None:
     for number in range(100):
         effects.soon("drain", lambda number=number: ran.append(number))
     noticed = threading.Event()
-    effects.soon("notice", noticed.set, lane="notices")
+    effects.soon("notice", noticed.set, lane="publications")
     assert noticed.wait(20)
     assert ran == []
     go.set()

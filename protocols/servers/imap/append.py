@@ -1,7 +1,6 @@
 """APPEND: a message from the client, spooled as it comes (RFC 3501 §6.3.11, RFC 4315)."""
 
 import concurrent.futures
-from collections.abc import Callable
 from concurrent.futures import Future
 from functools import partial
 from typing import Any, TypeAlias
@@ -23,7 +22,7 @@ from protocols.servers.imap import catenate
 from protocols.servers.imap.answers import bad, no, ok, refused
 from protocols.servers.imap.client import Appending, Client, Target
 from protocols.servers.imap.folder_view import FolderView
-from protocols.servers.session import After
+from protocols.servers.session import After, Soon
 from protocols.wire.imap import commands, responses
 from protocols.wire.imap.responses import Continuation, Reply, Tagged
 from protocols.wire.imap.sequence_set import SequenceSet
@@ -237,7 +236,7 @@ def abort(client: Client, command: commands.AppendAborted) -> Tagged:
     return command.reply
 
 
-def finish(client: Client, command: commands.AppendEnd) -> Tagged | Future[Any] | After:
+def finish(client: Client, command: commands.AppendEnd) -> Tagged | Soon | After:
     """Store the message; OK once it is durable."""
     appending, client.appending = client.appending, None
     assert appending is not None
@@ -254,21 +253,20 @@ def finish(client: Client, command: commands.AppendEnd) -> Tagged | Future[Any] 
         raise
 
 
-def _store(client: Client, tag: bytes, appending: Appending) -> Future[Any] | After:
+def _store(client: Client, tag: bytes, appending: Appending) -> Soon | After:
     future = _stored(client, appending)
     answer = partial(_answer, client, tag, appending)
-    outcome: Future[Any] = Future()
     if client.view is None:
         # Without a folder there is no news to look up: the committer's thread makes the answer.
-        _settled(future, appending.spool, outcome, answer)
-        return outcome
-    _settled(future, appending.spool, outcome, lambda result: result)
+        return Soon(future, lambda done: answer(_outcome(done, appending.spool)))
+    outcome: Future[Any] = Future()
+    future.add_done_callback(partial(_settle, appending.spool, outcome))
     return After(outcome, answer)
 
 
 def _store_elsewhere(
     client: Client, tag: bytes, appending: Appending, _done: None
-) -> Tagged | Future[Any] | After:
+) -> Tagged | Soon | After:
     """Store the message in the folder that has the name now."""
     looked_up = _looked_up(client, tag, appending.target.name)
     if isinstance(looked_up, Tagged):
@@ -327,27 +325,25 @@ def _encode_nul(appending: Appending, tag: bytes) -> Tagged | None:
     return None
 
 
-def _settled(
-    future: Future[Appended] | Future[list[Appended]],
-    spool: Spool,
-    outcome: Future[Any],
-    finish: Callable[[Outcome], object],
-) -> None:
-    """Resolve `outcome` with what came of it; a refusal is no failure, for it has an answer."""
+def _outcome(done: Future[Any], spool: Spool) -> Outcome:
+    """What came of it; a refusal is no failure, for it has an answer."""
+    error = done.exception()
+    if not isinstance(error, NoSuchFolder):
+        # Else it may go to another folder.
+        spool.discard()
+    if error is None:
+        outcome: Outcome = done.result()
+        return outcome
+    if isinstance(error, StoreRefusal | CommitUnavailable | OutOfSpace):
+        return error
+    raise error
 
-    def settle(done: Future[Any]) -> None:
-        error = done.exception()
-        if not isinstance(error, NoSuchFolder):
-            # Else it may go to another folder.
-            spool.discard()
-        if error is None:
-            outcome.set_result(finish(done.result()))
-        elif isinstance(error, StoreRefusal | CommitUnavailable | OutOfSpace):
-            outcome.set_result(finish(error))
-        else:
-            outcome.set_exception(error)
 
-    future.add_done_callback(settle)
+def _settle(spool: Spool, outcome: Future[Any], done: Future[Any]) -> None:
+    try:
+        outcome.set_result(_outcome(done, spool))
+    except BaseException as error:  # noqa: BLE001 it is the Future's to raise
+        outcome.set_exception(error)
 
 
 def _answer(client: Client, tag: bytes, appending: Appending, outcome: Outcome) -> Tagged | After:
