@@ -9,10 +9,10 @@ from functools import cache, lru_cache
 from itertools import chain
 from typing import Any
 
-from django.db import connection, models
+from django.db import models
 
 from accounts.key_lists import MAX_PARAMETERS
-from accounts.statements import execute, fetch
+from accounts.statements import execute, fetch, own_database
 
 
 class PendingRow:
@@ -100,7 +100,7 @@ def _has_consecutive_keys(model: Model) -> bool:
     SQLite's AUTOINCREMENT counts one up for each row, and a transaction that writes is alone. To
     be told the keys row by row would hand the interpreter to another thread as often.
     """
-    return connection.vendor == "sqlite" and isinstance(_key(model), models.AutoField)
+    return own_database().vendor == "sqlite" and isinstance(_key(model), models.AutoField)
 
 
 @lru_cache(maxsize=512)

@@ -6,11 +6,10 @@ whatever was written by way of this one. Both are asked within the write transac
 nobody writes between the question and the batch.
 """
 
-from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from accounts.counters import FolderState, MailboxState
-from accounts.statements import fetch
+from accounts.statements import fetch, own_database
 
 # What is kept is small, and read again at once: nothing but memory speaks against more.
 MOST = 1000
@@ -32,7 +31,7 @@ class KeptCounters:
 
     def check(self) -> None:
         """Drop what may be out of date. First in a transaction, before it writes anything."""
-        database = connections[DEFAULT_DB_ALIAS]
+        database = own_database()
         written, self._written, self._prepared = self._written, None, None
         if database.vendor != "sqlite":
             return
@@ -57,7 +56,7 @@ class KeptCounters:
 
     def prepare(self, mailboxes: _Mailboxes, folders: _Folders) -> None:
         """Last in the transaction: what its counters are once it is committed."""
-        database = connections[DEFAULT_DB_ALIAS]
+        database = own_database()
         if database.vendor == "sqlite":
             self._prepared = mailboxes, folders, _written(database)
 

@@ -33,6 +33,8 @@ from functools import partial
 
 from django.db import DEFAULT_DB_ALIAS, OperationalError, connection, connections
 
+from accounts.statements import own_database
+
 # The first is everybody's.
 SLOTS = 4096
 _ALL = 0
@@ -47,7 +49,7 @@ def take(mailbox_id: int) -> int | None:
 
     None inside a transaction, too: it may see an older state.
     """
-    if connection.in_atomic_block or (table := _table()) is None:
+    if own_database().in_atomic_block or (table := _table()) is None:
         return None
     return table.stamp(_slot(mailbox_id))
 
@@ -68,7 +70,7 @@ def change(mailbox_ids: Collection[int] | None = None) -> None:
     table = _table(must_be=True)
     if table is None:
         return
-    database = connections[DEFAULT_DB_ALIAS]
+    database = own_database()
     if not database.in_atomic_block:
         raise RuntimeError("without a transaction a change is there before it is announced")
     slots = {_ALL} if mailbox_ids is None else {_slot(each) for each in mailbox_ids}

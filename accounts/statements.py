@@ -6,6 +6,7 @@ statements watched (tests, the debug log), gets Django's.
 """
 
 import re
+import threading
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
@@ -16,10 +17,22 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 _PLACEHOLDER = re.compile(r"(?<!%)%s")
 
 
+_own = threading.local()
+
+
+def own_database() -> BaseDatabaseWrapper:
+    """What `django.db.connection` stands for in this thread, which takes it longer to find out."""
+    try:
+        database: BaseDatabaseWrapper = _own.database
+    except AttributeError:
+        # Django, too, gives a thread the same one for as long as the thread lives.
+        database = _own.database = connections[DEFAULT_DB_ALIAS]
+    return database
+
+
 def fetch(statement: str, parameters: Sequence[Any]) -> list[Any]:
     """The rows of a statement, whose placeholders are `%s`."""
-    # Once for all that is asked of it: to find a thread's connection takes longer than the rest.
-    database = connections[DEFAULT_DB_ALIAS]
+    database = own_database()
     if not _may_be_short(database):
         with database.cursor() as cursor:
             cursor.execute(statement, parameters)
@@ -35,7 +48,7 @@ def execute(statement: str, parameters: Sequence[Any]) -> tuple[int, int]:
 
     Only SQLite tells the key: else it is 0.
     """
-    database = connections[DEFAULT_DB_ALIAS]
+    database = own_database()
     if not _may_be_short(database):
         with database.cursor() as cursor:
             cursor.execute(statement, parameters)

@@ -31,7 +31,7 @@ class Spool:
 
     def __init__(self) -> None:
         self.size = 0
-        self.crc = 0
+        self._crc = 0
         self.path: Path | None = None
         self._chunks: list[bytes] = []
         self._fd = -1
@@ -39,7 +39,6 @@ class Spool:
     def write(self, data: bytes) -> None:
         """Append octets. OutOfSpace when the disk is full: then only `discard` makes sense."""
         self.size += len(data)
-        self.crc = zlib.crc32(data, self.crc)
         if self.path is None:
             self._chunks.append(bytes(data))
             if self.size > IN_MEMORY:
@@ -57,7 +56,7 @@ class Spool:
 
     def finish(self) -> None:
         """Write the record header and make the file's octets durable."""
-        header = HEADER.pack(MAGIC, PLAIN, self.size, self.crc)
+        header = HEADER.pack(MAGIC, PLAIN, self.size, self._crc)
         os.pwrite(self._fd, header, PAYLOAD_START - HEADER.size)
         os.fsync(self._fd)
 
@@ -92,6 +91,7 @@ class Spool:
         self._write_to_file(b"".join(chunks))
 
     def _write_to_file(self, data: bytes) -> None:
+        self._crc = zlib.crc32(data, self._crc)
         view = memoryview(data)
         try:
             while view:

@@ -14,6 +14,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -125,9 +126,16 @@ def _uses_redis() -> bool:
 
 
 def _directory() -> Path:
-    return Path(settings.HOME) / "run" / "notices"
+    return _directory_in(settings.HOME)
 
 
+# To put a path together takes longer than to send a notice.
+@lru_cache(maxsize=4)
+def _directory_in(home: str | Path) -> Path:
+    return Path(home) / "run" / "notices"
+
+
+@lru_cache(maxsize=1000)
 def _address(directory: Path, name: str) -> str:
     """The socket's address, short enough for the kernel."""
     plain = str(directory / name)
@@ -182,7 +190,7 @@ class _Datagrams:
                         self._send_to(directory, name, notice)
 
     def _refresh(self, directory: Path) -> None:
-        stamp = directory.stat().st_mtime_ns
+        stamp = os.stat(directory).st_mtime_ns
         if self._stamp != (directory, stamp):
             self._names = [name for name in os.listdir(directory) if name.endswith(".sock")]
             # A socket bound within the same clock tick would not change the stamp again.
