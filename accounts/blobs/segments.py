@@ -6,7 +6,8 @@ Invariants (what a kill -9 at any line leaves behind):
    nothing that anybody was promised.
 2. A place counts only after fdatasync of the file (`Storing.wait`) and fsync of every directory
    above it. A large batch is synced by a thread of its own, so that rows can be made meanwhile; for
-   a small one that costs more than the disk does, as a thread is given the interpreter late.
+   a small one that costs more than the disk does, as a thread is given the interpreter late: the
+   system is only asked to begin.
 3. One process appends to a segment, and only while it holds the file's lock: an open segment whose
    lock is free belonged to a process that died, and is sealed by the next one that opens its own.
 4. After a failed write or sync a segment is never written again: the kernel may have dropped the
@@ -16,6 +17,7 @@ Invariants (what a kill -9 at any line leaves behind):
    stay, and do not count.
 """
 
+import ctypes
 import fcntl
 import os
 import secrets
@@ -94,6 +96,22 @@ def _write_whole(fd: int, octets: bytes, at: int) -> None:
         view, at = view[written:], at + written
 
 
+_libc = ctypes.CDLL(None)
+# Linux has it and nobody else; this one begins to write and waits for nothing.
+_sync_file_range = getattr(_libc, "sync_file_range", None)
+_SYNC_FILE_RANGE_WRITE = 2
+
+
+def _begin_to_sync(fd: int, at: int, size: int) -> None:
+    """Have the disk begin with what was written, so that less is left to do when it is waited for.
+
+    Only a help: it says nothing of failures, which the sync itself tells.
+    """
+    if _sync_file_range is not None:
+        offset, octets = ctypes.c_int64(at), ctypes.c_int64(size)
+        _sync_file_range(fd, offset, octets, _SYNC_FILE_RANGE_WRITE)
+
+
 class OpenSegment:
     """A segment this process appends to."""
 
@@ -127,6 +145,8 @@ class OpenSegment:
         if is_small and at > self._room:
             self._make_room(at)
         _write_whole(self._fd, b"".join(parts), self.size)
+        if is_small:
+            _begin_to_sync(self._fd, self.size, at - self.size)
         self._is_sync_due = is_small
         self._sync = None if is_small else _syncer().submit(os.fdatasync, self._fd)
         self.size = at
