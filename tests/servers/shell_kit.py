@@ -13,7 +13,7 @@ from typing import Any
 
 from protocols.servers.listeners import Door, Listener, listen, open_socket
 from protocols.servers.runtime import Caps, Runtime
-from protocols.servers.session import After, Later, Shell
+from protocols.servers.session import After, Later, Shell, Soon
 from protocols.servers.threads import SessionPool
 from protocols.wire.conversation import READ_AHEAD, Pieces
 from protocols.wire.receive_buffer import ReceiveBuffer
@@ -134,6 +134,8 @@ class Obedient:
                 return self.future
             case b"after":
                 return After(self.future, lambda got: b"after " + got)
+            case b"soon":
+                return Soon(self.future, lambda done: b"soon " + done.result())
             case b"later":
                 return Later(b"late", 0.05)
             case b"wait":

@@ -62,6 +62,15 @@ def test_what_comes_after_a_future_runs_in_the_pool(stage: Stage, client: Client
     assert client.hear() == b"after that"
 
 
+def test_what_only_dresses_a_future_runs_where_it_is_resolved(stage: Stage, client: Client) -> None:
+    client.say(b"soon")
+    until(lambda: stage.sessions[0].threads)
+    stage.sessions[0].future.set_result(b"that")
+    assert client.hear() == b"soon that"
+    client.say(b"soon")
+    assert client.hear() == b"soon that"
+
+
 def test_a_future_that_fails_is_answered_as_a_failure(stage: Stage, client: Client) -> None:
     client.say(b"future")
     until(lambda: stage.sessions[0].threads)

@@ -5,14 +5,14 @@ It also holds sessions to what they promise: a quick event must not ask the data
 
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from contextlib import nullcontext
 from typing import Any
 
 from django.db import connection
 
 from protocols.servers.listeners import make_of
-from protocols.servers.session import After, Again, Later, Peer
+from protocols.servers.session import After, Again, Later, Peer, Soon
 from tests.transcripts.clock import Clock
 from tests.transcripts.dialogue import Silence
 from tests.transcripts.given import Scene
@@ -185,10 +185,13 @@ class DirectWire:
         is_quick = self._session.is_quick(event)
         with connection.execute_wrapper(_refuse) if is_quick else nullcontext():
             answer = self._session.handle(event)
-        while isinstance(answer, Future | After | Later | Again):
+        while isinstance(answer, Future | After | Soon | Later | Again):
             match answer:
                 case After(future, then):
                     answer = then(future.result(timeout=PATIENCE_FOR_DISK))
+                case Soon(future, then):
+                    wait((future,), timeout=PATIENCE_FOR_DISK)
+                    answer = then(future)
                 case Later(reply):
                     answer = reply
                 case Again(work):
