@@ -202,6 +202,30 @@ def test_what_fails_leaves_nothing_and_settles_nothing(mailbox_id: int, folder_i
     assert counters_agree(mailbox_id)
 
 
+def test_what_was_settled_in_vain_is_settled_for_the_next(mailbox_id: int, folder_id: int) -> None:
+    """The unit that had settled is undone, and another of the same batch looks."""
+
+    def look(rows: Rows) -> object:
+        rows.folder(folder_id)
+        return in_rows(folder_id)
+
+    def look_and_fail(rows: Rows) -> object:
+        look(rows)
+        raise ValueError("as planned")
+
+    store_flags(folder_id, EACH, StoreMode.ADD, Flag.SEEN)
+    expected = seen_afresh(folder_id)
+    with Held():
+        units = [
+            commit.Unit(frozenset((mailbox_id,)), lambda rows, blob, work=work: work(rows))
+            for work in (look_and_fail, look)
+        ]
+        in_vain, looked = [commit.submit(unit) for unit in units]
+    assert isinstance(in_vain.exception(20), ValueError)
+    assert looked.result(20) == expected
+    assert deeds() == 0
+
+
 def test_two_of_one_commit(mailbox_id: int, folder_id: int) -> None:
     """They have one MODSEQ: the second writes what the first has left."""
 
