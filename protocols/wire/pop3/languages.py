@@ -29,6 +29,7 @@ _SPANISH = {
     "That language is not spoken here": "Ese idioma no se habla aquí",
     # Of the session.
     "There is no such message": "No existe ese mensaje",
+    "Octets of a message are missing here": "Aquí faltan octetos de un mensaje",
     "Another session has the mailbox": "Otra sesión tiene el buzón",
     "Another session has taken the mailbox over; nothing was removed": (
         "Otra sesión se ha hecho con el buzón; no se ha borrado nada"

@@ -92,7 +92,7 @@ def test_a_lost_notice_is_found_by_the_poll(
     wire: DirectWire, mailbox_id: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ask(wire, PERSONAL)
-    monkeypatch.setattr(telling, "_tell", lambda notices: None)
+    monkeypatch.setattr(telling, "listeners", [])
     folders.create_folder(mailbox_id, "a")
     assert not wire._shell.wakes
     changes.poll()
