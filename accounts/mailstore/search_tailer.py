@@ -19,7 +19,7 @@ from typing import Any
 from django.db import connection
 from django.db.models import F, Q, QuerySet
 
-from accounts import commit, processors
+from accounts import commit
 from accounts.mailstore import message_octets, search_blocks, search_kept
 from accounts.mailstore.search_index import VERSION
 from accounts.models import Blob, Mailbox, SearchCursor
@@ -27,14 +27,9 @@ from accounts.rows import Rows
 
 # Seconds: a little less than what lies between two calls of beat.
 TURN = 8.0
-# Half of one processor at most, while mail comes in,
+# Half of one processor at most, while mail comes in. To give way to others further would be felt
+# in every search, which reads what is not indexed yet.
 REST = 1.0
-# and a third, while others leave less than this share of all processors idle: somebody waits for
-# them, and a search reads what is not indexed yet.
-BUSY_REST = 2.0
-IDLE = 0.5
-# Seconds over which that is counted at least: clocks tick a hundred times a second.
-LOOK = 0.25
 # Messages of one mailbox between two looks at the clock, and in one commit.
 BATCH = 100
 # Mailboxes in one commit, where little is new in each.
@@ -48,8 +43,7 @@ _after = 0
 def catch_up(seconds: float = TURN, *, rest: float = REST) -> int:
     """Work through the mailboxes that changed, for about so long; how many messages were read.
 
-    It pauses for `rest` times as long as it works (at least BUSY_REST times while the machine is
-    busy, unless `rest` is 0), so that others have the processor.
+    It pauses for `rest` times as long as it works, so that others have the processor.
     """
     if not _turn.acquire(blocking=False):
         return 0
@@ -73,33 +67,21 @@ class _Pace:
     """
 
     def __init__(self, seconds: float, rest: float) -> None:
-        self._deadline = time.monotonic() + seconds
-        self._least = self._rest = rest
         self._begun = time.monotonic()
-        self._ticks = processors.ticks()
-        self._worked = 0.0  # seconds since these ticks
+        self._deadline = self._begun + seconds
+        self._rest = rest
 
     def is_over(self) -> bool:
         return time.monotonic() > self._deadline
 
     def pause(self) -> None:
         """Rest from what was done since the last rest."""
-        if not self._least:
+        if not self._rest:
             return
         now = time.monotonic()
         worked = now - self._begun
         time.sleep(max(0.0, min(self._rest * worked, self._deadline - now)))
         self._begun = time.monotonic()
-        self._worked += worked
-        self._look()
-
-    def _look(self) -> None:
-        """See whether others are busy: what works here is no reason to give way to."""
-        now = processors.ticks()
-        if now.seconds_since(self._ticks) >= LOOK:
-            is_busy = now.idle_since(self._ticks, self._worked) < IDLE
-            self._rest = max(self._least, BUSY_REST) if is_busy else self._least
-            self._ticks, self._worked = now, 0.0
 
 
 def behind() -> QuerySet[Mailbox]:

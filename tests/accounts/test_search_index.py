@@ -17,7 +17,7 @@ from django.db import connection
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from accounts import commit, directory, fsck, garbage, processors
+from accounts import commit, directory, fsck, garbage
 from accounts.mailstore import (
     append,
     copy,
@@ -36,7 +36,6 @@ from accounts.mailstore import (
 from accounts.mailstore.search import Scope
 from accounts.mailstore.search_text import Needle
 from accounts.models import Mailbox, Message, SearchBits, SearchBlock, SearchCursor, SearchText
-from accounts.processors import Ticks
 from protocols.wire.imap.search import BodyHas, SearchKey, TextHas
 from protocols.wire.message import prepare
 from tests.accounts.mail import HELLO, append_many, content, inbox, make_mailbox
@@ -373,23 +372,18 @@ def test_it_works_for_as_long_as_it_may_and_goes_on_where_it_was(
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize("idle", [40, 60])
-def test_it_gives_way_while_others_want_the_processors(
-    monkeypatch: pytest.MonkeyPatch, idle: int
-) -> None:
+def test_it_rests_for_as_long_as_it_works(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(search_tailer, "BATCH", 1)
     mailbox_id = make_mailbox()
     append_many(mailbox_id, inbox(mailbox_id), 4)
     clock = itertools.count()
     pauses: list[float] = []
-    # Each look at the clock is a second after the one before; there are a thousand processors.
-    ticks = (Ticks(at * 1000 * idle, at * 100_000) for at in itertools.count())
+    # Each look at the clock is a second after the one before: a piece of work takes one or two.
     slow = SimpleNamespace(monotonic=lambda: next(clock), sleep=pauses.append)
-    monkeypatch.setattr(processors, "ticks", lambda: next(ticks))
     monkeypatch.setattr(search_tailer, "time", slow)
     search_tailer.catch_up(600)
-    rests = [pause / pauses[0] for pause in pauses]
-    assert rests[:3] == ([1, 1, 1] if idle > 50 else [1, 2, 2])
+    assert len(pauses) >= 3
+    assert set(pauses) <= {1, 2}
 
 
 @pytest.mark.django_db(transaction=True)
