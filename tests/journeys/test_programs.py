@@ -120,13 +120,15 @@ def test_offlineimap(house: House, run: Run, tmp_path: Path) -> None:
 def test_getmail(house: House, run: Run, tmp_path: Path, protocol: str) -> None:
     need("getmail")
     host, port = house.imap if protocol == "IMAP" else house.pop3
-    # It refuses to write a Maildir itself as root, as these tests may run.
+    # It refuses to write a Maildir itself as root, as these tests may run. And it begins to listen
+    # for the end of a program only after it has started it: one that ended sooner it would wait
+    # for in vain, for a minute.
     rc = config(
         tmp_path / "getmailrc",
         f"[retriever]\ntype = Simple{protocol}Retriever\nserver = {host}\nport = {port}\n"
         f"username = {USER}\npassword = {house.password}\n"
-        "[destination]\ntype = MDA_external\npath = /usr/bin/tee\nunixfrom = true\n"
-        f'arguments = ("-a", "{tmp_path}/mbox")\nallow_root_commands = true\n'
+        "[destination]\ntype = MDA_external\npath = /bin/sh\nunixfrom = true\n"
+        f'arguments = ("-c", "cat >> {tmp_path}/mbox; sleep 0.5")\nallow_root_commands = true\n'
         "[options]\nread_all = false\ndelete = false\n",
     )
     words = ("getmail", "--getmaildir", str(tmp_path), "--rcfile", rc)
