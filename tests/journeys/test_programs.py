@@ -11,6 +11,7 @@ import aioimaplib
 import imap_tools
 import pytest
 
+from protocols.wire.imap.deflate import Deflate
 from tests.journeys.house import LUNCH, SUPPER, USER, House
 from tests.partners.daemon import wait_until
 from tests.partners.presence import need
@@ -38,6 +39,22 @@ def run(tmp_path: Path) -> Run:
         return said
 
     return run
+
+
+@pytest.fixture(params=[False, True], ids=["plain", "compressed"])
+def is_compressed(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[bool]:
+    """Whether a program shall ask for COMPRESS (RFC 4978); in the end that is what it has done."""
+    begin, begun = Deflate.__init__, []
+
+    def watched(stream: Deflate) -> None:
+        begun.append(stream)
+        begin(stream)
+
+    monkeypatch.setattr(Deflate, "__init__", watched)
+    yield request.param
+    assert bool(begun) is request.param
 
 
 def subjects(box: mailbox.Mailbox) -> list[str]:  # type: ignore[type-arg]
@@ -90,7 +107,7 @@ def test_mbsync(house: House, run: Run, tmp_path: Path) -> None:
     assert house.look() == {"Supper": {"\\Seen"}}
 
 
-def test_offlineimap(house: House, run: Run, tmp_path: Path) -> None:
+def test_offlineimap(house: House, run: Run, tmp_path: Path, is_compressed: bool) -> None:
     need("offlineimap")
     host, port = house.imap
     rc = config(
@@ -99,7 +116,8 @@ def test_offlineimap(house: House, run: Run, tmp_path: Path) -> None:
         "[Account a]\nlocalrepository = near\nremoterepository = far\n"
         f"[Repository near]\ntype = Maildir\nlocalfolders = {tmp_path}/mail\n"
         f"[Repository far]\ntype = IMAP\nremotehost = {host}\nremoteport = {port}\n"
-        f"remoteuser = {USER}\nremotepass = {house.password}\nssl = no\nstarttls = no\n",
+        f"remoteuser = {USER}\nremotepass = {house.password}\nssl = no\nstarttls = no\n"
+        f"usecompression = {'yes' if is_compressed else 'no'}\n",
     )
     house.put(LUNCH)
     run("offlineimap", "-c", rc, "-o")
@@ -271,14 +289,15 @@ def terminal(tmp_path: Path) -> Iterator[Terminal]:
     terminal.close()
 
 
-def test_mutt(house: House, terminal: Terminal, tmp_path: Path) -> None:
+def test_mutt(house: House, terminal: Terminal, tmp_path: Path, is_compressed: bool) -> None:
     need("mutt")
     host, port = house.imap
     config(
         tmp_path / "muttrc",
         f'set imap_user="{USER}" imap_pass="{house.password}" folder="imap://{host}:{port}/"\n'
         "set spoolfile=+INBOX ssl_starttls=no ssl_force_tls=no confirmappend=no delete=yes\n"
-        "set mail_check=1 timeout=1 imap_idle=yes quit=yes move=no\n",
+        "set mail_check=1 timeout=1 imap_idle=yes quit=yes move=no\n"
+        f"set imap_deflate={'yes' if is_compressed else 'no'}\n",
     )
     house.put(LUNCH)
     terminal.start("mutt", "-F", str(tmp_path / "muttrc"))
