@@ -45,19 +45,6 @@ def make_few_many(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(flag_deeds, "LEFT_FROM", 2)
 
 
-@pytest.fixture
-def mailbox_id() -> int:
-    return make_mailbox()
-
-
-@pytest.fixture
-def folder_id(mailbox_id: int) -> int:
-    folder_id = inbox(mailbox_id)
-    append_many(mailbox_id, folder_id, 6)
-    index.picture(folder_id)
-    return folder_id
-
-
 def deeds() -> int:
     return FlagDeed.objects.count()
 

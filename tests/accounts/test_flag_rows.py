@@ -12,7 +12,7 @@ from accounts.mailstore.flags import Flag, Stored, StoreMode, _Store
 from accounts.models import Entry
 from accounts.rows import Rows
 from tests.accounts.as_owner import store_flags
-from tests.accounts.mail import append_many, counters_agree, flags_of, inbox, make_mailbox
+from tests.accounts.mail import append_many, counters_agree, flags_of
 from tests.accounts.test_commit import Held
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -21,19 +21,6 @@ pytestmark = pytest.mark.django_db(transaction=True)
 @pytest.fixture(autouse=True)
 def few_are_many(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(flag_rows, "MANY", 2)
-
-
-@pytest.fixture
-def mailbox_id() -> int:
-    return make_mailbox()
-
-
-@pytest.fixture
-def folder_id(mailbox_id: int) -> int:
-    folder_id = inbox(mailbox_id)
-    append_many(mailbox_id, folder_id, 6)
-    index.picture(folder_id)
-    return folder_id
 
 
 @pytest.fixture

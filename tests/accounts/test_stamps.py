@@ -28,11 +28,6 @@ pytestmark = [
 ]
 
 
-@pytest.fixture
-def mailbox_id() -> int:
-    return make_mailbox()
-
-
 def elsewhere(work: Any, *arguments: Any) -> Any:
     """What comes of it in another thread, on another connection of the database."""
 
