@@ -18,7 +18,14 @@ from django.db.models.functions import Length
 from accounts import blobs, flag_deeds, stamps
 from accounts.blobs import BlobMissing, Place
 from accounts.blobs.garbage import is_dead
-from accounts.mailstore import overview, search_blocks, search_index, search_tailer, sort_kept
+from accounts.mailstore import (
+    overview,
+    search_blocks,
+    search_index,
+    search_tailer,
+    settling,
+    sort_kept,
+)
 from accounts.mailstore.flags import Flag
 from accounts.mailstore.leftovers import is_unplaced
 from accounts.models import (
@@ -207,6 +214,7 @@ def _wrong_folders(only: int | None = None) -> Iterator[tuple[Folder, dict[str, 
 
 def _check_folders(progress: Progress, *, is_repairing: bool) -> Iterator[Finding]:
     progress("folders")
+    settling.settle_all()
     for suspect, _ in list(_wrong_folders()):
         found: list[Finding] = []
         with transaction.atomic():

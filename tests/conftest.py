@@ -13,7 +13,7 @@ from django.test import TransactionTestCase
 from django.utils import translation
 from hypothesis import settings as hypothesis_settings
 
-from tests import clean_slate, stamp_guard
+from tests import clean_slate, deed_guard, stamp_guard
 
 # Examples are a run's own: nothing is kept between runs, and a slow machine is no failure.
 hypothesis_settings.register_profile("mailhost", database=None, deadline=None)
@@ -31,6 +31,7 @@ def pytest_configure(config: pytest.Config) -> None:
         options = database["OPTIONS"]
         options["init_command"] = options["init_command"].replace("FULL", "OFF")
     stamp_guard.install()
+    deed_guard.install()
     TransactionTestCase._fixture_teardown = lambda self: clean_slate.wipe()
 
 
@@ -43,6 +44,8 @@ def _fresh_memory() -> Iterator[None]:
     # A page asked for in Spanish leaves the thread that served it speaking so.
     translation.deactivate()
     stamp_guard.broken.clear()
+    deed_guard.broken.clear()
     yield
     clean_slate.forget()
     assert stamp_guard.broken == []
+    assert deed_guard.broken == []

@@ -5,10 +5,7 @@ commits. What a test changes by itself, as no product does, is announced for it.
 """
 
 import re
-import sys
 from collections.abc import Callable, Collection
-from pathlib import Path
-from types import FrameType
 from typing import Any
 
 from django.db import transaction
@@ -16,10 +13,8 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 
 from accounts import stamps, statements
+from tests.authorship import author, is_product
 
-ROOT = Path(__file__).parents[1]
-_PRODUCT = tuple(f"{ROOT / name}/" for name in ("accounts", "delivery", "protocols", "mailhost"))
-_TESTS = f"{ROOT / 'tests'}/"
 _WRITE = re.compile(r'\s*(INSERT|UPDATE|DELETE)\b.*?\b"?(accounts_\w+)"?', re.DOTALL)
 # What a login hangs on; of folders and entries everything counts.
 _LOGIN = re.compile(
@@ -99,15 +94,10 @@ def _counts(sql: str) -> bool:
 
 
 def _author() -> str:
-    frame: FrameType | None = sys._getframe(2)
-    while frame is not None:
-        name = frame.f_code.co_filename
-        if name.startswith(_PRODUCT) and "/migrations/" not in name:
-            return "product"
-        if name.startswith(_TESTS) and name != __file__:
-            return "tests"
-        frame = frame.f_back
-    return "nobody"
+    name = author()
+    if is_product(name):
+        return "product"
+    return "tests" if name else "nobody"
 
 
 def _noting(change: Callable[..., None]) -> Callable[..., None]:

@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
 from accounts.admin.pages import LookOnly, size_in_words
+from accounts.mailstore import settling
 from accounts.mailstore.flags import Flag
 from accounts.models import Blob, Change, Entry, Folder, Message, Segment, Vanished
 
@@ -63,6 +64,15 @@ class EntryAdmin(LookOnly):
     ordering = ["-pk"]
     fields = ["folder", "message", "uid", "flag_names", "modseq", "came_at"]
     readonly_fields = fields
+
+    def get_queryset(self, request: Any) -> Any:
+        rows = super().get_queryset(request)
+        if request.method == "POST":
+            # It changes nothing here, so nobody sees the flags, and the settling would wait for its
+            # transaction.
+            return rows.defer("flags", "keywords", "modseq")
+        settling.settle_all()
+        return rows
 
     @display(description=_("mailbox"))
     def mailbox(self, entry: Entry) -> str:

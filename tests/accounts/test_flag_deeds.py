@@ -5,6 +5,7 @@ from concurrent.futures import Future
 
 import pytest
 from django.db import connection
+from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -449,3 +450,24 @@ def take(step: tuple, mailbox_id: int, folder_id: int, other: int, model: dict[i
             index.forget()
         case "snapshot":
             index.save_snapshot(index.picture(folder_id)).result()
+
+
+def test_fsck_counts_what_was_left(folder_id: int) -> None:
+    """Or a counter would seem right that agrees with what the entries said before."""
+    store_flags(folder_id, EACH, StoreMode.ADD, Flag.SEEN)
+    Folder.objects.filter(pk=folder_id).update(unseen_count=6)
+    texts = [found.text for found in fsck.check(lambda stage: None) if found.is_fault]
+    assert texts == [
+        f"Folder {folder_id} (INBOX) has unseen_count 6 and should have 0.",
+    ]
+
+
+def test_the_admin_shows_what_was_left(folder_id: int, admin_client: Client) -> None:
+    store_flags(folder_id, EACH, StoreMode.ADD, Flag.FLAGGED)
+    page = admin_client.get("/admin/accounts/entry/").content.decode()
+    assert page.count("Flagged") == 6
+    store_flags(folder_id, EACH, StoreMode.REMOVE, Flag.FLAGGED)
+    key = Entry.objects.filter(folder_id=folder_id).latest("pk").pk
+    assert (
+        "Flagged" not in admin_client.get(f"/admin/accounts/entry/{key}/change/").content.decode()
+    )
