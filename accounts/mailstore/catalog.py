@@ -24,7 +24,7 @@ from accounts.mailstore.folder_info import (
     list_folders,
     list_others_seen,
 )
-from accounts.mailstore.folders import list_subscriptions
+from accounts.mailstore.subscriptions import list_subscriptions
 from accounts.models import Change, Mailbox
 
 

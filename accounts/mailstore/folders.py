@@ -1,4 +1,4 @@
-"""Folders and subscriptions of a mailbox: create, delete, rename.
+"""Folders of a mailbox: create, delete, rename.
 
 Rules: a verb names the mailbox that acts and a folder as that mailbox knows it, perhaps one of
 another's (`shared_names`); every name's parents exist (as folders, or as names that only hold
@@ -7,18 +7,16 @@ UIDVALIDITY together never mean two different folders (RFC 9051 §2.3.1.1).
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
 from django.db import transaction
 from django.db.models import QuerySet, Value
 from django.db.models.functions import Concat, Substr
-from django.utils import timezone
 
 from accounts import commit, stamps
 from accounts.counters import INBOX, FolderState
-from accounts.mailstore import acl, rights, shared_names, special_uses
+from accounts.mailstore import acl, rights, special_uses
 from accounts.mailstore.annotations import forget_folder
 from accounts.mailstore.copy import copy_entries, count_in
 from accounts.mailstore.expunge import remove_entries
@@ -33,8 +31,9 @@ from accounts.mailstore.folder_info import (
     list_folders,
 )
 from accounts.mailstore.locked import locked_with_rights
-from accounts.mailstore.names import SEPARATOR, canonical, checked, parents
-from accounts.mailstore.quota import MAX_FOLDERS, require_folders
+from accounts.mailstore.names import SEPARATOR, checked, parents
+from accounts.mailstore.places import Place, mailbox_named, place_of
+from accounts.mailstore.quota import require_folders
 from accounts.mailstore.recording import record
 from accounts.mailstore.refusals import (
     BadFolderName,
@@ -70,12 +69,9 @@ __all__ = [
     "list_all_readable",
     "list_all_seen",
     "list_folders",
-    "list_subscriptions",
     "provision",
     "rename_folder",
-    "subscribe",
     "take_recent",
-    "unsubscribe",
 ]
 
 # RFC 6154; every new mailbox has them.
@@ -96,59 +92,13 @@ _RECENT = (
 
 T = TypeVar("T")
 
-_NOT_THERE = "You have no right to create folders there."
-
-
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """A folder's name, as its owner knows it, and the mailbox that acts."""
-
-    actor: int
-    owner: int
-    name: str
-
-    @property
-    def is_own(self) -> bool:
-        return self.actor == self.owner
-
-    def require_create(self, name: str) -> None:
-        """NotPermitted unless the actor may create `name`: `k` on what lies next above it."""
-        if self.is_own:
-            return
-        above = Folder.objects.filter(mailbox_id=self.owner, name__in=parents(name))
-        nearest = max(above.values_list("name", "pk"), default=None)
-        if nearest is None:
-            held = rights.held_at_root(self.actor, self.owner)
-        else:
-            held = rights.held(self.actor, self.owner, nearest[1])
-        if Right.CREATE not in held:
-            raise NotPermitted(_NOT_THERE)
-
-
-def _place(actor: int, name: str) -> _Place:
-    """What a name stands for; another's mailbox need not have such a folder. NotPermitted."""
-    shared = shared_names.split(name)
-    if shared is None:
-        return _Place(actor, actor, canonical(name))
-    owner = acl.neighbour(actor, shared.address)
-    # One's own folders have no names in the shared namespace.
-    if owner in (None, actor) or not shared.inner:
-        raise NotPermitted(_NOT_THERE)
-    return _Place(actor, owner, shared.inner)
-
-
-def _mailbox_named(name: str) -> str:
-    """The address of the mailbox that a name is in, "" for that of whoever says it."""
-    shared = shared_names.split(name)
-    return "" if shared is None else shared.address
-
 
 def create_folder(mailbox_id: int, name: str, special_use: str = "") -> FolderInfo:
     """Create a folder and the parents it lacks (RFC 9051 §6.3.4).
 
     FolderExists, BadFolderName, OverQuota, NotPermitted, SpecialUseRefused.
     """
-    place = _place(mailbox_id, name)
+    place = place_of(mailbox_id, name)
     own_name = checked(place.name)
     if own_name == INBOX:
         raise FolderExists("INBOX always exists.")
@@ -158,7 +108,7 @@ def create_folder(mailbox_id: int, name: str, special_use: str = "") -> FolderIn
     return find_folder(mailbox_id, name, rights.NONE)
 
 
-def _create_for(place: _Place, name: str, special_use: str, rows: Rows) -> int:
+def _create_for(place: Place, name: str, special_use: str, rows: Rows) -> int:
     place.require_create(name)
     return _create(place.owner, name, special_use, rows)
 
@@ -215,13 +165,13 @@ def delete_folder(mailbox_id: int, name: str) -> None:
 
     NoSuchFolder, InboxIsFixed, FolderHasChildren (RFC 9051 §6.3.5), NotPermitted.
     """
-    place = _place(mailbox_id, name)
+    place = place_of(mailbox_id, name)
     if place.name == INBOX:
         raise InboxIsFixed("INBOX cannot be deleted.")
     _run(place.owner, partial(_delete, place), rows=_count(place.owner, place.name))
 
 
-def _delete(place: _Place, rows: Rows) -> None:
+def _delete(place: Place, rows: Rows) -> None:
     rows.direct()
     mailbox_id, name = place.owner, place.name
     folder = _named(rows, mailbox_id, name)
@@ -255,9 +205,9 @@ def rename_folder(mailbox_id: int, old: str, new: str) -> None:
     """
     # First, so that no answer tells of mailboxes that have shared nothing with this one.
     find_folder(mailbox_id, old, Right.DELETE)
-    if _mailbox_named(old) != _mailbox_named(new):
+    if mailbox_named(old) != mailbox_named(new):
         raise BadFolderName("A folder stays in the mailbox that it belongs to.")
-    place, target = _place(mailbox_id, old), _place(mailbox_id, new)
+    place, target = place_of(mailbox_id, old), place_of(mailbox_id, new)
     new = checked(target.name)
     if new == INBOX:
         raise FolderExists("There is already a folder of that name.")
@@ -272,7 +222,7 @@ def rename_folder(mailbox_id: int, old: str, new: str) -> None:
     _run(place.owner, partial(_rename, place, new))
 
 
-def _rename(place: _Place, new: str, rows: Rows) -> None:
+def _rename(place: Place, new: str, rows: Rows) -> None:
     rows.direct()
     mailbox_id, old = place.owner, place.name
     folder = _named(rows, mailbox_id, old)
@@ -330,47 +280,6 @@ def take_recent(folder_id: int) -> int:
         return first
 
     return _run(mailbox_id, take)
-
-
-def subscribe(mailbox_id: int, name: str) -> None:
-    """Subscribe to a name, whether or not a folder has it. BadFolderName, TooManyFolders."""
-    name = checked(shared_names.as_seen(name))
-    if Subscription.objects.filter(mailbox_id=mailbox_id).count() >= MAX_FOLDERS:
-        raise TooManyFolders(f"A mailbox has at most {MAX_FOLDERS} subscriptions.")
-
-    def write(rows: Rows) -> None:
-        rows.direct()
-        _, is_new = Subscription.objects.get_or_create(mailbox_id=mailbox_id, name=name)
-        if is_new:
-            _subscriptions_changed(rows, mailbox_id)
-
-    _run(mailbox_id, write)
-
-
-def unsubscribe(mailbox_id: int, name: str) -> None:
-    """Forget a subscription; a name that was none is no error."""
-
-    def write(rows: Rows) -> None:
-        rows.direct()
-        named = Subscription.objects.filter(mailbox_id=mailbox_id, name=shared_names.as_seen(name))
-        gone, _ = named.delete()
-        if gone:
-            _subscriptions_changed(rows, mailbox_id)
-
-    _run(mailbox_id, write)
-
-
-def _subscriptions_changed(rows: Rows, mailbox_id: int) -> None:
-    """Subscriptions belong to no folder, for they may outlive it."""
-    modseq = rows.list_changed(mailbox_id)
-    kind = Change.Kind.FOLDER
-    Change.objects.create(mailbox_id=mailbox_id, kind=kind, modseq=modseq, at=timezone.now())
-
-
-def list_subscriptions(mailbox_id: int) -> list[str]:
-    """The subscribed names, in code point order."""
-    names = Subscription.objects.filter(mailbox_id=mailbox_id).values_list("name", flat=True)
-    return sorted(names)
 
 
 def provision(mailbox_id: int) -> None:

@@ -19,12 +19,13 @@ from accounts.counters import FolderState
 from accounts.key_lists import list_sql, listed
 from accounts.mailstore.copy import count_in, translated
 from accounts.mailstore.flags import Flag
-from accounts.mailstore.folders import create_folder, find_folder, subscribe
+from accounts.mailstore.folders import create_folder, find_folder
 from accounts.mailstore.locked import locked_folder
 from accounts.mailstore.names import canonical
 from accounts.mailstore.quota import require_room, usage
 from accounts.mailstore.refusals import FolderExists, OverQuota, TooManyKeywords
 from accounts.mailstore.rights import Right
+from accounts.mailstore.subscriptions import subscribe
 from accounts.mailstore.tally import Tally
 from accounts.mailstore.uids import CHUNK
 from accounts.models import Blob, Change, Entry, Folder, Recoverable, RecoverableEntry

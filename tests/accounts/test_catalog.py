@@ -2,7 +2,7 @@
 
 import pytest
 
-from accounts.mailstore import acl, folders
+from accounts.mailstore import acl, folders, subscriptions
 from accounts.mailstore import catalog as store
 from accounts.mailstore.catalog import catalog, sight
 from accounts.mailstore.rights import Right
@@ -21,8 +21,8 @@ def test_it_says_what_the_database_says() -> None:
         lambda: folders.delete_folder(mailbox_id, "z"),
         lambda: folders.delete_folder(mailbox_id, "z/b"),
         lambda: append_many(mailbox_id, inbox(mailbox_id), 2),
-        lambda: folders.subscribe(mailbox_id, "later"),
-        lambda: folders.unsubscribe(mailbox_id, "Sent"),
+        lambda: subscriptions.subscribe(mailbox_id, "later"),
+        lambda: subscriptions.unsubscribe(mailbox_id, "Sent"),
     ):
         before = known
         change()
@@ -30,7 +30,7 @@ def test_it_says_what_the_database_says() -> None:
         assert known is not before
         found = sorted(known.folders.values(), key=lambda folder: folder.name)
         assert found == folders.list_folders(mailbox_id)
-        assert known.subscribed == set(folders.list_subscriptions(mailbox_id))
+        assert known.subscribed == set(subscriptions.list_subscriptions(mailbox_id))
 
 
 def test_it_is_shared_and_lets_go() -> None:
@@ -51,8 +51,8 @@ def test_it_is_shared_and_lets_go() -> None:
 def test_what_changes_nothing_is_no_news() -> None:
     mailbox_id = make_mailbox()
     known = catalog(mailbox_id)
-    folders.subscribe(mailbox_id, "Sent")
-    folders.unsubscribe(mailbox_id, "never was")
+    subscriptions.subscribe(mailbox_id, "Sent")
+    subscriptions.unsubscribe(mailbox_id, "never was")
     assert catalog(mailbox_id, known) is known
 
 

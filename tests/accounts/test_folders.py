@@ -8,7 +8,7 @@ import pytest
 from django.db import connection
 
 from accounts import commit
-from accounts.mailstore import folders, quota
+from accounts.mailstore import folders, quota, subscriptions
 from accounts.mailstore.names import checked
 from accounts.mailstore.refusals import (
     BadFolderName,
@@ -41,7 +41,7 @@ def test_a_new_mailbox_has_its_folders() -> None:
         "Junk": "\\Junk",
         "Archive": "\\Archive",
     }
-    assert folders.list_subscriptions(mailbox_id) == sorted(found)
+    assert subscriptions.list_subscriptions(mailbox_id) == sorted(found)
     assert len({folder.uidvalidity for folder in folders.list_folders(mailbox_id)}) == 6
 
 
@@ -91,16 +91,16 @@ def test_names_are_composed() -> None:
 
 
 def test_too_many_folders(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(folders, "MAX_FOLDERS", 8)
+    monkeypatch.setattr(subscriptions, "MAX_FOLDERS", 8)
     monkeypatch.setattr(quota, "MAX_FOLDERS", 8)
     mailbox_id = make_mailbox()
     folders.create_folder(mailbox_id, "a/b")
     with pytest.raises(OverQuota):
         folders.create_folder(mailbox_id, "c")
-    folders.subscribe(mailbox_id, "one")
-    folders.subscribe(mailbox_id, "two")
+    subscriptions.subscribe(mailbox_id, "one")
+    subscriptions.subscribe(mailbox_id, "two")
     with pytest.raises(TooManyFolders):
-        folders.subscribe(mailbox_id, "three")
+        subscriptions.subscribe(mailbox_id, "three")
 
 
 def test_a_mailbox_may_be_allowed_fewer_folders() -> None:
@@ -261,9 +261,9 @@ def test_recent_belongs_to_one_session() -> None:
 
 def test_subscriptions_outlive_folders() -> None:
     mailbox_id = make_mailbox()
-    folders.subscribe(mailbox_id, "not/there")
-    folders.subscribe(mailbox_id, "not/there")
-    folders.unsubscribe(mailbox_id, "inbox")
-    folders.unsubscribe(mailbox_id, "never was")
-    assert "not/there" in folders.list_subscriptions(mailbox_id)
-    assert "INBOX" not in folders.list_subscriptions(mailbox_id)
+    subscriptions.subscribe(mailbox_id, "not/there")
+    subscriptions.subscribe(mailbox_id, "not/there")
+    subscriptions.unsubscribe(mailbox_id, "inbox")
+    subscriptions.unsubscribe(mailbox_id, "never was")
+    assert "not/there" in subscriptions.list_subscriptions(mailbox_id)
+    assert "INBOX" not in subscriptions.list_subscriptions(mailbox_id)

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from accounts import limits, tasks
 from accounts.commit import telling
-from accounts.mailstore import append, catalog, folders, history, index
+from accounts.mailstore import append, catalog, folders, history, index, subscriptions
 from accounts.mailstore.flags import Flag, StoreMode
 from accounts.models import Change, Folder, Vanished
 from tests.accounts import as_owner
@@ -75,7 +75,7 @@ def test_a_catalog_older_than_the_history_is_made_anew() -> None:
     folders.create_folder(mailbox_id, "Work")
     known = catalog.catalog(mailbox_id)
     folders.delete_folder(mailbox_id, "Work")
-    folders.subscribe(mailbox_id, "Elsewhere")
+    subscriptions.subscribe(mailbox_id, "Elsewhere")
     prune_all()
     fresh = catalog.catalog(mailbox_id, known)
     assert "Work" not in {each.name for each in fresh.folders.values()}

@@ -9,7 +9,7 @@ from django.db import connection
 from django.utils import timezone
 
 from accounts import blobs, commit, directory, fsck, garbage, tasks
-from accounts.mailstore import append, folders, recovery, search_kept
+from accounts.mailstore import append, folders, recovery, search_kept, subscriptions
 from accounts.mailstore.flags import Flag, StoreMode
 from accounts.mailstore.forgetting import forget_mailbox, forget_old
 from accounts.mailstore.refusals import OverQuota
@@ -112,7 +112,7 @@ def test_mail_of_a_folder_that_is_gone_comes_back_beside_it() -> None:
         ("Play", True),
     ]
     assert restore_all(mailbox_id) == {recovery.RESTORED: 4}
-    assert recovery.RESTORED in folders.list_subscriptions(mailbox_id)
+    assert recovery.RESTORED in subscriptions.list_subscriptions(mailbox_id)
     assert counters_agree(mailbox_id)
     assert is_clean()
 

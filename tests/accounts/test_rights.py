@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from accounts.mailstore import acl, copy, expunge, flags, folders, overview, rights
+from accounts.mailstore import acl, copy, expunge, flags, folders, overview, rights, subscriptions
 from accounts.mailstore.append import append_message
 from accounts.mailstore.flags import Flag, StoreMode
 from accounts.mailstore.refusals import (
@@ -361,10 +361,10 @@ def test_folders_are_made_and_renamed_where_that_was_given(house: House) -> None
     house.share("bob@a.test", "lrkx", folder="INBOX")
     with pytest.raises(NotPermitted):
         folders.rename_folder(house.bob, f"{there}/INBOX", f"{there}/Reports/In")
-    folders.subscribe(house.bob, "Shared/ALICE@a.test/inbox/x")
-    assert "Shared/alice@a.test/INBOX/x" in folders.list_subscriptions(house.bob)
-    folders.unsubscribe(house.bob, "Shared/alice@a.test/Inbox/x")
-    assert "Shared/alice@a.test/INBOX/x" not in folders.list_subscriptions(house.bob)
+    subscriptions.subscribe(house.bob, "Shared/ALICE@a.test/inbox/x")
+    assert "Shared/alice@a.test/INBOX/x" in subscriptions.list_subscriptions(house.bob)
+    subscriptions.unsubscribe(house.bob, "Shared/alice@a.test/Inbox/x")
+    assert "Shared/alice@a.test/INBOX/x" not in subscriptions.list_subscriptions(house.bob)
 
 
 def test_no_write_overtakes_the_end_of_its_right(house: House) -> None:

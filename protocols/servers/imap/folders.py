@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from django.conf import settings
 
-from accounts.mailstore import folders, index, quota, special_uses
+from accounts.mailstore import folders, index, quota, special_uses, subscriptions
 from accounts.mailstore.flags import Flag
 from accounts.mailstore.folders import FolderInfo
 from accounts.mailstore.names import canonical
@@ -249,13 +249,13 @@ def rename(client: Client, command: commands.Rename) -> Tagged:
 
 def subscribe(client: Client, command: commands.Subscribe) -> Tagged:
     """RFC 3501 §6.3.6."""
-    folders.subscribe(client.mailbox_id, command.name)
+    subscriptions.subscribe(client.mailbox_id, command.name)
     return _done(client, command.tag)
 
 
 def unsubscribe(client: Client, command: commands.Unsubscribe) -> Tagged:
     """RFC 3501 §6.3.7."""
-    folders.unsubscribe(client.mailbox_id, command.name)
+    subscriptions.unsubscribe(client.mailbox_id, command.name)
     return _done(client, command.tag)
 
 
@@ -272,7 +272,7 @@ def list_folders(client: Client, command: commands.List) -> Tagged:
     needs_subscriptions = command.is_lsub or "SUBSCRIBED" in (
         command.select_options | command.return_options
     )
-    subscribed = folders.list_subscriptions(client.mailbox_id) if needs_subscriptions else ()
+    subscribed = subscriptions.list_subscriptions(client.mailbox_id) if needs_subscriptions else ()
     existing = folders.list_all_seen(client.mailbox_id)
     lines = []
     if "HIGHESTMODSEQ" in command.status_items:

@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 
-from accounts.mailstore import folders, index
+from accounts.mailstore import folders, index, subscriptions
 from accounts.mailstore.folders import FolderInfo
 from accounts.mailstore.rights import Right
 from accounts.mailstore.search import Scope as SearchScope
@@ -80,7 +80,7 @@ def _chosen(client: Client, command: MultiSearch) -> list[FolderInfo]:
     scopes = {source.scope for source in sources}
     subscribed = frozenset[str]()
     if Scope.SUBSCRIBED in scopes:
-        subscribed = frozenset(folders.list_subscriptions(client.mailbox_id))
+        subscribed = frozenset(subscriptions.list_subscriptions(client.mailbox_id))
 
     def is_chosen(folder: FolderInfo) -> bool:
         if folder.id == client.folder_id and Scope.SELECTED in scopes:

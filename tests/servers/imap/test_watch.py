@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from accounts.login import Identity
-from accounts.mailstore import append, expunge, flags, folders
+from accounts.mailstore import append, expunge, flags, folders, subscriptions
 from accounts.mailstore.flags import Flag, StoreMode
 from accounts.mailstore.refusals import StoreRefusal
 from accounts.models import Entry, Mailbox
@@ -170,9 +170,9 @@ def _change(mailbox_id: int, what: str, *names: str) -> None:
             folders.rename_folder(mailbox_id, names[1], names[0])
             folders.rename_folder(mailbox_id, "Aside", names[1])
         case "subscribe":
-            folders.subscribe(mailbox_id, names[0])
+            subscriptions.subscribe(mailbox_id, names[0])
         case "unsubscribe":
-            folders.unsubscribe(mailbox_id, names[0])
+            subscriptions.unsubscribe(mailbox_id, names[0])
         case _:
             _change_messages(mailbox_id, what, folders.find_folder(mailbox_id, names[0]).id)
 
