@@ -33,7 +33,7 @@ def own_database() -> BaseDatabaseWrapper:
 def fetch(statement: str, parameters: Sequence[Any]) -> list[Any]:
     """The rows of a statement, whose placeholders are `%s`."""
     database = own_database()
-    if not _may_be_short(database):
+    if not may_be_short(database):
         with database.cursor() as cursor:
             cursor.execute(statement, parameters)
             found: list[Any] = cursor.fetchall()
@@ -49,7 +49,7 @@ def execute(statement: str, parameters: Sequence[Any]) -> tuple[int, int]:
     Only SQLite tells the key: else it is 0.
     """
     database = own_database()
-    if not _may_be_short(database):
+    if not may_be_short(database):
         with database.cursor() as cursor:
             cursor.execute(statement, parameters)
             is_told = database.vendor == "sqlite"
@@ -59,7 +59,8 @@ def execute(statement: str, parameters: Sequence[Any]) -> tuple[int, int]:
         return done.rowcount, done.lastrowid or 0
 
 
-def _may_be_short(database: BaseDatabaseWrapper) -> bool:
+def may_be_short(database: BaseDatabaseWrapper) -> bool:
+    """Whether SQLite's own cursors do here what Django's would."""
     # The last: Django's cursor says so of a transaction that only a rollback can end.
     return (
         database.vendor == "sqlite"

@@ -17,7 +17,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 from django.db.models import deletion
 
-from accounts import flag_deeds, statements
+from accounts import flag_deeds, statements, transactions
 from accounts.rows import Rows
 from tests.authorship import author, is_at_work, is_product
 
@@ -56,6 +56,7 @@ def install() -> None:
     wrapper: Any = BaseDatabaseWrapper
     for name in ("commit", "rollback", "savepoint_rollback"):
         setattr(wrapper, name, _forgetting(getattr(wrapper, name)))
+    transactions.commit = _forgetting(transactions.commit)
 
 
 def _watch(sender: object, connection: Any, **_: object) -> None:

@@ -12,7 +12,7 @@ from django.db import transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 
-from accounts import stamps, statements
+from accounts import stamps, statements, transactions
 from tests.authorship import author, is_product
 
 _WRITE = re.compile(r'\s*(INSERT|UPDATE|DELETE)\b.*?\b"?(accounts_\w+)"?', re.DOTALL)
@@ -34,6 +34,7 @@ def install() -> None:
     stamps.change = _noting(stamps.change)
     wrapper: Any = BaseDatabaseWrapper
     wrapper.commit = _checking(wrapper.commit)
+    transactions.commit = _checking(transactions.commit)
     wrapper.rollback = _forgetting(wrapper.rollback)
     # What goes past Django's cursors goes past them here, too, and is seen all the same.
     statements._is_watched = _is_watched_by_others

@@ -11,10 +11,11 @@ Invariants (what a kill -9 at any line leaves behind):
 1. A Future is resolved only after the commit: whatever was promised is on disk.
 2. Before the commit nothing of the batch is visible; octets without rows are dead space that the
    collector frees.
-3. A batch carries a CommitMark, written first and inside it. When the outcome of a commit is
-   unknown the batch is repeated only if its mark is absent, and failed only once that is known or
-   the database stays away; and should the lost commit still be under way, the repeat runs into its
-   mark and ends there. So nothing is written twice.
+3. A batch carries a mark inside it: the place of octets that it keeps, which no other row may
+   have, or where there are none, a CommitMark. When the outcome of a commit is unknown the batch
+   is repeated only if its mark is absent, and failed only once that is known or the database stays
+   away; and should the lost commit still be under way, the repeat runs into its mark and ends
+   there. So nothing is written twice.
 4. A unit fails alone: an exception of its own undoes it alone, and an error of the data at the
    flush splits the batch until the culprit stands alone.
 5. Before the commit no stamp (`accounts.stamps`) of its mailboxes is current any more, and one that

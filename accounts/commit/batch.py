@@ -6,12 +6,13 @@ import uuid
 from collections.abc import Sequence
 from typing import Any
 
-from django.db import InterfaceError, OperationalError, connection, transaction
+from django.db import InterfaceError, OperationalError, connection
 from django.utils import timezone
 
 from accounts import stamps
+from accounts.blobs import Place
 from accounts.commit.items import Item
-from accounts.commit.marks import is_marked, leave_mark
+from accounts.commit.marks import is_marked, is_stored, leave_mark
 from accounts.commit.octets import (
     OctetsLost,
     await_octets,
@@ -23,6 +24,8 @@ from accounts.commit.telling import Outcome, nothing
 from accounts.commit.writer import Writer
 from accounts.models import Blob
 from accounts.rows import Rows
+from accounts.statements import own_database
+from accounts.transactions import Transaction
 
 log = logging.getLogger(__name__)
 
@@ -105,7 +108,7 @@ def _split(items: list[Item], writer: Writer) -> Outcome:
 
 
 class Attempt:
-    """Tries at committing one batch under one mark."""
+    """Tries at committing one batch under one mark: its octets' place, or a row."""
 
     def __init__(self, items: Sequence[Item], writer: Writer) -> None:
         self._items = items
@@ -113,17 +116,18 @@ class Attempt:
         self._mark = uuid.uuid4()
         # What the try that last got as far as COMMIT would have to say.
         self._verdicts: list[tuple[Any, BaseException | None]] | None = None
+        self._kept: Place | None = None  # of its octets: they mark it
         self._outcome = nothing()
 
     def run(self) -> None:
         verdicts: list[tuple[Any, BaseException | None]] = []
-        now = connection.ops.adapt_datetimefield_value(timezone.now())
+        now = own_database().ops.adapt_datetimefield_value(timezone.now())
         kept = self.writer.kept
-        with transaction.atomic(durable=True):
+        place: Place | None = None
+        with Transaction():
             kept.check()
-            # Before all other rows, so that a commit still under way under this mark stops us here.
-            leave_mark(self.writer.id, self._mark, now)
             stamps.heal()
+            # Before all other rows: where a commit of them is still under way, it stops us here.
             stored = insert_blobs(self._items, now)
             rows = Rows(kept, now, is_alone=len(self._items) == 1)
             rows.load(
@@ -146,13 +150,16 @@ class Attempt:
                         dead.append(blob.pk)
                 else:
                     verdicts.append((result, None))
+                    place = place or item.place
+            if place is None:
+                leave_mark(self.writer.id, self._mark, now)
             rows.write()
             if dead:
                 Blob.objects.filter(pk__in=dead).delete()
             await_octets(self._items)
             # Last of all: who looks from here on does so in vain until the commit is over.
             stamps.change(rows.mailboxes)
-            self._verdicts = verdicts
+            self._verdicts, self._kept = verdicts, place
             self._outcome = Outcome(rows.deeds, rows.callbacks, rows.notices)
             rows.announce()
         kept.keep()
@@ -168,6 +175,8 @@ class Attempt:
         deadline = time.monotonic() + LOOK_PATIENCE
         while True:
             try:
+                if self._kept is not None:
+                    return is_stored(self._kept)
                 return is_marked(self.writer.id, self._mark)
             except (OperationalError, InterfaceError) as error:
                 log.warning("commit: cannot look for a mark: %s", error)

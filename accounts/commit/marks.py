@@ -1,19 +1,27 @@
-"""The mark that each batch leaves, by which a commit of unknown outcome is found again.
+"""What each batch leaves, by which a commit of unknown outcome is found again.
 
-A committer has one row, which each of its batches overwrites: a row a batch would cost as much as
-the batch's other small rows together.
+Octets mark their batch themselves: no two rows have one place. A batch that stores none, or keeps
+none of them, overwrites the one row that its committer has for this: a row a batch would cost as
+much as the batch's other small rows together.
 """
 
 import uuid
 
 from django.db import connection
 
-from accounts.models import CommitMark
+from accounts.blobs import Place
+from accounts.models import Blob, CommitMark
 from accounts.statements import execute
 
 _TABLE = CommitMark._meta.db_table
 _OVERWRITE = f"UPDATE {_TABLE} SET mark = %s, left_at = %s WHERE id = %s AND mark <> %s"  # noqa: S608
 _BEGIN = f"INSERT INTO {_TABLE} (mark, left_at, id) VALUES (%s, %s, %s)"  # noqa: S608
+
+
+def is_stored(place: Place) -> bool:
+    """Whether a row says that octets lie there: its batch, then, was committed."""
+    # None is moved or deleted within an hour (`accounts.blobs.garbage`).
+    return Blob.objects.filter(segment_id=place.segment_id, offset=place.offset).exists()
 
 
 def is_marked(committer: uuid.UUID, mark: uuid.UUID) -> bool:

@@ -47,7 +47,7 @@ class Blob(models.Model):
 
 
 class CommitMark(models.Model):
-    """One row a committer: the mark of the last batch it committed, written with that batch.
+    """One row a committer: the mark of its last batch that kept no octets, written with that batch.
 
     A commit whose outcome is unknown (connection lost in COMMIT) is repeated only if its mark is
     absent. Rows untouched for a day are of committers that are gone, and are purged.

@@ -2,7 +2,6 @@
 
 import errno
 import threading
-import uuid
 from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
@@ -14,8 +13,9 @@ from accounts import blobs, commit
 from accounts.blobs import OutOfSpace, Spool
 from accounts.commit import batch, committer, telling
 from accounts.mailstore.append import Appended
-from accounts.models import Blob, Change, Entry, Folder, Mailbox, Message, Segment
+from accounts.models import Blob, Change, CommitMark, Entry, Folder, Mailbox, Message, Segment
 from accounts.rows import Rows
+from accounts.transactions import Transaction
 from tests.accounts.mail import HELLO, content, counters_agree, delivery, inbox, make_mailbox
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -42,29 +42,29 @@ class Held:
 
 
 @pytest.fixture
-def marks(monkeypatch: pytest.MonkeyPatch) -> list[uuid.UUID]:
-    """The marks of the batches that are tried from now on."""
-    left: list[uuid.UUID] = []
-    leave = batch.leave_mark
+def tries(monkeypatch: pytest.MonkeyPatch) -> list[batch.Attempt]:
+    """The batches that are tried from now on."""
+    seen: list[batch.Attempt] = []
+    run = batch.Attempt.run
 
-    def leave_mark(committer: uuid.UUID, mark: uuid.UUID, now: object) -> None:
-        left.append(mark)
-        leave(committer, mark, now)
+    def noting(self: batch.Attempt) -> None:
+        seen.append(self)
+        run(self)
 
-    monkeypatch.setattr(batch, "leave_mark", leave_mark)
-    return left
+    monkeypatch.setattr(batch.Attempt, "run", noting)
+    return seen
 
 
 def unit(work: Callable[[Rows], Any], *mailbox_ids: int) -> commit.Unit[Any]:
     return commit.Unit(frozenset(mailbox_ids), lambda rows, blob: work(rows))
 
 
-def test_what_queues_during_a_commit_is_one_batch(marks: list[uuid.UUID]) -> None:
+def test_what_queues_during_a_commit_is_one_batch(tries: list[batch.Attempt]) -> None:
     mailbox_id = make_mailbox()
     with Held():
         futures = [commit.submit(delivery(mailbox_id, HELLO)) for _ in range(20)]
     assert [future.result(20).uid for future in futures] == list(range(1, 21))
-    assert len(marks) == 2
+    assert len(tries) == 2
     assert len({future.result().modseq for future in futures}) == 1
     assert Change.objects.count() == 1
     assert counters_agree(mailbox_id)
@@ -130,7 +130,7 @@ def test_a_future_is_resolved_after_the_commit() -> None:
     assert seen == [1, 0]
 
 
-def test_an_exception_of_a_unit_undoes_that_unit_alone(marks: list[uuid.UUID]) -> None:
+def test_an_exception_of_a_unit_undoes_that_unit_alone(tries: list[batch.Attempt]) -> None:
     first, second = make_mailbox(), make_mailbox()
 
     class Full(Exception):
@@ -150,13 +150,13 @@ def test_an_exception_of_a_unit_undoes_that_unit_alone(marks: list[uuid.UUID]) -
     with pytest.raises(Full):
         bad.result(20)
     assert (before.result().uid, after.result().uid, other.result().uid) == (1, 2, 1)
-    assert len(marks) == 2
+    assert len(tries) == 2
     assert Blob.objects.count() == Message.objects.count() == 3
     assert counters_agree(first)
     assert counters_agree(second)
 
 
-def test_statements_of_a_failed_unit_are_undone_with_it(marks: list[uuid.UUID]) -> None:
+def test_statements_of_a_failed_unit_are_undone_with_it(tries: list[batch.Attempt]) -> None:
     mailbox_id = make_mailbox()
 
     def spoil(rows: Rows) -> None:
@@ -170,7 +170,7 @@ def test_statements_of_a_failed_unit_are_undone_with_it(marks: list[uuid.UUID]) 
         after = commit.submit(delivery(mailbox_id, HELLO))
     assert isinstance(bad.exception(20), ValueError)
     assert (before.result().uid, after.result().uid) == (1, 2)
-    assert len(marks) == 2
+    assert len(tries) == 2
 
 
 def test_a_direct_unit_sees_what_came_before_it_in_the_batch() -> None:
@@ -204,7 +204,7 @@ def test_an_error_of_the_data_splits_the_batch() -> None:
 
 
 def test_a_batch_is_bounded_in_rows(
-    monkeypatch: pytest.MonkeyPatch, marks: list[uuid.UUID]
+    monkeypatch: pytest.MonkeyPatch, tries: list[batch.Attempt]
 ) -> None:
     monkeypatch.setattr(committer, "MAX_ROWS", 10)
 
@@ -216,7 +216,7 @@ def test_a_batch_is_bounded_in_rows(
     for future in futures:
         future.result(20)
     # 4 + 6, then 1, then 50 alone, then 1; and the one that held them up. Aside, 50 parts nobody.
-    assert len(marks) == (5 if connection.vendor == "sqlite" else 4)
+    assert len(tries) == (5 if connection.vendor == "sqlite" else 4)
 
 
 def test_units_of_one_command_come_back_in_their_order() -> None:
@@ -261,14 +261,20 @@ def test_a_lost_connection_before_the_commit_repeats_the_batch(
 def _fail_after_commit(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
     """The next batch commits, but its thread hears otherwise."""
     failures = iter([error])
-    leave = transaction.Atomic.__exit__
+    leave = Transaction.__exit__
 
-    def exit_(self: transaction.Atomic, *args: Any) -> None:
+    def exit_(self: Transaction, *args: Any) -> None:
         leave(self, *args)
-        if self.durable and args[0] is None and (failure := next(failures, None)):
+        if args[0] is None and (failure := next(failures, None)):
             raise failure
 
-    monkeypatch.setattr(transaction.Atomic, "__exit__", exit_)
+    monkeypatch.setattr(Transaction, "__exit__", exit_)
+
+
+def _take_a_uid(mailbox_id: int) -> commit.Unit[int]:
+    """A unit without octets, which says by its result how often it was committed."""
+    folder_id = inbox(mailbox_id)
+    return unit(lambda rows: rows.folder(folder_id).take_uids(), mailbox_id)
 
 
 def test_a_connection_lost_in_commit_is_settled_by_the_mark(
@@ -279,41 +285,69 @@ def test_a_connection_lost_in_commit_is_settled_by_the_mark(
     _fail_after_commit(monkeypatch, OperationalError("lost in COMMIT"))
     assert commit.run(delivery(mailbox_id, HELLO)).uid == 1
     assert Entry.objects.count() == 1
+    _fail_after_commit(monkeypatch, OperationalError("lost in COMMIT"))
+    assert commit.run(_take_a_uid(mailbox_id)) == 2
+    assert commit.run(_take_a_uid(mailbox_id)) == 3
     assert counters_agree(mailbox_id)
 
 
-def test_a_database_that_is_away_after_a_commit_is_waited_for(
+def test_octets_mark_their_batch_and_a_row_one_that_keeps_none(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     mailbox_id = make_mailbox()
     monkeypatch.setattr(batch, "RETRY_PAUSES", (0.0,))
+    commit.run(delivery(mailbox_id, HELLO))
+    assert not CommitMark.objects.exists()
+
+    def refuse(rows: Rows, blob: Blob | None) -> None:
+        raise ValueError
+
+    _fail_after_commit(monkeypatch, OperationalError("lost in COMMIT"))
+    with Held():
+        refused = commit.submit(commit.Unit(frozenset((mailbox_id,)), refuse, HELLO))
+        taken = commit.submit(_take_a_uid(mailbox_id))
+    assert isinstance(refused.exception(20), ValueError)
+    assert taken.result(20) == 2
+    assert commit.run(_take_a_uid(mailbox_id)) == 3
+    assert CommitMark.objects.count() == 1
+
+
+@pytest.mark.parametrize("look", ["is_stored", "is_marked"])
+def test_a_database_that_is_away_after_a_commit_is_waited_for(
+    monkeypatch: pytest.MonkeyPatch, look: str
+) -> None:
+    mailbox_id = make_mailbox()
+    made = delivery(mailbox_id, HELLO) if look == "is_stored" else _take_a_uid(mailbox_id)
+    monkeypatch.setattr(batch, "RETRY_PAUSES", (0.0,))
     monkeypatch.setattr(batch, "LOOK_PAUSE", 0.0)
     _fail_after_commit(monkeypatch, OperationalError("lost in COMMIT"))
-    look = batch.is_marked
+    real = getattr(batch, look)
     failures = iter([True] * 20)
 
-    def is_marked(committer: Any, mark: Any) -> bool:
+    def away(*asked: Any) -> bool:
         if next(failures, False):
             raise OperationalError("the database system is starting up")
-        return look(committer, mark)
+        return bool(real(*asked))
 
-    monkeypatch.setattr(batch, "is_marked", is_marked)
-    assert commit.run(delivery(mailbox_id, HELLO)).uid == 1
-    assert Entry.objects.count() == 1
+    monkeypatch.setattr(batch, look, away)
+    commit.run(made)
+    assert Folder.objects.get(pk=inbox(mailbox_id)).uidnext == 2
 
     monkeypatch.setattr(batch, "LOOK_PATIENCE", 0.0)
     failures = iter([True] * 20)
     _fail_after_commit(monkeypatch, OperationalError("lost in COMMIT"))
     with pytest.raises(commit.CommitUnavailable):
-        commit.run(delivery(mailbox_id, HELLO))
+        commit.run(made)
     # The sender may send it twice: never has one try written it twice.
-    assert Entry.objects.count() == 2
+    assert Folder.objects.get(pk=inbox(mailbox_id)).uidnext == 3
 
 
+@pytest.mark.parametrize("has_octets", [True, False])
 def test_a_repeat_that_meets_the_mark_of_a_late_commit_ends_there(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, *, has_octets: bool
 ) -> None:
     mailbox_id = make_mailbox()
+    made = delivery(mailbox_id, HELLO) if has_octets else _take_a_uid(mailbox_id)
     monkeypatch.setattr(batch, "RETRY_PAUSES", (0.0,))
     _fail_after_commit(monkeypatch, OperationalError("lost in COMMIT"))
     look = batch.Attempt.has_landed
@@ -324,8 +358,8 @@ def test_a_repeat_that_meets_the_mark_of_a_late_commit_ends_there(
         return False if next(blind, False) else look(self)
 
     monkeypatch.setattr(batch.Attempt, "has_landed", has_landed)
-    assert commit.run(delivery(mailbox_id, HELLO)).uid == 1
-    assert Entry.objects.count() == 1
+    commit.run(made)
+    assert Folder.objects.get(pk=inbox(mailbox_id)).uidnext == 2
 
 
 def test_a_database_that_stays_away_is_a_temporary_failure(

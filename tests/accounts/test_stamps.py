@@ -14,9 +14,8 @@ from typing import Any
 
 import pytest
 from django.db import connection, transaction
-from django.db.backends.base.base import BaseDatabaseWrapper
 
-from accounts import commit, stamps
+from accounts import commit, stamps, transactions
 from accounts.directory import suspend_mailbox
 from accounts.mailstore import append
 from accounts.models import Mailbox
@@ -89,14 +88,13 @@ def test_a_commit_says_so_before_it_is_to_be_seen(
     """Invariants 1 and 2 of the committer: at its COMMIT, and when it tells of it."""
     stamp = taken(mailbox_id)
     seen: list[object] = []
-    real = BaseDatabaseWrapper.commit
+    real = transactions.commit
 
-    def at_commit(self: Any) -> None:
-        if threading.current_thread().name == "committer":
-            seen.append((stamps.is_current(mailbox_id, stamp), stamps.take(mailbox_id)))
-        real(self)
+    def at_commit(database: Any) -> None:
+        seen.append((stamps.is_current(mailbox_id, stamp), stamps.take(mailbox_id)))
+        real(database)
 
-    monkeypatch.setattr(BaseDatabaseWrapper, "commit", at_commit)
+    monkeypatch.setattr(transactions, "commit", at_commit)
     future = append.append_message(mailbox_id, inbox(mailbox_id), HELLO)
     has_heard = threading.Event()
 
