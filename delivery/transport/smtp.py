@@ -17,8 +17,8 @@ from delivery.transport.outcome import Kind, Outcome, Parcel, failed, from_reply
 from delivery.transport.tls_policy import describe, opportunistic_context
 from delivery.transport.wire import WRITE_AHEAD, Wire
 from protocols.wire.message import to_7bit
-from protocols.wire.smtp.client import (
-    ClientConversation,
+from protocols.wire.smtp.client import ClientConversation
+from protocols.wire.smtp.client_events import (
     Closed,
     Event,
     Phase,

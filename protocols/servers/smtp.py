@@ -33,7 +33,8 @@ from protocols.wire.smtp.events import (
     RcptTo,
 )
 from protocols.wire.smtp.reply import Reply
-from protocols.wire.smtp.server import ServerConversation, Terms
+from protocols.wire.smtp.server import ServerConversation
+from protocols.wire.smtp.terms import Terms
 
 # RFC 5321 §4.5.3.2.7: at least five minutes.
 IDLE_TIMEOUT = 300.0

@@ -14,7 +14,8 @@ import trustme
 
 from protocols.wire.smtp.events import Hello, MailFrom, MessageChunk, MessageEnd, RcptTo
 from protocols.wire.smtp.reply import Reply
-from protocols.wire.smtp.server import ServerConversation, Terms
+from protocols.wire.smtp.server import ServerConversation
+from protocols.wire.smtp.terms import Terms
 
 OK = Reply(250, "2.0.0", "Ok")
 WELCOME = Reply(220, "", "peer.test ESMTP")

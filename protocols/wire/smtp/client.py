@@ -13,15 +13,24 @@ last of its group; nothing follows STARTTLS before its answer, and whatever the 
 behind that answer is a protocol error (RFC 3207 §4.2, plaintext injection).
 """
 
-import re
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from enum import Enum, auto
 from mmap import mmap
 
 from protocols.wire.conversation import ConversationError
 from protocols.wire.receive_buffer import LineTooLong, ReceiveBuffer
+from protocols.wire.smtp.client_events import (
+    Closed,
+    Event,
+    Extensions,
+    Phase,
+    Ready,
+    Sent,
+    TlsGoAhead,
+    TlsRefused,
+    announced,
+)
 from protocols.wire.smtp.dots import DotStuffer
 from protocols.wire.smtp.reply import BadReply, Reply, ReplyReader
 
@@ -30,92 +39,12 @@ Octets = bytes | bytearray | memoryview | mmap
 # RFC 5321 §4.5.3.1.5 says 512; longer texts are harmless and happen.
 _REPLY_LINE_LIMIT = 4096
 _CHUNK = 64 * 1024
-_KEYWORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*")
 
 # RFC 5321 §4.5.3.2, in seconds.
 _PATIENCE_COMMAND = 300.0
 _PATIENCE_DATA = 120.0
 _PATIENCE_BLOCK = 180.0
 _PATIENCE_END = 600.0
-
-
-class Phase(Enum):
-    """How far the conversation came; `Closed.phase` says where it ended."""
-
-    GREETING = auto()
-    HELLO = auto()
-    READY = auto()
-    STARTTLS = auto()
-    ENVELOPE = auto()
-    BODY = auto()
-    END_OF_DATA = auto()
-    QUIT = auto()
-    OVER = auto()
-
-
-@dataclass(frozen=True, slots=True)
-class Extensions:
-    """What EHLO announced: keywords in upper case and their parameters."""
-
-    keywords: dict[str, str] = field(default_factory=dict)
-
-    def __contains__(self, keyword: str) -> bool:
-        return keyword in self.keywords
-
-    @property
-    def size_limit(self) -> int:
-        """Octets a message may have (RFC 1870 §4); 0 when the server names no limit."""
-        text = self.keywords.get("SIZE", "")
-        return int(text) if text.isdecimal() and len(text) < 19 else 0
-
-
-@dataclass(frozen=True, slots=True)
-class Ready:
-    """The server greeted us and answered EHLO (or HELO: no extensions)."""
-
-    extensions: Extensions
-    hello: Reply
-
-
-@dataclass(frozen=True, slots=True)
-class TlsGoAhead:
-    """The server waits for the TLS handshake."""
-
-
-@dataclass(frozen=True, slots=True)
-class TlsRefused:
-    reply: Reply
-
-
-@dataclass(frozen=True, slots=True)
-class Sent:
-    """The final word on each recipient, in the order they were given.
-
-    A completion (2xx) is the reply to the final dot: the server has the message now.
-    """
-
-    replies: tuple[Reply, ...]
-    is_accepted: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Closed:
-    """The conversation is over.
-
-    `reply` is the server's last word where it refused us as a whole (greeting, EHLO, 421, an error
-    amid the body): it goes for every recipient left undecided. `replies` are those already final
-    for the message under way, None for an undecided recipient. `is_ambiguous` is true when the
-    final dot went unanswered: the message may have arrived.
-    """
-
-    phase: Phase
-    reply: Reply | None
-    replies: tuple[Reply | None, ...]
-    is_ambiguous: bool
-    reason: str
-
-
-Event = Ready | TlsGoAhead | TlsRefused | Sent | Closed
 
 
 @dataclass(slots=True)
@@ -277,7 +206,7 @@ class ClientConversation:
 
     def _on_hello(self, reply: Reply) -> None:
         if reply.code == 250:
-            self._become_ready(Ready(_parse_extensions(reply), reply))
+            self._become_ready(Ready(announced(reply), reply))
         elif reply.is_permanent:
             # RFC 5321 §3.2: a server that does not know EHLO is asked with HELO.
             self._say(f"HELO {self._hostname}".encode("ascii"), self._on_old_hello)
@@ -438,12 +367,3 @@ def _command(text: str) -> bytes:
     if "\r" in text or "\n" in text or "\0" in text:
         raise ConversationError("a command must be one line")
     return text.encode("utf-8")
-
-
-def _parse_extensions(reply: Reply) -> Extensions:
-    keywords = {}
-    for line in reply.lines[1:]:
-        word, _, parameters = line.strip().replace("=", " ", 1).partition(" ")
-        if _KEYWORD.fullmatch(word):
-            keywords[word.upper()] = parameters.strip()
-    return Extensions(keywords)

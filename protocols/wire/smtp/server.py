@@ -7,25 +7,22 @@ is thrown away unread (RFC 3207 §4.2).
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from protocols.wire import sasl
 from protocols.wire.conversation import READ_AHEAD, ConversationError, Pieces
 from protocols.wire.receive_buffer import LineTooLong, ReceiveBuffer
 from protocols.wire.smtp import refusals as say
-from protocols.wire.smtp.address import Address, BadAddress, parse_path
+from protocols.wire.smtp.envelope import parse_mail, parse_rcpt
 from protocols.wire.smtp.events import (
     Auth,
     AuthAnswer,
     Event,
     Hello,
-    MailFrom,
     MessageEnd,
-    RcptTo,
 )
 from protocols.wire.smtp.incoming import IncomingMessage
-from protocols.wire.smtp.parameters import BadParameter, apply_parameters, parse_parameters
 from protocols.wire.smtp.reply import Reply
+from protocols.wire.smtp.terms import Terms
 
 # RFC 5321 §4.5.3.1.4 asks for 512 octets; extensions add to it, addresses may be in UTF-8.
 _COMMAND_LIMIT = 2048
@@ -36,19 +33,6 @@ _UNKNOWN_RECIPIENT_LIMIT = 100
 _FRUITLESS_LIMIT = 100
 
 _HELLO_NAME = re.compile(r"[^\s\x00-\x20\x7f]{1,255}")
-
-
-@dataclass(frozen=True, slots=True)
-class Terms:
-    """What a listener offers. `max_size` is in octets."""
-
-    max_size: int
-    is_submission: bool = False
-    has_starttls: bool = True
-    # Without it, AUTH is offered only inside TLS (RFC 8314 §3).
-    allows_clear_login: bool = False
-    offers_scram: bool = False
-    max_recipients: int = 1000
 
 
 class ServerConversation:
@@ -259,27 +243,9 @@ class ServerConversation:
             return say.LOGIN_FIRST if self._can_log_in else say.TLS_FIRST
         if self._has_sender:
             return say.NESTED_MAIL
-        if argument[:5].upper() != "FROM:":
-            return say.MAIL_SYNTAX
-        try:
-            sender, rest = parse_path(argument[5:].lstrip(" "))
-            parameters = parse_parameters(rest) if rest else {}
-        except BadAddress as error:
-            return Reply(501, "5.1.7", str(error))
-        except BadParameter as error:
-            return Reply(501, "5.5.4", str(error))
-        event = MailFrom(sender, 0, False, False)
-        if parameters:
-            if not self._is_extended:
-                return say.PARAMETERS_NEED_EHLO
-            if refusal := apply_parameters(event, parameters, self._terms.is_submission):
-                return refusal
-            if event.size > self._terms.max_size:
-                return say.TOO_BIG
-        if sender is not None and not sender.domain:
-            return say.SENDER_WITHOUT_DOMAIN
-        if not _may_say(sender, event.is_smtputf8):
-            return say.NEEDS_SMTPUTF8
+        event = parse_mail(argument, self._terms, is_extended=self._is_extended)
+        if isinstance(event, Reply):
+            return event
         if self._is_fruitless():
             return say.TOO_MANY_COMMANDS
         self._is_smtputf8 = event.is_smtputf8
@@ -292,25 +258,13 @@ class ServerConversation:
     def _rcpt(self, argument: str) -> Event | Reply:
         if not self._has_sender:
             return say.MAIL_FIRST
-        if argument[:3].upper() != "TO:":
-            return say.RCPT_SYNTAX
-        try:
-            recipient, rest = parse_path(argument[3:].lstrip(" "))
-            parameters = parse_parameters(rest) if rest else {}
-        except BadAddress as error:
-            return Reply(501, "5.1.3", str(error))
-        except BadParameter as error:
-            return Reply(501, "5.5.4", str(error))
-        if recipient is None:
-            return say.NULL_RECIPIENT
-        if parameters:
-            return say.PARAMETER_UNKNOWN
-        if not _may_say(recipient, self._is_smtputf8):
-            return say.NEEDS_SMTPUTF8
+        event = parse_rcpt(argument, is_smtputf8=self._is_smtputf8)
+        if isinstance(event, Reply):
+            return event
         if self._recipients >= self._terms.max_recipients:
             return say.TOO_MANY_RECIPIENTS
         self._on_answer = self._after_rcpt
-        return RcptTo(recipient)
+        return event
 
     def _after_rcpt(self, code: int) -> None:
         if code == 250:
@@ -438,7 +392,3 @@ _VERBS: dict[bytes, Callable[[ServerConversation, str], Event | Reply]] = {
     b"STARTTLS": ServerConversation._starttls,
     b"AUTH": ServerConversation._auth,
 }
-
-
-def _may_say(address: Address | None, is_smtputf8: bool) -> bool:
-    return is_smtputf8 or address is None or address.is_ascii

@@ -13,7 +13,8 @@ from protocols.wire.smtp.events import (
     RcptTo,
 )
 from protocols.wire.smtp.reply import Reply
-from protocols.wire.smtp.server import ServerConversation, Terms
+from protocols.wire.smtp.server import ServerConversation
+from protocols.wire.smtp.terms import Terms
 
 OK = Reply(250, "2.0.0", "Ok")
 TERMS = Terms(max_size=1000)

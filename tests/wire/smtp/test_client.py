@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from protocols.wire.conversation import ConversationError
-from protocols.wire.smtp.client import (
-    ClientConversation,
+from protocols.wire.smtp.client import ClientConversation
+from protocols.wire.smtp.client_events import (
     Closed,
     Event,
     Phase,
@@ -20,7 +20,7 @@ from protocols.wire.smtp.client import (
 from protocols.wire.smtp.events import Event as ServerEvent
 from protocols.wire.smtp.events import MailFrom, MessageEnd, RcptTo
 from protocols.wire.smtp.reply import Reply
-from protocols.wire.smtp.server import Terms
+from protocols.wire.smtp.terms import Terms
 from tests.wire.smtp.dialogue import Server, say_yes
 
 GREETING = b"220 mx.test\r\n"

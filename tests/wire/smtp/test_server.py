@@ -18,7 +18,8 @@ from protocols.wire.smtp.events import (
     RcptTo,
 )
 from protocols.wire.smtp.reply import Reply
-from protocols.wire.smtp.server import ServerConversation, Terms
+from protocols.wire.smtp.server import ServerConversation
+from protocols.wire.smtp.terms import Terms
 from tests.wire.smtp.dialogue import SUBMISSION, TERMS, Server, greeted, say_yes
 
 MAIL = b"MAIL FROM:<a@a.test>\r\n"
