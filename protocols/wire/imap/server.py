@@ -1,10 +1,9 @@
 """The server's side of an IMAP conversation: octets in, events out, answers back to octets.
 
 Syntax and order only: whether a command is allowed in this state is the session's to say. Memory is
-bounded: a command's lines take at most `MAX_LINE` octets together, its literals `MAX_LITERAL` each
-and `MAX_LITERALS` together (`MAX_OF_STRANGER` all of them before the login), and the message of an
-APPEND goes through in chunks. What is over a limit is refused and dropped as it arrives, so that
-the conversation stays in step.
+bounded: a command's text has limits (see `unfinished`), and the message of an APPEND goes through
+in chunks. What is over a limit is refused and dropped as it arrives, so that the conversation stays
+in step.
 """
 
 from binascii import b2a_base64
@@ -39,11 +38,8 @@ from .outgoing import Outgoing
 from .parser import parse
 from .responses import Bye, Continuation, InPieces, Push, Reply, Tagged
 from .session_grammar import from_base64
+from .unfinished import MAX_LINE, Unfinished
 
-MAX_LINE = 64 * 1024
-MAX_LITERAL = 64 * 1024
-MAX_LITERALS = 256 * 1024
-MAX_OF_STRANGER = 8 * 1024
 # Octets inflated without a command or a piece of a message among them: more is a bomb.
 MAX_IDLY_INFLATED = 8 << 20
 # In a row, without a command that succeeds in between.
@@ -71,21 +67,18 @@ class ServerConversation:
     __slots__ = (
         "_asked",
         "_bads",
-        "_command",
         "_dialect",
         "_incoming",
         "_is_catenated",
-        "_is_known",
         "_is_over",
         "_is_wrapped",
         "_left",
-        "_line_octets",
         "_literal_is_coming",
-        "_literal_octets",
         "_mode",
         "_mode_after_literal",
         "_out",
         "_tag",
+        "_unfinished",
     )
 
     def __init__(self) -> None:
@@ -95,16 +88,13 @@ class ServerConversation:
         self._mode = _Mode.COMMAND
         self._asked: Event | None = None
         self._tag = b"*"  # Of the command whose further lines are being read.
-        self._command = bytearray()  # Lines and literals of a command not yet complete.
-        self._line_octets = 0
-        self._literal_octets = 0
+        self._unfinished = Unfinished()
         self._is_catenated = False  # The literal of the APPEND is a TEXT.
         self._mode_after_literal = _Mode.COMMAND
         self._literal_is_coming = False  # Of the APPEND asked about: sent without our `+`.
         self._is_wrapped = False  # A parenthesis closes behind the message.
         self._left = 0  # Octets still to come of a literal.
         self._bads = 0
-        self._is_known = False  # Somebody has logged in.
         self._is_over = False
 
     @property
@@ -176,7 +166,7 @@ class ServerConversation:
                 self._out.compress(deflate)
                 self._incoming.decompress(deflate)
             case Login() | Authenticate() | SaslResponse():
-                self._is_known |= reply.status == "OK"
+                self._unfinished.is_of_stranger &= reply.status != "OK"
         self._count(reply)
 
     def push(self, response: Push) -> None:
@@ -200,7 +190,7 @@ class ServerConversation:
     def tls_started(self) -> None:
         """Forget everything learnt or buffered in clear text (RFC 3501 §6.2.1)."""
         self._incoming.clear()
-        self._command.clear()
+        self._unfinished.take()
         self._mode = _Mode.COMMAND
         self._bads = 0
 
@@ -262,62 +252,54 @@ class ServerConversation:
     # Reading: one method a mode. None with the mode unchanged means that more octets are needed.
 
     def _read_command(self) -> Event | None:
-        limit = MAX_LINE if self._is_known else MAX_OF_STRANGER
+        unfinished = self._unfinished
         try:
-            line = self._incoming.take_line(limit - self._line_octets)
+            line = self._incoming.take_line(unfinished.line_left)
         except TooLong as error:
-            return self._give_up(bytes(self._command[:256]) or error.start, "Line too long.")
+            return self._give_up(bytes(unfinished.text[:256]) or error.start, "Line too long.")
         if line is None:
             return None
         if line.endswith(b"}") and (literal := announced(line)):
             return self._start_literal(line, *literal)
-        if not self._command:
+        if not unfinished.text:
             return parse(line, self._dialect)
-        self._command += line
-        return parse(self._take_command(), self._dialect)
+        unfinished.text += line
+        return parse(unfinished.take(), self._dialect)
 
     def _start_literal(self, line: bytes, size: int, is_coming: bool) -> Event | None:
         """A line that ends in the announcement of a literal; `is_coming`: without our asking."""
-        self._command += line
-        text = bytes(self._command)
+        self._unfinished.text += line
+        text = bytes(self._unfinished.text)
         if size > MAX_ANNOUNCED and is_coming:
             self._incoming.drop_literal(size)
             return None
         append = parse_append(text, self._dialect)
         self._literal_is_coming = is_coming
         if isinstance(append, Append):
-            self._take_command()
+            self._unfinished.take()
             return append
-        if append is not None or not self._has_room_for(size):
+        if append is not None or not self._unfinished.has_room_for(size):
             if is_coming:
                 self._incoming.drop_literal(size)
             if append is None:
                 return self._give_up(text, "Literal too big.")
-            self._take_command()
+            self._unfinished.take()
             return append
         self._collect_literal(line, size, is_coming, _Mode.COMMAND)
         return None
-
-    def _has_room_for(self, size: int) -> bool:
-        """Whether a literal of this size may be part of the command's text."""
-        total = self._literal_octets + size
-        limit = MAX_LITERALS if self._is_known else MAX_OF_STRANGER
-        return size <= MAX_LITERAL and total <= limit
 
     def _collect_literal(self, line: bytes, size: int, is_coming: bool, after: _Mode) -> None:
         """Read a literal, announced by `line`, that is part of the command's text."""
         if not is_coming:
             self._out.add(b"+ Go on.\r\n")
-        self._command += b"\r\n"
-        self._line_octets += len(line) + 2
-        self._literal_octets += size
+        self._unfinished.announce(line, size)
         self._left = size
         self._mode = _Mode.LITERAL
         self._mode_after_literal = after
 
     def _read_literal(self) -> Event | None:
         piece = self._incoming.take(self._left)
-        self._command += piece
+        self._unfinished.text += piece
         self._left -= len(piece)
         if not self._left:
             self._mode = self._mode_after_literal
@@ -334,15 +316,15 @@ class ServerConversation:
     def _read_append_end(self) -> Event | None:
         """The line behind a literal of an APPEND; with it a literal that is a URL."""
         try:
-            line = self._incoming.take_line(MAX_LINE - self._line_octets)
+            line = self._incoming.take_line(self._unfinished.line_left)
         except TooLong:
             return self._abort_append(Fault("Line too long.", "BAD", _TOO_BIG))
         if line is None:
             return None
-        self._command += line
+        self._unfinished.text += line
         more = parse_more(
             self._tag,
-            bytes(self._command),
+            bytes(self._unfinished.text),
             self._dialect,
             is_wrapped=self._is_wrapped,
             is_catenated=self._is_catenated,
@@ -350,14 +332,14 @@ class ServerConversation:
         size, is_coming = announced(line) or (0, False)
         if size > MAX_ANNOUNCED:
             more = invalid(self._tag, Fault("Literal too big.", "BAD", _TOO_BIG))
-        elif more is None and self._has_room_for(size):
+        elif more is None and self._unfinished.has_room_for(size):
             self._collect_literal(line, size, is_coming, _Mode.APPENDED)
             return None
         elif isinstance(more, AppendMore):
             self._literal_is_coming = is_coming
         if more is None:
             more = invalid(self._tag, Fault("Literal too big.", "BAD", _TOO_BIG))
-        self._take_command()
+        self._unfinished.take()
         self._mode = _Mode.COMMAND
         if not isinstance(more, Invalid):
             return more
@@ -365,7 +347,7 @@ class ServerConversation:
         return AppendAborted(self._tag, more.reply)
 
     def _abort_append(self, fault: Fault) -> Event:
-        self._take_command()
+        self._unfinished.take()
         self._mode = _Mode.COMMAND
         return AppendAborted(self._tag, invalid(self._tag, fault).reply)
 
@@ -397,14 +379,8 @@ class ServerConversation:
         return Done(self._tag, is_clean=line.rstrip(b" ").upper() == b"DONE")
 
     def _give_up(self, text: bytes, words: str) -> Invalid:
-        self._take_command()
+        self._unfinished.take()
         return invalid(tag_of(text), Fault(words, "BAD", _TOO_BIG))
-
-    def _take_command(self) -> bytes:
-        command = bytes(self._command)
-        self._command.clear()
-        self._line_octets = self._literal_octets = 0
-        return command
 
 
 _READERS: dict[_Mode, Callable[[ServerConversation], Event | None]] = {

@@ -28,13 +28,8 @@ from protocols.wire.imap.commands import (
     Url,
 )
 from protocols.wire.imap.responses import Bye, Continuation, InPieces, Reply, Tagged
-from protocols.wire.imap.server import (
-    MAX_BADS,
-    MAX_LINE,
-    MAX_LITERAL,
-    MAX_OF_STRANGER,
-    ServerConversation,
-)
+from protocols.wire.imap.server import MAX_BADS, ServerConversation
+from protocols.wire.imap.unfinished import MAX_LINE, MAX_LITERAL, MAX_OF_STRANGER
 
 LOGIN = b"z LOGIN alice secret\r\n"
 
@@ -187,7 +182,7 @@ def test_absurd_parts_are_dropped_as_they_come(rest: bytes) -> None:
     _, said, conversation = _talk([b"a APPEND x CATENATE (TEXT {1+}\r\na", rest, b"b NOOP\r\n"])
     assert said.startswith((b"a BAD", b"+ Ready"))
     assert conversation.is_over or b"b OK Done.\r\n" in said or rest.count(b"TEXT")
-    assert len(conversation._command) <= MAX_LINE + 10
+    assert len(conversation._unfinished.text) <= MAX_LINE + 10
 
 
 def test_a_refused_further_message_is_not_read_nor_those_behind_it() -> None:
@@ -484,4 +479,4 @@ def test_limits_do_not_depend_on_the_cut(length: int, size: int, crlf: bool) -> 
 def test_hostile_octets_raise_nothing_and_stay_bounded(pieces: list[bytes]) -> None:
     _, _, conversation = _talk([*pieces, b"x" * (READ_AHEAD + 1), b"{5+}\r\n", b""])
     assert len(conversation._incoming._buffer) <= READ_AHEAD + 200
-    assert len(conversation._command) <= MAX_LINE + 4 * MAX_LITERAL
+    assert len(conversation._unfinished.text) <= MAX_LINE + 4 * MAX_LITERAL
