@@ -126,13 +126,25 @@ def _moment(stored: datetime | None) -> datetime | None:
     return stored.replace(tzinfo=UTC) if stored is not None and stored.tzinfo is None else stored
 
 
-def note_use(model: type[Model], key: int, used_at: datetime | None, every: timedelta) -> None:
-    """Write down, soon and not here, that a secret was used; not more often than `every`."""
+def note_use_of(secret: Secret) -> Secret:
+    """Write down, soon and not here, that it was used; the secret as it stands then."""
+    every = APP_USE_NOTED_EVERY if secret.is_app_password else USE_NOTED_EVERY
+    return secret._replace(used_at=note_use(Credential, secret.id, secret.used_at, every))
+
+
+def note_use(
+    model: type[Model], key: int, used_at: datetime | None, every: timedelta
+) -> datetime | None:
+    """Write down, soon and not here, that a secret was used; not more often than `every`.
+
+    The last use that was, or will be, written down.
+    """
     now = timezone.now()
     if used_at is not None and now - used_at < every:
-        return
+        return used_at
 
     def write() -> None:
         model._default_manager.filter(pk=key).update(last_used_at=now)
 
     effects.soon(f"used {model._meta.model_name} {key}", write)
+    return now

@@ -1,10 +1,11 @@
 """Who may open a mailbox: an address and a password in, an Identity or a refusal out.
 
-The order is fixed: the throttle, one row of the database, the memory of recent logins, and
+The order is fixed: the throttle, one row of the database, the memory of good passwords, and
 only then the expensive hash, in two threads of its own that never touch the database. A mailbox
 that does not exist costs the same hash as a wrong password. Every login reads the row, so that a
-suspension or a new password counts at once. App passwords need no expensive hash: nobody can guess
-one. `accounts.proofs` has the ways in that show no password.
+suspension or a new password counts at once; but for those where a stamp proves that the row is the
+same, which `at_hand` knows (`accounts.recent_logins`). App passwords need no expensive hash: nobody
+can guess one. `accounts.proofs` has the ways in that show no password.
 """
 
 import hashlib
@@ -17,13 +18,13 @@ from collections.abc import Collection
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import structlog
 from django.conf import settings
 from django.db import DatabaseError
 
-from accounts import effects, generated_secrets, hashers, keyring
+from accounts import effects, generated_secrets, hashers, keyring, recent_logins, stamps
 from accounts.directory.names import split_address
 from accounts.keyring import Identity, Keyring, Secret
 from accounts.models import Credential
@@ -33,7 +34,7 @@ __all__ = [
     "Identity",
     "Login",
     "Refused",
-    "cached_check",
+    "at_hand",
     "check",
     "fallen",
     "forget",
@@ -66,6 +67,21 @@ class Refused:
 Login = Identity | Refused
 
 
+class _Claim(NamedTuple):
+    """What somebody says, and the stamp of the directory before it was looked at."""
+
+    key: str
+    password: str
+    service: str
+    peer: str
+    stamp: int | None
+
+
+def at_hand(address: str, password: str, *, service: str, peer: str) -> Identity | None:
+    """What `check` would answer, where that is known without a query; quick, in any thread."""
+    return recent_logins.find("@".join(split_address(address)), password, service, peer)
+
+
 def check(address: str, password: str, *, service: str, peer: str) -> Future[Login]:
     """Whether the password opens the mailbox. Call it from a pool thread: it reads one row.
 
@@ -79,13 +95,13 @@ def check(address: str, password: str, *, service: str, peer: str) -> Future[Log
         if throttle().must_wait(key, peer):
             log.info("login.throttled", address=key, service=service, peer=peer)
             return _done(Refused("throttled"))
+        claim = _Claim(key, password, service, peer, stamps.take_of_directory())
         ring = keyring.read(address)
         if ring is not None and (secret := _app_password(ring, password, service)):
-            return _done(welcome(ring, secret, key, peer))
+            return _done(_let_in(ring, secret, claim))
         hashes = ring.hashes(service) if ring is not None else ()
         if ring is not None and hashes and _remembers(ring.identity, password):
-            throttle().succeeded(key, peer)
-            return _done(_admit(ring))
+            return _done(_let_in(ring, hashes[0], claim))
         if _is_known_wrong(hashes, key, password):
             # A phone that repeats the password of yesterday guesses nothing, and must not make
             # its owner's other programs wait.
@@ -93,17 +109,7 @@ def check(address: str, password: str, *, service: str, peer: str) -> Future[Log
     except DatabaseError:
         log.exception("login.database", service=service)
         return _done(Refused("temporary"))
-    return _hashing().submit(_verify, ring, hashes, key, password, service, peer)
-
-
-def cached_check(address: str, password: str, *, service: str, peer: str) -> Identity | None:
-    """The identity if this very password was good lately and still is; reads one row, no hash."""
-    if throttle().must_wait("@".join(split_address(address)), peer):
-        return None
-    ring = keyring.read(address)
-    if ring is None or ring.is_suspended or not ring.hashes(service):
-        return None
-    return ring.identity if _remembers(ring.identity, password) else None
+    return _hashing().submit(_verify, ring, hashes, claim)
 
 
 def still_valid(identity: Identity) -> bool:
@@ -127,15 +133,17 @@ def fallen(identities: Collection[Identity]) -> set[Identity]:
 
 
 def welcome(ring: Keyring, secret: Secret, key: str, peer: str) -> Login:
-    """What comes of an app password that was proved, in whatever way."""
+    """What comes of an app password that was proved without being shown."""
     throttle().succeeded(key, peer)
-    if not ring.is_suspended:
-        keyring.note_use(Credential, secret.id, secret.used_at, keyring.APP_USE_NOTED_EVERY)
-    return _admit(ring)
+    if ring.is_suspended:
+        return Refused("suspended")
+    keyring.note_use_of(secret)
+    return ring.identity
 
 
 def turn_away(key: str, service: str, peer: str) -> Refused:
     """What comes of a secret that opens nothing: its guesser may have to wait."""
+    recent_logins.drop(key, peer)
     throttle().failed(key, peer)
     log.info("login.refused", address=key, service=service, peer=peer)
     return Refused("credentials")
@@ -161,8 +169,15 @@ def _done(login: Login) -> Future[Login]:
     return future
 
 
-def _admit(ring: Keyring) -> Login:
-    return Refused("suspended") if ring.is_suspended else ring.identity
+def _let_in(ring: Keyring, secret: Secret, claim: _Claim) -> Login:
+    """What comes of a password that is right."""
+    key, password, service, peer, stamp = claim
+    throttle().succeeded(key, peer)
+    if ring.is_suspended:
+        return Refused("suspended")
+    noted = keyring.note_use_of(secret)
+    recent_logins.remember(ring.identity, noted, password, service, peer, stamp)
+    return ring.identity
 
 
 def _app_password(ring: Keyring, password: str, service: str) -> Secret | None:
@@ -172,29 +187,22 @@ def _app_password(ring: Keyring, password: str, service: str) -> Secret | None:
     return next((each for each in candidates if hmac.compare_digest(each.hash, digest)), None)
 
 
-def _verify(
-    ring: Keyring | None,
-    hashes: tuple[Secret, ...],
-    key: str,
-    password: str,
-    service: str,
-    peer: str,
-) -> Login:
+def _verify(ring: Keyring | None, hashes: tuple[Secret, ...], claim: _Claim) -> Login:
     """Runs in a hashing thread. No database here; what is to be written is left to an effect."""
+    key, password, service, peer, _ = claim
     try:
         # Others may have failed while this one stood in line.
         if throttle().must_wait(key, peer):
             return Refused("throttled")
         if ring is not None and hashes and _remembers(ring.identity, password):
             # A program that opens many connections at once costs a hash or two, not one each.
-            throttle().succeeded(key, peer)
-            return _admit(ring)
+            return _let_in(ring, hashes[0], claim)
         if ring is None or not hashes:
             hashers.verify_nothing(password)
         else:
             for secret in hashes:
                 if hashers.verify(password, secret.hash):
-                    return _good(ring, secret, key, password, peer)
+                    return _good(ring, secret, claim)
     except Exception:
         # A hash that nobody foresaw must not look like a wrong password, nor end the session.
         log.exception("login.hash", service=service)
@@ -203,16 +211,14 @@ def _verify(
     return turn_away(key, service, peer)
 
 
-def _good(ring: Keyring, secret: Secret, key: str, password: str, peer: str) -> Login:
-    throttle().succeeded(key, peer)
-    if ring.is_suspended:
-        return Refused("suspended")
-    _keep(_good_ones, _digest(ring.identity, password))
-    if hashers.wants_renewal(secret.hash):
-        renewed = hashers.hash_password(password)
-        effects.soon(f"renew {secret.id}", lambda: _renew(secret.id, secret.hash, renewed))
-    keyring.note_use(Credential, secret.id, secret.used_at, keyring.USE_NOTED_EVERY)
-    return ring.identity
+def _good(ring: Keyring, secret: Secret, claim: _Claim) -> Login:
+    login = _let_in(ring, secret, claim)
+    if isinstance(login, Identity):
+        _keep(_good_ones, _digest(login, claim.password))
+        if hashers.wants_renewal(secret.hash):
+            renewed = hashers.hash_password(claim.password)
+            effects.soon(f"renew {secret.id}", lambda: _renew(secret.id, secret.hash, renewed))
+    return login
 
 
 def _renew(credential_id: int, stored: str, renewed: str) -> None:
@@ -264,4 +270,5 @@ def forget() -> None:
     with _memory_lock:
         _good_ones.clear()
         _wrong.clear()
+    recent_logins.forget()
     throttle.cache_clear()

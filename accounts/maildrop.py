@@ -9,13 +9,14 @@ from array import array
 from collections.abc import Collection
 from contextlib import suppress
 from datetime import UTC, datetime, time
+from typing import NamedTuple, TypeAlias
 
 from django.db import connection
 from django.db.models import Min
 
 from accounts import maildrop_lock, stamps
 from accounts.counters import INBOX
-from accounts.maildrop_lock import InUse
+from accounts.maildrop_lock import InUse, Lock
 from accounts.mailstore import copy, expunge, fetch, folders, index
 from accounts.mailstore.columns import read_columns
 from accounts.mailstore.fetch import Columns, FetchRow
@@ -41,6 +42,8 @@ _OPENED = (
     f" FROM {Folder._meta.db_table} f JOIN {Mailbox._meta.db_table} m ON m.id = f.mailbox_id"
     " WHERE f.mailbox_id = %s AND f.name = %s"
 )
+# UIDs, sizes, and the sum of these.
+Shown: TypeAlias = "tuple[array[int], array[int], int]"
 # Above every UID.
 NONE = 1 << 32
 
@@ -57,34 +60,37 @@ class Maildrop:
 
     def __init__(self, mailbox_id: int) -> None:
         """Take the lock, then look; raises InUse."""
-        self._mailbox_id = mailbox_id
-        self._lock = maildrop_lock.lock(mailbox_id)
+        lock = maildrop_lock.lock(mailbox_id)
         try:
-            picture, self._deletion, has_since = _opened(mailbox_id)
-            self.uids, self.sizes, self.octets = _sizes(picture)
-            taken = _taken(picture) if self._deletion == PopDeletion.READ else set()
-            if taken or has_since:
-                self._hide(taken, _first_since(picture) if has_since else 0)
+            self._open(mailbox_id, lock, _look(mailbox_id))
         except BaseException:
-            self.close()
+            lock.close()
             raise
-        self._folder_id = picture.folder_id
-        self.uidvalidity = picture.uidvalidity
+
+    @classmethod
+    def at_hand(cls, mailbox_id: int) -> "Maildrop | None":
+        """The same where that needs neither the database nor the disk; None: not just now."""
+        if (folder_id := _inboxes.get(mailbox_id)) is None:
+            return None
+        if (lock := maildrop_lock.lock_at_hand(mailbox_id)) is None:
+            return None
+        if (inbox := _known_inbox(mailbox_id, folder_id)) is None:
+            lock.close()
+            return None
+        made = cls.__new__(cls)
+        made._open(mailbox_id, lock, inbox)
+        return made
+
+    def _open(self, mailbox_id: int, lock: Lock, inbox: "_Inbox") -> None:
+        self._mailbox_id = mailbox_id
+        self._lock = lock
+        self._folder_id = inbox.folder_id
+        self._deletion = inbox.deletion
+        self.uidvalidity = inbox.uidvalidity
+        self.uids, self.sizes, self.octets = inbox.shown
         self._ahead: dict[int, bytes] = {}
         # The folder as `look_at_hand` has just found it.
         self._seen: Picture | None = None
-
-    def _hide(self, taken: Collection[int], first: int) -> None:
-        """Leave out the UIDs that were taken, and those before `first`."""
-        shown = [
-            (uid, size)
-            for uid, size in zip(self.uids, self.sizes, strict=True)
-            if uid >= first and uid not in taken
-        ]
-        # New arrays: those of the folder are everybody's.
-        self.uids = array("I", (uid for uid, _ in shown))
-        self.sizes = array("Q", (size for _, size in shown))
-        self.octets = sum(self.sizes)
 
     def __len__(self) -> int:
         return len(self.uids)
@@ -203,9 +209,49 @@ class Maildrop:
             raise MessageGone
 
 
-def _opened(mailbox_id: int) -> tuple[Picture, str, bool]:
-    """INBOX, the fate of what is deleted, and whether mail is seen from some day on only."""
+class _Inbox(NamedTuple):
+    """INBOX as POP3 sees it, and the fate of what is deleted; true while its stamp is current."""
+
+    folder_id: int
+    uidvalidity: int
+    deletion: str
+    shown: Shown
+    stamp: int | None
+
+
+# Which folder a mailbox's INBOX was; whether it still is, a stamp says.
+_inboxes: dict[int, int] = {}
+CAPACITY = 20_000
+
+
+def _known_inbox(mailbox_id: int, folder_id: int) -> _Inbox | None:
+    """What `_look` would find, where that is known without asking the database."""
+    picture = index.current(folder_id)
+    known: _Inbox | None = None if picture is None else picture.memo.get("maildrop")
+    # The stamp of the picture is none of what the mailbox chose for POP3.
+    if known is None or known.stamp is None or not stamps.is_current(mailbox_id, known.stamp):
+        return None
+    return known
+
+
+def _look(mailbox_id: int) -> _Inbox:
     stamp = stamps.take(mailbox_id)
+    picture, deletion, has_since = _opened(mailbox_id, stamp)
+    shown = _sizes(picture)
+    taken = _taken(picture) if deletion == PopDeletion.READ else set()
+    if taken or has_since:
+        shown = _without(shown, taken, _first_since(picture) if has_since else 0)
+    inbox = _Inbox(picture.folder_id, picture.uidvalidity, deletion, shown, stamp)
+    if stamp is not None:
+        picture.memo["maildrop"] = inbox
+        if len(_inboxes) >= CAPACITY:
+            _inboxes.clear()
+        _inboxes[mailbox_id] = picture.folder_id
+    return inbox
+
+
+def _opened(mailbox_id: int, stamp: int | None) -> tuple[Picture, str, bool]:
+    """INBOX, the fate of what is deleted, and whether mail is seen from some day on only."""
     with connection.cursor() as cursor:
         cursor.execute(_OPENED, (mailbox_id, INBOX))
         row = cursor.fetchone()
@@ -216,14 +262,26 @@ def _opened(mailbox_id: int) -> tuple[Picture, str, bool]:
     return picture, deletion, bool(has_since)
 
 
-def _sizes(picture: Picture) -> "tuple[array[int], array[int], int]":
-    """UIDs, sizes and the sum of these: the same arrays for all who see this picture."""
-    known: tuple[array[int], array[int], int] | None = picture.memo.get("sizes")
+def _sizes(picture: Picture) -> Shown:
+    """All messages: the same arrays for all who see this picture."""
+    known: Shown | None = picture.memo.get("sizes")
     if known is None:
         found = read_columns(picture.folder_id, picture.uids, columns=Columns.SIZE)
         sizes = array("Q", found["size"])
         known = picture.memo["sizes"] = array("I", found["uid"]), sizes, sum(sizes)
     return known
+
+
+def _without(shown: Shown, taken: Collection[int], first: int) -> Shown:
+    """Leave out the UIDs that were taken, and those before `first`."""
+    left = [
+        (uid, size)
+        for uid, size in zip(*shown[:2], strict=True)
+        if uid >= first and uid not in taken
+    ]
+    # New arrays: those of the folder are everybody's.
+    sizes = array("Q", (size for _, size in left))
+    return array("I", (uid for uid, _ in left)), sizes, sum(sizes)
 
 
 def _taken(picture: Picture) -> set[int]:

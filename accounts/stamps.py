@@ -60,6 +60,19 @@ def is_current(mailbox_id: int, stamp: int) -> bool:
     return table is not None and table.begun(_slot(mailbox_id)) == stamp
 
 
+def take_of_directory() -> int | None:
+    """A stamp for what is read after this and hangs on the directory alone; None: not now."""
+    if own_database().in_atomic_block or (table := _table()) is None:
+        return None
+    return table.stamp_of_all()
+
+
+def is_directory_current(stamp: int) -> bool:
+    """Whether nothing of the directory has changed since the stamp was taken; asks nobody."""
+    table = _table()
+    return table is not None and table.begun_for_all() == stamp
+
+
 def change(mailbox_ids: Collection[int] | None = None) -> None:
     """The transaction that is open changes something of these mailboxes; None: of any.
 
@@ -116,6 +129,14 @@ class _Table:
     def begun(self, slot: int) -> int:
         """What has begun in a slot and for everybody. Both only grow: so does their sum."""
         return self._begun[_ALL] + self._begun[slot]
+
+    def begun_for_all(self) -> int:
+        """What has begun for everybody."""
+        return self._begun[_ALL]
+
+    def stamp_of_all(self) -> int | None:
+        ended, begun = self._ended[_ALL], self._begun[_ALL]
+        return begun if begun == ended else None
 
     def stamp(self, slot: int) -> int | None:
         # Ended first: what ends meanwhile must not count as ended before.

@@ -200,6 +200,7 @@ def set_quota(
     version.touch()
 
 
+@transaction.atomic
 def set_pop(mailbox: Mailbox, deletion: str, since: date | None) -> None:
     """What POP3 programs see and what becomes of what they delete; from the next login on."""
     if deletion not in PopDeletion.values:
@@ -208,6 +209,7 @@ def set_pop(mailbox: Mailbox, deletion: str, since: date | None) -> None:
         raise DirectoryError(text % {"deletion": deletion, "known": known})
     mailbox.pop_deletion, mailbox.pop_since = deletion, since
     mailbox.save(update_fields=["pop_deletion", "pop_since"])
+    version.touch()
 
 
 @transaction.atomic

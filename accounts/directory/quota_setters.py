@@ -5,16 +5,19 @@ Nothing is remembered: who loses the job, or is suspended, has lost it with the 
 
 from django.db import transaction
 
+from accounts.directory import version
 from accounts.directory.mailboxes import set_quota
 from accounts.directory.names import split_address
 from accounts.models import Mailbox
 from accounts.suspension import is_tenant_suspended
 
 
+@transaction.atomic
 def set_quota_setter(mailbox: Mailbox, *, is_one: bool = True) -> None:
     """Give a mailbox the job, or take it away; programs are told of it at their next login."""
     mailbox.sets_quotas = is_one
     mailbox.save(update_fields=["sets_quotas"])
+    version.touch()
 
 
 def settable_mailbox(actor: int, address: str) -> int | None:

@@ -1,7 +1,7 @@
 """The switchboard: rules that mask IMAP capabilities for broken mail programs.
 
 A program is known by what it says in ID (RFC 2971), which it may say before its login or after. The
-rules that are on are kept in memory, all of them, and die with the directory's version.
+rules that are on are kept in memory, all of them, and die with the directory's stamp or version.
 """
 
 import re
@@ -11,7 +11,7 @@ from typing import NamedTuple
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from accounts import limits
+from accounts import limits, stamps
 from accounts.directory import version
 from accounts.directory.names import DirectoryError
 from accounts.models import ClientRule, Mailbox
@@ -59,7 +59,26 @@ class Rule(NamedTuple):
         return any(self.value in value.casefold() for value in values)
 
 
-_kept: tuple[int, tuple[Rule, ...]] | None = None
+class _Kept(NamedTuple):
+    """All rules that are on, with the stamp or else the token of the directory they are of."""
+
+    rules: tuple[Rule, ...]
+    stamp: int | None
+    token: int | None
+
+    def is_known_to_be_true(self) -> bool:
+        return self.stamp is not None and stamps.is_directory_current(self.stamp)
+
+
+_kept: _Kept | None = None
+
+
+def rules_at_hand(said: Mapping[str, str]) -> tuple[Rule, ...] | None:
+    """`rules_about`, where they are known without a query."""
+    kept = _kept
+    if kept is None or not kept.is_known_to_be_true():
+        return None
+    return tuple(rule for rule in kept.rules if rule.fits_program(said))
 
 
 def rules_about(said: Mapping[str, str]) -> tuple[Rule, ...]:
@@ -171,9 +190,14 @@ def forget() -> None:
 
 def _rules() -> tuple[Rule, ...]:
     global _kept
-    token = version.current()
-    if _kept is not None and _kept[0] == token:
-        return _kept[1]
+    kept = _kept
+    if kept is not None and kept.is_known_to_be_true():
+        return kept.rules
+    stamp = stamps.take_of_directory()
+    # The token may be one of a second ago: what it says is no stamp's.
+    token = version.current() if stamp is None else None
+    if kept is not None and token is not None and kept.token == token:
+        return kept.rules
     rows = ClientRule.objects.filter(is_enabled=True).order_by("pk")[: limits.CLIENT_RULES]
     rules = tuple(
         Rule(field, value.casefold(), is_exact, mailbox_id, _with_built_on(capabilities))
@@ -181,7 +205,7 @@ def _rules() -> tuple[Rule, ...]:
             "field", "value", "is_exact", "mailbox_id", "capabilities"
         )
     )
-    _kept = token, rules
+    _kept = _Kept(rules, stamp, token)
     return rules
 
 

@@ -1,19 +1,21 @@
 """A login by SASL, the same for SMTP, POP3 and IMAP: the exchange, and who judges its claims.
 
 `Authentication` runs the exchange; each protocol gives it a function that puts what comes of it in
-its own words. The steps of the exchange are quick; claims are judged in the session pool.
+its own words. The steps of the exchange are quick; claims are judged in the session pool, but for
+passwords that are known to be good. So the words may be asked for in any thread: what they need of
+the database is left to the pool (`session.in_pool`).
 """
 
 import secrets
 from collections.abc import Callable
-from concurrent.futures import Future
+from functools import partial
 from typing import Any
 
 from django.conf import settings
 
 from accounts import login, proofs
 from accounts.login import Identity, Refused
-from protocols.servers.session import After, Shell
+from protocols.servers.session import After, Shell, in_pool
 from protocols.wire import sasl
 
 # 144 bits in base64; no padding, no comma (RFC 5802 §5.1).
@@ -70,9 +72,12 @@ class Authentication:
         return self._begin(self._exchange.answer(octets))
 
     def _begin(self, step: sasl.Step) -> Any:
-        """On the reactor thread; who is in by now gets a mailbox, and that is work for the pool."""
-        if isinstance(step, sasl.Accepted):
-            return After(_now(), lambda _: self._say(self._outcome))
+        """On the reactor thread."""
+        if isinstance(step, sasl.Credentials) and sasl.acts_as_itself(step):
+            terms: Any = {"service": self._service, "peer": self._peer}
+            known = login.at_hand(step.username, step.password, **terms)
+            if known is not None:
+                return self._conclude(known)
         return self._go(step)
 
     def _go(self, step: sasl.Step) -> Any:
@@ -82,7 +87,7 @@ class Authentication:
             case sasl.Accepted() | sasl.Denied():
                 return self._say(self._outcome)
             case claim:
-                return After(_now(), lambda _: self._judge(claim))
+                return in_pool(partial(self._judge, claim))
 
     def _judge(self, claim: sasl.Claim) -> Any:
         """In the session pool."""
@@ -107,9 +112,3 @@ class Authentication:
         if isinstance(outcome, Identity):
             return self._go(self._exchange.accept())
         return self._go(self._exchange.refuse())
-
-
-def _now() -> Future[None]:
-    future: Future[None] = Future()
-    future.set_result(None)
-    return future

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from itertools import chain, islice
+from typing import Any
 
 from django.conf import settings
 
@@ -17,7 +18,7 @@ from accounts.login import Identity, Refused
 from accounts.maildrop import InUse, Maildrop, MessageGone
 from protocols.servers import authentication
 from protocols.servers.authentication import Authentication, Outcome, may_log_in
-from protocols.servers.session import After, Again, Answer, Later, Shell
+from protocols.servers.session import After, Again, Answer, Later, Shell, in_pool
 from protocols.wire import sasl
 from protocols.wire.pop3 import commands
 from protocols.wire.pop3.commands import Command, Login
@@ -117,7 +118,7 @@ class Pop3Session:
     def is_quick(self, event: Command) -> bool:
         drop = self._maildrop
         if drop is None:
-            return not isinstance(event, Login)
+            return True
         if not drop.is_renewed_at_once:
             return False
         match event:
@@ -155,9 +156,7 @@ class Pop3Session:
     def _before_login(self, event: Command) -> Answer[Reply]:
         match event:
             case Login(username, password):
-                peer = self._shell.peer.address
-                checked = login.check(username, password, service="pop3", peer=peer)
-                return After(checked, self._logged_in)
+                return self._log_in(username, password)
             case commands.User() | commands.Auth() if not may_log_in(self._shell):
                 return _CLEAR
             case commands.User():
@@ -177,7 +176,13 @@ class Pop3Session:
                 return self._capabilities()
         return Ok("Goodbye")
 
-    def _say(self, outcome: Outcome) -> Reply | Later | Again:
+    def _log_in(self, username: str, password: str) -> Answer[Reply]:
+        terms: Any = {"service": "pop3", "peer": self._shell.peer.address}
+        if (known := login.at_hand(username, password, **terms)) is not None:
+            return self._logged_in(known)
+        return in_pool(lambda: After(login.check(username, password, **terms), self._logged_in))
+
+    def _say(self, outcome: Outcome) -> Answer[Reply]:
         match outcome:
             case sasl.Challenge():
                 return outcome
@@ -185,10 +190,13 @@ class Pop3Session:
                 return self._wrong(_MALFORMED)
         return self._logged_in(outcome)
 
-    def _logged_in(self, outcome: login.Login) -> Reply | Later | Again:
+    def _logged_in(self, outcome: login.Login) -> Answer[Reply]:
         match outcome:
             case Identity():
-                return self._open(outcome, LOCK_PAUSES)
+                drop = Maildrop.at_hand(outcome.mailbox_id)
+                if drop is None:
+                    return in_pool(partial(self._open, outcome, LOCK_PAUSES))
+                return self._opened(outcome, drop)
             case Refused(reason):
                 refusal = _REFUSALS[reason]
         return self._wrong(refusal)
@@ -196,14 +204,17 @@ class Pop3Session:
     def _open(self, identity: Identity, pauses: Sequence[float]) -> Reply | Again:
         """Lock the maildrop and look into it, once more after each of the pauses."""
         try:
-            self._maildrop = Maildrop(identity.mailbox_id)
+            drop = Maildrop(identity.mailbox_id)
         except InUse:
             if not pauses:
                 return _TAKEN
             pause, *others = pauses
             return Again(partial(self._open, identity, others), pause)
-        self.identity = identity
-        return Ok(f"{len(self._maildrop)} messages")
+        return self._opened(identity, drop)
+
+    def _opened(self, identity: Identity, drop: Maildrop) -> Reply:
+        self.identity, self._maildrop = identity, drop
+        return Ok(f"{len(drop)} messages")
 
     def _wrong(self, refusal: Err) -> Later:
         self._failed_logins += 1

@@ -78,6 +78,15 @@ class Again:
     seconds: float
 
 
+def in_pool(work: Callable[[], Any]) -> After:
+    """An answer that is made in the session pool after all."""
+    return After(_DONE, lambda _: work())
+
+
+_DONE: Future[None] = Future()
+_DONE.set_result(None)
+
+
 class Shell(Protocol):
     """What a session may ask of its connection.
 

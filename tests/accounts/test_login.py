@@ -73,8 +73,6 @@ def test_an_address_and_a_password_that_are_known_cost_no_hash(
     assert isinstance(check("alice@a.test", PASSWORD), Identity)
     monkeypatch.setattr(hashers, "verify", lambda *_: pytest.fail("hashed"))
     assert isinstance(check("alice@a.test", PASSWORD), Identity)
-    assert login.cached_check("alice@a.test", PASSWORD, service="test", peer=PEER)
-    assert not login.cached_check("alice@a.test", "wrong", service="test", peer=PEER)
 
 
 def test_many_logins_at_once_cost_a_hash_for_each_thread_that_hashes(
@@ -172,7 +170,7 @@ def test_guessing_has_to_wait_before_any_hash(
     monkeypatch.setattr(hashers, "verify", lambda *_: pytest.fail("hashed"))
     # Even the right one: else a throttled guesser would learn which it is.
     assert check("alice@a.test", PASSWORD) == Refused("throttled")
-    assert not login.cached_check("alice@a.test", PASSWORD, service="test", peer=PEER)
+    assert login.at_hand("alice@a.test", PASSWORD, service="test", peer=PEER) is None
 
 
 def test_the_owner_is_not_locked_out_by_strangers(people: People) -> None:

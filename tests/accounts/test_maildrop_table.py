@@ -278,6 +278,24 @@ def test_a_row_that_another_takes_just_now_is_in_use(tmp_path: Path) -> None:
     lock.secure()
 
 
+def test_at_hand_is_what_needs_no_disk_and_is_free(tmp_path: Path, start: Start) -> None:
+    assert maildrop_table.open_already(tmp_path) is None
+    table = maildrop_table.of(tmp_path)
+    assert maildrop_table.open_already(tmp_path) is table
+    # Its part of the file is not mapped yet: the disk may be full, or slow.
+    assert table.take_at_hand(7) is None
+    table.take(7).close()
+    lock = table.take_at_hand(7)
+    assert lock is not None
+    assert table.take_at_hand(7) is None
+    lock.close()
+    other = start()
+    assert other.do("take") == "ok"
+    assert table.take_at_hand(7) is None
+    file_of(tmp_path).unlink()
+    assert maildrop_table.open_already(tmp_path) is None
+
+
 def test_a_deleted_file_is_made_anew_and_its_locks_are_void(tmp_path: Path, start: Start) -> None:
     lock = maildrop_table.of(tmp_path).take(7)
     file_of(tmp_path).unlink()

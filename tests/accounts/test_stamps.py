@@ -65,6 +65,21 @@ def test_what_changes_in_the_directory_ends_every_stamp(mailbox_id: int) -> None
     taken(mailbox_id)
 
 
+def test_a_stamp_of_the_directory_outlives_mail_alone(mailbox_id: int) -> None:
+    with transaction.atomic():
+        assert stamps.take_of_directory() is None
+    stamp = stamps.take_of_directory()
+    assert stamp is not None
+    append_many(mailbox_id, inbox(mailbox_id), 1)
+    assert stamps.is_directory_current(stamp)
+    with transaction.atomic():
+        stamps.change()
+        assert not elsewhere(stamps.is_directory_current, stamp)
+        assert elsewhere(stamps.take_of_directory) is None
+    assert not stamps.is_directory_current(stamp)
+    assert stamps.take_of_directory() is not None
+
+
 def test_two_mailboxes_of_one_slot_only_look_once_more(mailbox_id: int) -> None:
     neighbour = mailbox_id + stamps.SLOTS - 1
     stamp = taken(neighbour)

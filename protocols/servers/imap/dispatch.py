@@ -56,7 +56,7 @@ DUTIES: dict[type[c.Event], Duty] = {
     # Not authenticated (RFC 3501 §6.2). The first steps of a login are quick; what needs more
     # says so with `After`.
     c.StartTls: Duty(BEFORE_LOGIN, login.start_tls, is_quick=True),
-    c.Login: Duty(BEFORE_LOGIN, login.log_in),
+    c.Login: Duty(BEFORE_LOGIN, login.log_in, is_quick=True),
     c.Authenticate: Duty(BEFORE_LOGIN, login.authenticate, is_quick=True),
     c.SaslResponse: Duty(BEFORE_LOGIN, login.answer_challenge, is_quick=True),
     # Authenticated (RFC 3501 §6.3).

@@ -1,6 +1,7 @@
 """Not authenticated state: STARTTLS, LOGIN and AUTHENTICATE (RFC 3501 §6.2), and capabilities."""
 
 from functools import partial
+from typing import Any
 
 from django.conf import settings
 
@@ -12,7 +13,7 @@ from protocols.servers.authentication import Outcome, may_log_in
 from protocols.servers.imap import masking
 from protocols.servers.imap.answers import bad, no, ok
 from protocols.servers.imap.client import Client, State
-from protocols.servers.session import After, Later
+from protocols.servers.session import After, Later, in_pool
 from protocols.wire import sasl
 from protocols.wire.imap import commands
 from protocols.wire.imap.capabilities import AFTER_LOGIN, ALWAYS
@@ -60,7 +61,16 @@ def log_in(client: Client, command: commands.Login) -> Answer:
     """RFC 3501 §6.2.3."""
     if not may_log_in(client.shell):
         return _privacy_required(command.tag)
-    return _check(client, command.tag, command.username, command.password)
+    terms: Any = {"service": "imap", "peer": client.shell.peer.address}
+    tag, username, password = command.tag, command.username, command.password
+    if (known := login.at_hand(username, password, **terms)) is not None:
+        return _conclude(client, tag, known)
+
+    def check() -> After:
+        future = login.check(username, password, **terms)
+        return After(future, partial(_conclude, client, tag))
+
+    return in_pool(check)
 
 
 def authenticate(client: Client, command: commands.Authenticate) -> Answer:
@@ -95,7 +105,7 @@ def unauthenticate(client: Client, command: commands.Unauthenticate) -> Tagged:
     return Tagged(command.tag, "OK", "Logged out.", code, dialect=client.dialect)
 
 
-def _say(client: Client, tag: bytes, outcome: Outcome) -> Reply | Later:
+def _say(client: Client, tag: bytes, outcome: Outcome) -> Answer:
     match outcome:
         case sasl.Challenge(octets):
             return Continuation(octets)
@@ -104,17 +114,12 @@ def _say(client: Client, tag: bytes, outcome: Outcome) -> Reply | Later:
     return _conclude(client, tag, outcome)
 
 
-def _check(client: Client, tag: bytes, username: str, password: str) -> Answer:
-    future = login.check(username, password, service="imap", peer=client.shell.peer.address)
-    return After(future, partial(_conclude, client, tag))
-
-
-def _conclude(client: Client, tag: bytes, outcome: Login) -> Tagged | Later:
+def _conclude(client: Client, tag: bytes, outcome: Login) -> Tagged | Later | After:
     match outcome:
+        case Identity() if masking.knows_rules(client):
+            return _let_in(client, tag, outcome)
         case Identity():
-            client.identity = outcome
-            masking.logged_in(client)
-            return ok(tag, "Logged in.", code=capability_code(client))
+            return in_pool(partial(_let_in, client, tag, outcome))
         case Refused(reason="credentials"):
             return Later(_wrong(client, tag), FAILURE_DELAY)
         case Refused(reason="impersonation"):
@@ -126,6 +131,12 @@ def _conclude(client: Client, tag: bytes, outcome: Login) -> Tagged | Later:
             return Later(no(tag, text, code=b"UNAVAILABLE"), FAILURE_DELAY)
         case _:
             return no(tag, "Logins cannot be checked just now.", code=b"UNAVAILABLE")
+
+
+def _let_in(client: Client, tag: bytes, identity: Identity) -> Tagged:
+    client.identity = identity
+    masking.logged_in(client)
+    return ok(tag, "Logged in.", code=capability_code(client))
 
 
 def _wrong(client: Client, tag: bytes) -> Tagged:

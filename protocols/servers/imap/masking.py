@@ -89,6 +89,13 @@ def introduced(client: Client, said: dict[str, str]) -> None:
     _settle(client)
 
 
+def knows_rules(client: Client) -> bool:
+    """Whether `logged_in` needs no query: rules that are at hand now are the client's from here."""
+    if client.rules is None:
+        client.rules = switchboard.rules_at_hand({})
+    return client.rules is not None
+
+
 def logged_in(client: Client) -> None:
     """From now on the rules about the mailbox count too."""
     if client.rules is None:
