@@ -6,6 +6,7 @@
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.conf import settings
@@ -33,6 +34,13 @@ def pytest_configure(config: pytest.Config) -> None:
     stamp_guard.install()
     deed_guard.install()
     TransactionTestCase._fixture_teardown = lambda self: clean_slate.wipe()
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
+    """Migrations bring rows of ours: tests begin with none."""
+    with django_db_blocker.unblock():
+        clean_slate.wipe()
 
 
 @pytest.fixture(autouse=True)

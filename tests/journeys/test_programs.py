@@ -5,11 +5,13 @@ import mailbox
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
+from importlib import import_module
 from pathlib import Path
 
 import aioimaplib
 import imap_tools
 import pytest
+from django.apps import apps
 
 from protocols.wire.imap.deflate import Deflate
 from tests.journeys.house import LUNCH, SUPPER, USER, House
@@ -107,8 +109,8 @@ def test_mbsync(house: House, run: Run, tmp_path: Path) -> None:
     assert house.look() == {"Supper": {"\\Seen"}}
 
 
-def test_offlineimap(house: House, run: Run, tmp_path: Path, is_compressed: bool) -> None:
-    need("offlineimap")
+def offlineimap(house: House, tmp_path: Path, *, is_compressed: bool) -> tuple[str, ...]:
+    """The words that start it."""
     host, port = house.imap
     rc = config(
         tmp_path / "offlineimaprc",
@@ -119,16 +121,31 @@ def test_offlineimap(house: House, run: Run, tmp_path: Path, is_compressed: bool
         f"remoteuser = {USER}\nremotepass = {house.password}\nssl = no\nstarttls = no\n"
         f"usecompression = {'yes' if is_compressed else 'no'}\n",
     )
+    return "offlineimap", "-c", rc, "-o"
+
+
+def test_offlineimap(house: House, run: Run, tmp_path: Path, is_compressed: bool) -> None:
+    need("offlineimap")
+    words = offlineimap(house, tmp_path, is_compressed=is_compressed)
     house.put(LUNCH)
-    run("offlineimap", "-c", rc, "-o")
+    run(*words)
     assert subjects(mailbox.Maildir(tmp_path / "mail/INBOX")) == ["Lunch"]
     change_mirror(tmp_path / "mail/INBOX")
-    run("offlineimap", "-c", rc, "-o")
+    run(*words)
     assert house.look() == {"Lunch": {"\\Seen", "\\Flagged"}, "Supper": {"\\Seen"}}
     box = mailbox.Maildir(tmp_path / "mail/INBOX")
     box.discard(next(key for key in box.keys() if box[key]["Subject"] == "Lunch"))  # noqa: SIM118
-    run("offlineimap", "-c", rc, "-o")
+    run(*words)
     assert house.look() == {"Supper": {"\\Seen"}}
+
+
+def test_offlineimap_asks_to_be_compressed_in_vain(house: House, run: Run, tmp_path: Path) -> None:
+    """It leaves more than 32 KiB in its inflater and waits for ever: a new instance knows that."""
+    need("offlineimap")
+    import_module("accounts.migrations.0027_a_rule_for_offlineimap").add_rule(apps, None)
+    house.put(LUNCH + b"At noon?\r\n" * 20_000)
+    run(*offlineimap(house, tmp_path, is_compressed=True))
+    assert subjects(mailbox.Maildir(tmp_path / "mail/INBOX")) == ["Lunch"]
 
 
 # Fetchers: what is there is taken, once.

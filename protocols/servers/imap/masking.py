@@ -11,7 +11,7 @@ import structlog
 
 from accounts.directory import switchboard
 from accounts.directory.switchboard import hides
-from protocols.servers.imap.answers import bad
+from protocols.servers.imap.answers import bad, no
 from protocols.servers.imap.client import Client
 from protocols.wire.imap import commands as c
 from protocols.wire.imap import search as keys
@@ -28,7 +28,6 @@ log = structlog.get_logger(__name__)
 _COMMANDS: dict[type[c.Event], str] = {
     # Of a search or an order: only who masks both forms has nothing to cancel.
     c.CancelUpdate: "CONTEXT",
-    c.Compress: "COMPRESS=DEFLATE",
     c.DeleteAcl: "ACL",
     c.Enable: "ENABLE",
     c.GetAcl: "ACL",
@@ -123,6 +122,10 @@ def refusal(client: Client, event: c.Event) -> Tagged | None:
     An APPEND that is under way ends with it.
     """
     masked = client.masked
+    if isinstance(event, c.Compress) and hides(masked, "COMPRESS=DEFLATE"):
+        # RFC 4978 §3 knows a NO. Programs that ask without having been told of it take a BAD for
+        # the end of everything.
+        return no(event.tag, "Not with this program.")
     brought_by = _COMMANDS.get(type(event))
     if brought_by is not None and hides(masked, brought_by):
         return bad(event.tag, "Unknown command.")  # type: ignore[union-attr]
