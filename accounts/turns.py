@@ -9,39 +9,47 @@ that dies, too. Whoever writes without a turn is kept apart by SQLite itself, as
 import fcntl
 import logging
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from types import TracebackType
 
-from django.db import connection
+from accounts.statements import own_database
 
 log = logging.getLogger(__name__)
 
 
 class Turns:
-    """Of one thread: the file stays open for its next turn."""
+    """Of one thread: the file stays open for its next turn.
+
+    As a context manager it is one turn: at once where the database needs none, or where the lock
+    cannot be had.
+    """
 
     def __init__(self) -> None:
         self._file: int | None = None
+        self._held: int | None = None
 
-    @contextmanager
-    def turn(self) -> Iterator[None]:
-        """Hold the turn; at once where the database needs none, or the lock cannot be had."""
-        file = self._locked() if _needs_turns() else None
-        try:
-            yield
-        finally:
-            if file is not None:
-                fcntl.flock(file, fcntl.LOCK_UN)
+    def __enter__(self) -> None:
+        if _needs_turns():
+            self._held = self._locked()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        file, self._held = self._held, None
+        if file is not None:
+            fcntl.flock(file, fcntl.LOCK_UN)
 
     def _locked(self) -> int | None:
-        path = f"{connection.settings_dict['NAME']}.turn"
         try:
             if self._file is None:
+                path = f"{own_database().settings_dict['NAME']}.turn"
                 self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             fcntl.flock(self._file, fcntl.LOCK_EX)
         except OSError as error:
             # SQLite keeps us apart without it, only less smoothly.
-            log.warning("turns: %s: %s", path, error.strerror)
+            log.warning("turns: no turn: %s", error)
             return None
         return self._file
 
@@ -53,4 +61,5 @@ class Turns:
 
 
 def _needs_turns() -> bool:
-    return connection.vendor == "sqlite" and not connection.is_in_memory_db()  # type: ignore[attr-defined]
+    database = own_database()
+    return database.vendor == "sqlite" and not database.is_in_memory_db()  # type: ignore[attr-defined]

@@ -77,18 +77,6 @@ def _syncer() -> futures.ThreadPoolExecutor:
     return futures.ThreadPoolExecutor(1, thread_name_prefix="sync")
 
 
-def _synced(fd: int) -> "futures.Future[None]":
-    """fdatasync, and what came of it."""
-    sync = futures.Future[None]()
-    try:
-        os.fdatasync(fd)
-    except OSError as error:
-        sync.set_exception(error)
-    else:
-        sync.set_result(None)
-    return sync
-
-
 def _write_whole(fd: int, octets: bytes, at: int) -> None:
     view = memoryview(octets)
     while view:
@@ -121,8 +109,9 @@ class OpenSegment:
         self.size = 0
         self._room = 0  # where the zeros end that were written behind the records
         self._opened_at = time.monotonic()
-        self._sync: futures.Future[None] | None = None
-        self._is_sync_due = False  # where it is waited for
+        self._sync: futures.Future[None] | None = None  # of a large batch
+        self._is_sync_due = False  # of a small one, where it is waited for
+        self._failure: OSError | None = None
         self.row_id = Segment.objects.create(name=self.name).pk
 
     @property
@@ -163,7 +152,13 @@ class OpenSegment:
         """Return once all that was written is durable."""
         if self._is_sync_due:
             self._is_sync_due = False
-            self._sync = _synced(self._fd)
+            try:
+                os.fdatasync(self._fd)
+            except OSError as error:
+                # The system says so once: a second sync would claim that all is well.
+                self._failure = error
+        if self._failure is not None:
+            raise self._failure
         if self._sync is not None:
             self._sync.result()
 

@@ -29,8 +29,6 @@ from concurrent.futures import Future
 from itertools import islice
 from typing import TypeVar
 
-from django.db import connection
-
 from accounts import blobs
 from accounts.blobs import OutOfSpace, Spool
 from accounts.commit.committer import MAX_ROWS, committers, goes_aside
@@ -39,6 +37,7 @@ from accounts.commit.telling import follow, listen
 from accounts.commit.units import DATABASE_AWAY, CommitUnavailable, Unit
 from accounts.counters import FolderState, MailboxState
 from accounts.rows import FolderGone, MailboxGone, Rows
+from accounts.statements import own_database
 
 __all__ = [
     "DATABASE_AWAY",
@@ -75,7 +74,7 @@ def submit(unit: Unit[T]) -> Future[T]:
     before it is queued and never holds up others. The Future raises what `write` raised,
     CommitUnavailable or OutOfSpace.
     """
-    if connection.in_atomic_block:
+    if own_database().in_atomic_block:
         # The committer would wait for the lock this transaction holds, and we for the committer.
         raise RuntimeError("a Unit cannot be submitted from inside a transaction")
     item = Item(unit)

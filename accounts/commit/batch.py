@@ -113,7 +113,7 @@ class Attempt:
     def __init__(self, items: Sequence[Item], writer: Writer) -> None:
         self._items = items
         self.writer = writer
-        self._mark = uuid.uuid4()
+        self._mark: uuid.UUID | None = None
         # What the try that last got as far as COMMIT would have to say.
         self._verdicts: list[tuple[Any, BaseException | None]] | None = None
         self._kept: Place | None = None  # of its octets: they mark it
@@ -152,6 +152,7 @@ class Attempt:
                     verdicts.append((result, None))
                     place = place or item.place
             if place is None:
+                self._mark = self._mark or uuid.uuid4()
                 leave_mark(self.writer.id, self._mark, now)
             rows.write()
             if dead:
@@ -177,7 +178,7 @@ class Attempt:
             try:
                 if self._kept is not None:
                     return is_stored(self._kept)
-                return is_marked(self.writer.id, self._mark)
+                return self._mark is not None and is_marked(self.writer.id, self._mark)
             except (OperationalError, InterfaceError) as error:
                 log.warning("commit: cannot look for a mark: %s", error)
                 connection.close()

@@ -126,7 +126,7 @@ class Committer:
         try:
             while self._has_work():
                 # What comes while we wait for our turn is in the same batch.
-                with self._turns.turn():
+                with self._turns:
                     batch = self._take()
                     read_log_ahead(sum(item.unit.rows for item in batch))
                     outcome = make_durable(batch, self._writer)

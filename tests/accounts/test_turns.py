@@ -25,7 +25,7 @@ def test_one_at_a_time_in_the_order_of_asking(database: Path) -> None:
     order: list[int] = []
     first = Turns()
     waiting = []
-    with first.turn():
+    with first:
         for number in range(3):
             thread = threading.Thread(target=take, args=(order, number))
             thread.start()
@@ -39,7 +39,7 @@ def test_one_at_a_time_in_the_order_of_asking(database: Path) -> None:
 
 def take(order: list[int], number: int) -> None:
     turns = Turns()
-    with turns.turn():
+    with turns:
         order.append(number)
     turns.close()
 
@@ -59,24 +59,24 @@ def await_waiters(database: Path, count: int) -> None:
 def test_a_process_that_dies_gives_its_turn_back(database: Path) -> None:
     pid = os.fork()
     if not pid:
-        with Turns().turn():
+        with Turns():
             os._exit(0)
     os.waitpid(pid, 0)
-    with Turns().turn():
+    with Turns():
         pass
 
 
 def test_a_failure_gives_the_turn_back(database: Path) -> None:
     turns = Turns()
-    with pytest.raises(KeyError), turns.turn():
+    with pytest.raises(KeyError), turns:
         raise KeyError
-    with Turns().turn():
+    with Turns():
         pass
 
 
 def test_without_its_file_nobody_waits(database: Path, caplog: pytest.LogCaptureFixture) -> None:
     database.with_name("a.sqlite3.turn").mkdir()
-    with Turns().turn(), Turns().turn():
+    with Turns(), Turns():
         pass
     assert "a.sqlite3.turn" in caplog.text
 
@@ -88,6 +88,6 @@ def test_a_disk_that_knows_no_locks_stops_nobody(
         raise OSError(errno.ENOLCK, "No locks available")
 
     monkeypatch.setattr("accounts.turns.fcntl.flock", refuse)
-    with Turns().turn():
+    with Turns():
         pass
     assert "No locks available" in caplog.text
