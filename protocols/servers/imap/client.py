@@ -17,7 +17,7 @@ from protocols.servers.authentication import Authentication
 from protocols.servers.imap import recent, rendering, watching
 from protocols.servers.imap.annotation_news import AnnotationNews, changed_lines
 from protocols.servers.imap.contexts import Contexts
-from protocols.servers.imap.folder_view import FolderView, Wording
+from protocols.servers.imap.folder_view import PLAIN, FolderView, Wording
 from protocols.servers.imap.known import NOTHING, Known
 from protocols.servers.imap.news import EVERYTHING, NO_NEWS, SILENCE, Overflow, Wanted
 from protocols.servers.imap.sections import Structures
@@ -315,7 +315,7 @@ class Client:
     @property
     def wording(self) -> Wording:
         """In which words the client is told of messages."""
-        return Wording(self.tells_utf8, self.is_uid_only)
+        return Wording(self.tells_utf8, self.is_uid_only) if self.enabled else PLAIN
 
     @property
     def is_rev2(self) -> bool:

@@ -120,6 +120,18 @@ def _open(client: Client, folder: FolderInfo, *, is_read_only: bool) -> FolderVi
 
 
 def _opening(client: Client, view: FolderView) -> bytes:
+    """What is said of a folder that is opened; kept with its picture, as programs ask again."""
+    picture = view.told
+    asked = (client.enabled, view.is_read_only, view.rights, view.recent_count)
+    # A picture may hand its memory on to one that differs in these alone.
+    question = (*asked, picture.uidnext, picture.highest_modseq)
+    kept: tuple[object, bytes] = picture.memo.get("opening", (None, b""))
+    if kept[0] != question:
+        kept = picture.memo["opening"] = question, _told_of(client, view)
+    return kept[1]
+
+
+def _told_of(client: Client, view: FolderView) -> bytes:
     picture = view.told
     lines = [rendering.flags_known(view), responses.exists(len(picture))]
     if not client.is_rev2:

@@ -12,6 +12,7 @@ from accounts.mailstore import acl, folder_info, folders, index, rights
 from accounts.mailstore.flags import Flag, StoreMode
 from accounts.models import Mailbox, Tenant
 from protocols.servers.imap import at_hand
+from protocols.servers.imap import folders as imap_folders
 from protocols.wire.imap import commands as c
 from tests.accounts.as_owner import expunge_uids, store_flags
 from tests.accounts.mail import append_many, inbox, make_mailbox
@@ -111,6 +112,36 @@ def test_a_folder_is_opened_at_once_as_it_would_be_by_a_look(
     index.forget()
     folder_info.forget()
     assert program.say_after_a_look(line) == at_once
+
+
+def test_what_is_said_of_a_folder_is_made_once(
+    program: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = program.say("SELECT INBOX")
+    with monkeypatch.context() as patch:
+        patch.setattr(imap_folders, "_told_of", lambda *_: pytest.fail("made again"))
+        assert program.say("SELECT INBOX") == said
+
+
+def test_what_is_said_of_a_folder_is_for_who_asks(program: Program) -> None:
+    """Who may change nothing, or knows no numbers, hears other lines of the same picture."""
+    first = program.say("SELECT INBOX")
+    assert b"PERMANENTFLAGS ()" in program.say("EXAMINE INBOX")
+    assert program.say("SELECT INBOX") == first
+    assert b"[UNSEEN 1]" in first
+    program.say("ENABLE UIDONLY")
+    assert b"[UNSEEN" not in program.say("SELECT INBOX")
+
+
+def test_counters_alone_are_told_anew(program: Program) -> None:
+    """A message that came and went leaves the picture's messages as they were."""
+    first = program.say("SELECT INBOX")
+    append_many(program.mailbox_id, inbox(program.mailbox_id), 1)
+    expunge_uids(inbox(program.mailbox_id), [6], only_deleted=False)
+    changed = program.say("SELECT INBOX")
+    assert b"[UIDNEXT 6]" in first
+    assert b"[UIDNEXT 7]" in changed
+    assert b"* 5 EXISTS" in changed
 
 
 def test_idling_ends_at_once_where_nothing_is_new(program: Program) -> None:
