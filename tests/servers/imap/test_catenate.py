@@ -26,7 +26,7 @@ def mailbox_id() -> int:
 
 @pytest.fixture(autouse=True)
 def _known(wire: DirectWire) -> None:
-    wire._conversation._is_known = True
+    wire._conversation._unfinished.is_of_stranger = False
 
 
 def test_a_large_part_goes_through_in_pieces(wire: DirectWire, mailbox_id: int) -> None:

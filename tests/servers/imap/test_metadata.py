@@ -11,7 +11,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture(autouse=True)
 def _known(wire: DirectWire) -> None:
-    wire._conversation._is_known = True
+    wire._conversation._unfinished.is_of_stranger = False
 
 
 def _set(wire: DirectWire, value: bytes) -> bytes | None:

@@ -86,7 +86,7 @@ class Watcher:
         self.wire = venue.connect()
         address = Mailbox.objects.get(pk=mailbox_id).address
         self.wire._session._client.identity = Identity(mailbox_id, 1, address, 1)
-        self.wire._conversation._is_known = True
+        self.wire._conversation._unfinished.is_of_stranger = False
         self.wire.read_line()
         self.model = Model()
 
