@@ -75,13 +75,17 @@ def select_at_once(
     return _entered(client, command, view, lines + _opening(client, view))
 
 
+def leave(client: Client) -> bytes:
+    """Leave the folder that was selected, if one was, for another; what is said of it."""
+    if client.view is None:
+        return b""
+    client.leave_folder()
+    # RFC 7162 §3.2.11: what was said before this was about the folder before.
+    return responses.untagged("OK", "The folder is closed.", b"CLOSED")
+
+
 def _leave(client: Client, command: commands.Select) -> bytes:
-    """Leave the folder that was selected, if one was; what is said of it."""
-    lines = b""
-    if client.view is not None:
-        client.leave_folder()
-        # RFC 7162 §3.2.11: what was said before this was about the folder before.
-        lines = responses.untagged("OK", "The folder is closed.", b"CLOSED")
+    lines = leave(client)
     if command.condstore:
         note_condstore(client)
     return lines

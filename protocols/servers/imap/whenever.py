@@ -1,10 +1,12 @@
 """What needs no folder of its own: NOOP, CAPABILITY, LOGOUT, ID, NAMESPACE, COMPRESS, UNSELECT."""
 
+from dataclasses import replace
+
 from django.conf import settings
 
 from accounts.mailstore.names import SEPARATOR
 from accounts.mailstore.shared_names import PREFIX
-from protocols.servers.imap import login, masking
+from protocols.servers.imap import folders, login, masking
 from protocols.servers.imap.answers import no, ok
 from protocols.servers.imap.client import Client
 from protocols.wire.imap import commands as c
@@ -16,6 +18,8 @@ def refuse(client: Client, command: c.Invalid) -> Tagged:
     """What could not be read: the grammar has the answer ready."""
     if command.empties_saved and client.view is not None:
         client.view.save([])
+    if command.leaves_folder:
+        return replace(command.reply, untagged=folders.leave(client))
     return command.reply
 
 

@@ -45,6 +45,7 @@ class Fault(Exception):
         self.status: Status = status
         self.code = code
         self.empties_saved = False
+        self.leaves_folder = False
 
 
 class LiteralAhead(Fault):
@@ -121,6 +122,8 @@ class Cursor:
         if match is not None:
             self.place = match.end()
             octets = match[1]
+            if Dialect.UTF8 in self.dialect and not octets.isascii():
+                _require_utf8(octets)
             return _ESCAPED.sub(rb"\1", octets) if b"\\" in octets else octets
         if self.is_at(b"{"):
             return self._literal()
@@ -250,6 +253,14 @@ def decode_folder(octets: bytes, dialect: Dialect = REV1) -> str:
     if "\0" in name:
         raise Fault("Folder name holds NUL.", "NO", b"CANNOT")
     return name
+
+
+def _require_utf8(octets: bytes) -> None:
+    """RFC 9755 §3: a quoted string is UTF-8 or a syntax error."""
+    try:
+        octets.decode("utf-8")
+    except UnicodeDecodeError:
+        raise Fault("A quoted string is not UTF-8.") from None
 
 
 def decode_text(octets: bytes) -> str:

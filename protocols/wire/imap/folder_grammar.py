@@ -31,7 +31,12 @@ def folder_argument(cursor: Cursor) -> str:
 
 
 def _select(tag: bytes, cursor: Cursor, *, is_read_only: bool) -> c.Command:
-    name = folder_argument(cursor)
+    try:
+        name = folder_argument(cursor)
+    except Fault as fault:
+        # RFC 9051 §6.3.2: after a NO nothing is selected; BAD was no SELECT.
+        fault.leaves_folder = fault.status == "NO"
+        raise
     return c.Select(tag, name, is_read_only, *select_parameters(cursor))
 
 

@@ -17,4 +17,5 @@ def tag_of(text: bytes) -> bytes:
 
 def invalid(tag: bytes, fault: Fault) -> Invalid:
     """The event that says why a command was not understood."""
-    return Invalid(tag, Tagged(tag, fault.status, fault.text, fault.code), fault.empties_saved)
+    reply = Tagged(tag, fault.status, fault.text, fault.code)
+    return Invalid(tag, reply, fault.empties_saved, fault.leaves_folder)

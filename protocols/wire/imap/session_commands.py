@@ -9,12 +9,14 @@ from .responses import Tagged
 class Invalid:
     """A command that cannot be understood or is too big; answer it with `reply`.
 
-    `empties_saved`: it is a search whose results were to be saved (RFC 5182 §2.1).
+    `empties_saved`: it is a search whose results were to be saved (RFC 5182 §2.1). `leaves_folder`:
+    it is a SELECT that fails, which leaves the folder selected before (RFC 9051 §6.3.2).
     """
 
     tag: bytes
     reply: Tagged
     empties_saved: bool = False
+    leaves_folder: bool = False
 
 
 @dataclass(frozen=True, slots=True)
