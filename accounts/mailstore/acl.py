@@ -24,6 +24,9 @@ ANYONE = "anyone"
 # More than people keep in view; who needs more makes `anyone` an entry.
 MAX_ENTRIES = 200
 
+# The same of what is not there and of what another tenant has.
+_NOBODY = "There is no such mailbox in your organisation."
+
 
 @dataclass(frozen=True, slots=True)
 class Identifier:
@@ -65,7 +68,7 @@ def identified(owner: int, name: str) -> Identifier:
         return Identifier(None, is_negative)
     found = neighbour(owner, name)
     if found is None:
-        raise NoSuchIdentifier("There is no such mailbox.")
+        raise NoSuchIdentifier(_NOBODY)
     return Identifier(found, is_negative)
 
 
@@ -184,7 +187,7 @@ def _tenant_for(owner: int, who: Identifier) -> int:
     if who.mailbox_id is not None:
         theirs = Mailbox.objects.filter(pk=who.mailbox_id, domain__tenant_id=tenant_id)
         if not theirs.exists():
-            raise NoSuchIdentifier("There is no such mailbox.")
+            raise NoSuchIdentifier(_NOBODY)
     return tenant_id
 
 

@@ -87,8 +87,10 @@ def test_an_owner_costs_no_query(house: House, django_assert_num_queries) -> Non
 def test_nothing_leads_to_another_tenant(house: House) -> None:
     house.share("anyone", "lrswipkxtea")
     assert house.held(house.mallory) == ""
-    with pytest.raises(NoSuchIdentifier):
-        acl.identified(house.alice, "mallory@b.test")
+    # Nor does an answer tell what another tenant has.
+    for address in "mallory@b.test", "nobody@b.test", "nobody@a.test":
+        with pytest.raises(NoSuchIdentifier, match="no such mailbox in your organisation"):
+            acl.identified(house.alice, address)
     # Nor does a row that somebody wrote past the verbs, or that a move left behind.
     tenant = Tenant.objects.get(slug="a")
     FolderRight.objects.create(

@@ -23,6 +23,8 @@ _CODES: tuple[tuple[type[Exception], bytes], ...] = (
     (refusals.NoSuchFolder, b"NONEXISTENT"),
     (refusals.NotPermitted, b"NOPERM"),
     (refusals.TooManyEntries, b"LIMIT"),
+    # Not NONEXISTENT: the folder is there.
+    (refusals.NoSuchIdentifier, b"CANNOT"),
     (refusals.FolderHasChildren, b"HASCHILDREN"),
     (refusals.SpecialUseRefused, b"USEATTR"),
     (refusals.InboxIsFixed, b"CANNOT"),
