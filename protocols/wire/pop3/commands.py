@@ -169,8 +169,9 @@ class BadCommand(Exception):
     """The line is no command of POP3; the text is for the client."""
 
 
-# Message numbers and line counts are small; longer digits are not worth a big integer.
-_DIGITS = 9
+# RFC 1939 §3: an argument has at most 40 characters. Clients that want all of a message ask TOP
+# for as many lines as they can say.
+_DIGITS = 40
 
 
 def parse(line: bytes) -> Command:

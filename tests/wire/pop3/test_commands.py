@@ -33,7 +33,9 @@ from protocols.wire.pop3 import commands as c
         (b"UIDL", c.ListUids(None)),
         (b"UIDL 3", c.ListUids(3)),
         (b"RETR 999999999", c.Retrieve(999_999_999)),
+        (b"RETR 4294967297", c.Retrieve(4_294_967_297)),
         (b"TOP 1 0", c.Top(1, 0)),
+        (b"TOP 1 99999999999", c.Top(1, 99_999_999_999)),
         (b"DELE 2", c.Delete(2)),
         (b"RSET", c.Reset()),
         (b"NOOP", c.Noop()),
@@ -67,7 +69,7 @@ def test_lines_become_commands(line: bytes, command: c.Command) -> None:
         b"RETR -1",
         b"RETR +1",
         b"RETR 1x",
-        b"RETR 1234567890",
+        b"RETR " + b"1" * 41,
         b"RETR \xd9\xa1",  # a digit, but not one of ASCII
         b"DELE one",
         b"TOP 1",
