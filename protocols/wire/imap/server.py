@@ -380,7 +380,9 @@ class ServerConversation:
 
     def _give_up(self, text: bytes, words: str) -> Invalid:
         self._unfinished.take()
-        return invalid(tag_of(text), Fault(words, "BAD", _TOO_BIG))
+        # A tag without an end may be cut: nobody knows it.
+        tag = tag_of(text) if b" " in text else b"*"
+        return invalid(tag, Fault(words, "BAD", _TOO_BIG))
 
 
 _READERS: dict[_Mode, Callable[[ServerConversation], Event | None]] = {

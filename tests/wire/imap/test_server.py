@@ -342,6 +342,13 @@ def test_a_line_at_its_limit_is_read(before: bytes, limit: int) -> None:
     assert type(events[-1]) is Invalid
 
 
+def test_a_tag_without_an_end_is_not_cut() -> None:
+    _, said, _ = _talk(
+        [b"x" * 70_000 + b"\r\n" + b"y" * 300 + b" " + b"x" * 70_000 + b"\r\nb NOOP\r\n"]
+    )
+    assert said == b"* BAD [TOOBIG] Line too long.\r\n" * 2 + b"b OK Done.\r\n"
+
+
 def test_a_stranger_sends_no_large_literals() -> None:
     literals = b" SUBJECT {3000+}\r\n" + b"x" * 3000
     for before, wanted in ((b"", Invalid), (LOGIN, Search)):
