@@ -27,6 +27,7 @@ from accounts.uid_sets import as_range
 
 SEEN = 1
 MANY = 500
+_IS_SEEN = bytes(each & SEEN for each in range(256))
 
 _TABLE = Entry._meta.db_table
 
@@ -65,6 +66,8 @@ class FlagRows:
         """How many more entries will be without \\Seen."""
         if not self.flags.touched & SEEN:
             return 0
+        if self.unchanged_since is None and (known := self._known_flags()) is not None:
+            return self._unseen_among(known)
         entries = self._entries()
         if self.unchanged_since is not None:
             entries = entries.filter(modseq__lte=self.unchanged_since)
@@ -119,20 +122,27 @@ class FlagRows:
         """What will come of it, where the folder's picture tells."""
         if len(self.uids) < MANY or self.unchanged_since is not None or self.keywords != UNCHANGED:
             return None
-        known = index.kept(self.folder)
-        places = None if known is None else known.places(self.uids)
-        if known is None or places is None:
+        flags = self._known_flags()
+        if flags is None:
             return None
         touched, added = self.flags.touched, self.flags.added
-        # An octet each: ten thousand of them take no longer than one round of a list.
-        flags = bytes(pick(known.flags, places))
         marks = flags.translate(bytes(each & touched != added for each in range(256)))
         uids = self.uids if 0 not in marks else as_range(list(compress(self.uids, marks)))
-        unseen = 0
-        if touched & SEEN:
-            seen = flags.translate(bytes(each & SEEN for each in range(256))).count(1)
-            unseen = seen - len(flags) if added & SEEN else seen
-        return Expected(uids, unseen)
+        return Expected(uids, self._unseen_among(flags) if touched & SEEN else 0)
+
+    def _known_flags(self) -> bytes | None:
+        """The flags of the entries as they are, where the folder's picture tells.
+
+        An octet each: ten thousand of them take no longer than one round of a list.
+        """
+        known = index.kept(self.folder)
+        places = None if known is None else known.places(self.uids)
+        return None if known is None or places is None else bytes(pick(known.flags, places))
+
+    def _unseen_among(self, flags: bytes) -> int:
+        """How many more of entries with these flags will be without \\Seen, which is touched."""
+        seen = flags.translate(_IS_SEEN).count(1)
+        return seen - len(flags) if self.flags.added & SEEN else seen
 
     def _change(self, modseq: int, which: Condition) -> int:
         """Change those of some entries that differ; how many did."""

@@ -78,6 +78,20 @@ def test_some_that_differ(mailbox_id: int, folder_id: int, statements: list[str]
     assert agrees(mailbox_id, folder_id, there)
 
 
+def test_what_is_seen_is_not_counted_where_the_picture_tells(
+    mailbox_id: int, folder_id: int, statements: list[str]
+) -> None:
+    store_flags(folder_id, [2], StoreMode.ADD, Flag.SEEN | Flag.DRAFT, ["a"])
+    store_flags(folder_id, [1, 2], StoreMode.SET, Flag.SEEN, ["a"])
+    store_flags(folder_id, [2, 3], StoreMode.SET, Flag.DRAFT, ["b"])
+    assert not any("COUNT(" in text for text in statements)
+    index.forget()
+    store_flags(folder_id, [1, 3], StoreMode.SET, Flag.SEEN, ["b"])
+    assert any("COUNT(" in text for text in statements)
+    there = {1: Flag.SEEN, 2: Flag.DRAFT, 3: Flag.SEEN, 4: 0, 5: 0, 6: 0}
+    assert agrees(mailbox_id, folder_id, there)
+
+
 def test_a_key_that_lies_elsewhere_is_found(mailbox_id: int, folder_id: int) -> None:
     Entry.objects.filter(folder_id=folder_id, uid=3).update(id=10**6)
     done = store_flags(folder_id, range(1, 7), StoreMode.ADD, Flag.SEEN | Flag.FLAGGED)
