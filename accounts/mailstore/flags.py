@@ -25,6 +25,8 @@ from accounts.rows import Rows
 from accounts.uid_sets import as_range
 
 MAX_KEYWORDS = 63
+# Octets: each SELECT tells all that a folder knows.
+MAX_KEYWORD = 255
 # Seconds.
 LONGEST_START = 1.0
 
@@ -84,7 +86,9 @@ def keyword_bits(folder: FolderState, names: Iterable[str], *, create: bool = Tr
                 continue
             place = len(folder.keywords)
             if place >= MAX_KEYWORDS:
-                raise TooManyKeywords(f"a folder knows at most {MAX_KEYWORDS} keywords")
+                raise TooManyKeywords(f"A folder knows at most {MAX_KEYWORDS} keywords.")
+            if len(name) > MAX_KEYWORD:
+                raise TooManyKeywords(f"A keyword has at most {MAX_KEYWORD} octets.")
             folder.keywords = (*folder.keywords, name)
             known[name.casefold()] = place
         bits |= 1 << place

@@ -14,7 +14,7 @@ class NoSuchMessage(StoreRefusal):
 
 
 class TooManyKeywords(StoreRefusal):
-    """The folder has no bit left for another keyword."""
+    """The folder has no bit left for another keyword, or no room for one so long."""
 
 
 class NotPermitted(StoreRefusal):

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from accounts import commit
 from accounts.mailstore import folders, index
-from accounts.mailstore.flags import Flag, Stored, StoreMode, _Store
-from accounts.mailstore.refusals import NoSuchFolder
+from accounts.mailstore.flags import MAX_KEYWORD, Flag, Stored, StoreMode, _Store
+from accounts.mailstore.refusals import NoSuchFolder, TooManyKeywords
 from accounts.models import Change, Entry
 from tests.accounts.as_owner import store_flags
 from tests.accounts.mail import append_many, counters_agree, flags_of, inbox, make_mailbox
@@ -33,6 +33,18 @@ def test_set_add_and_remove() -> None:
     }
     assert folders.get_folder(folder_id).unseen == 2
     assert counters_agree(mailbox_id)
+
+
+def test_keywords_have_a_length_that_each_select_can_tell() -> None:
+    mailbox_id = make_mailbox()
+    folder_id = inbox(mailbox_id)
+    append_many(mailbox_id, folder_id, 1)
+    store_flags(folder_id, [1], StoreMode.ADD, 0, ["k" * MAX_KEYWORD])
+    with pytest.raises(TooManyKeywords, match="at most 255 octets"):
+        store_flags(folder_id, [1], StoreMode.ADD, 0, ["$ok", "k" * (MAX_KEYWORD + 1)])
+    assert index.picture(folder_id).keyword_names == ("k" * MAX_KEYWORD,)
+    # To take away what is not known needs no room.
+    store_flags(folder_id, [1], StoreMode.REMOVE, 0, ["k" * (MAX_KEYWORD + 1)])
 
 
 def test_what_another_unit_of_the_commit_changed_fails_unchanged_since() -> None:
