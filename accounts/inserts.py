@@ -6,7 +6,6 @@ and having Django prepare it costs several times what the database asks for the 
 
 from collections.abc import Iterable, Sequence
 from functools import cache, lru_cache
-from itertools import chain
 from typing import Any
 
 from django.db import models
@@ -71,27 +70,34 @@ class Inserts:
 
 def insert_rows(model: Model, columns: tuple[str, ...], rows: Sequence[PendingRow]) -> None:
     """Insert rows and learn their keys."""
-    given = columns.index(_key(model).column) if _key(model).column in columns else None
     step = MAX_PARAMETERS // len(columns)
     for start in range(0, len(rows), step):
-        chunk = rows[start : start + step]
-        parameters: list[Any] = [
-            value.pk if type(value) is PendingRow else value
-            for value in chain.from_iterable(row.values for row in chunk)
-        ]
-        statement = _statement(model, columns, len(chunk))
-        keys: Iterable[int]
-        if given is not None:
-            execute(statement, parameters)
-            keys = parameters[given :: len(columns)]
-        elif _has_consecutive_keys(model):
-            _, last = execute(statement, parameters)
-            keys = range(last - len(chunk) + 1, last + 1)
-        else:
-            found = fetch(f"{statement} RETURNING {_key(model).column}", parameters)
-            keys = (key for (key,) in found)
-        for row, key in zip(chunk, keys, strict=True):
-            row.pk = key
+        _insert(model, columns, rows[start : start + step])
+
+
+def _insert(model: Model, columns: tuple[str, ...], rows: Sequence[PendingRow]) -> None:
+    parameters: list[Any] = [
+        value.pk if type(value) is PendingRow else value for row in rows for value in row.values
+    ]
+    statement = _statement(model, columns, len(rows))
+    keys: Iterable[int]
+    if (given := _place_of_key(model, columns)) is not None:
+        execute(statement, parameters)
+        keys = parameters[given :: len(columns)]
+    elif _has_consecutive_keys(model):
+        _, last = execute(statement, parameters)
+        keys = range(last - len(rows) + 1, last + 1)
+    else:
+        found = fetch(f"{statement} RETURNING {_key(model).column}", parameters)
+        keys = (key for (key,) in found)
+    for row, key in zip(rows, keys, strict=True):
+        row.pk = key
+
+
+@lru_cache(maxsize=512)
+def _place_of_key(model: Model, columns: tuple[str, ...]) -> int | None:
+    """Where the key stands among the columns, if it does."""
+    return columns.index(_key(model).column) if _key(model).column in columns else None
 
 
 def _has_consecutive_keys(model: Model) -> bool:

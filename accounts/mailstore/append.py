@@ -40,6 +40,8 @@ _MESSAGE = (
     "prepared_version",
 )
 _OVERVIEW = ("message_id", "octets")
+# As a number: to make a Flag of each message's bits takes longer than to look at them.
+_SEEN = int(Flag.SEEN)
 _ENTRY = ("folder_id", "message_id", "uid", "flags", "keywords", "modseq", "saved_at")
 
 
@@ -120,7 +122,7 @@ def add_entry(
         rows.insert_values(Overview, _OVERVIEW, (message, shown))
     rows.insert_values(Entry, _ENTRY, (folder.id, message, uid, int(flags), bits, modseq, now))
     folder.exists_count += 1
-    folder.unseen_count += not flags & Flag.SEEN
+    folder.unseen_count += not flags & _SEEN
     folder.octets += size
     mailbox.use(size, 1)
     return Appended(folder.id, folder.uidvalidity, uid, modseq)
