@@ -360,7 +360,12 @@ def test_what_is_no_utf8_is_no_name_and_no_text(octets: bytes) -> None:
     for line in (b'a SELECT "%b"', b'a LIST "" "%b"', b'a RENAME x "%b"', b'a COPY 1 "%b"'):
         command = parse(line % octets, Dialect.UTF8)
         assert isinstance(command, Invalid)
-        assert (command.reply.status, command.reply.code) == ("NO", b"CANNOT")
+        assert (command.reply.status, command.leaves_folder) == ("BAD", False)
+    # Any octets may stand in a literal, but these are no name.
+    command = parse(b"a SELECT {%d+}\r\n%b" % (len(octets), octets), Dialect.UTF8)
+    assert isinstance(command, Invalid)
+    assert (command.reply.status, command.reply.code) == ("NO", b"CANNOT")
+    assert command.leaves_folder
     command = parse(b'a SEARCH SUBJECT "%b"' % octets, Dialect.UTF8)
     assert isinstance(command, Invalid)
     assert command.reply.status == "BAD"
