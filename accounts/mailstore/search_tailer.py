@@ -22,14 +22,17 @@ from django.db.models import F, Q, QuerySet
 from accounts import commit
 from accounts.mailstore import message_octets, search_blocks, search_kept
 from accounts.mailstore.search_index import VERSION
-from accounts.models import Blob, Mailbox, SearchCursor
+from accounts.models import Blob, Mailbox, Message, SearchCursor
 from accounts.rows import Rows
 
 # Seconds: a little less than what lies between two calls of beat.
-TURN = 8.0
-# Half of one processor at most, while mail comes in. To give way to others further would be felt
-# in every search, which reads what is not indexed yet.
-REST = 1.0
+TURN = 9.5
+# A quarter of one processor at most while it is close behind the mail, so that who brings it hardly
+# feels it; two thirds of one while it is far behind, as a search reads what is not indexed yet.
+REST = 3.0
+REST_FAR_BEHIND = 0.5
+# Messages.
+FAR_BEHIND = 2_000
 # Messages of one mailbox between two looks at the clock, and in one commit.
 BATCH = 100
 # Mailboxes in one commit, where little is new in each.
@@ -40,15 +43,15 @@ _turn = threading.Lock()
 _after = 0
 
 
-def catch_up(seconds: float = TURN, *, rest: float = REST) -> int:
+def catch_up(seconds: float = TURN, *, rests: bool = True) -> int:
     """Work through the mailboxes that changed, for about so long; how many messages were read.
 
-    It pauses for `rest` times as long as it works, so that others have the processor.
+    It rests in between, so that others have the processor, unless it shall not.
     """
     if not _turn.acquire(blocking=False):
         return 0
     try:
-        pace = _Pace(seconds, rest)
+        pace = _Pace(seconds, rests=rests)
         total = 0
         for read in _commits(pace):
             total += read
@@ -66,17 +69,21 @@ class _Pace:
     Who waits for an answer meanwhile is held up by a part of one such piece of work.
     """
 
-    def __init__(self, seconds: float, rest: float) -> None:
+    def __init__(self, seconds: float, *, rests: bool) -> None:
         self._begun = time.monotonic()
         self._deadline = self._begun + seconds
-        self._rest = rest
+        self._rests = rests
+        self._rest = REST
+
+    def choose(self, *, is_far_behind: bool) -> None:
+        self._rest = REST_FAR_BEHIND if is_far_behind else REST
 
     def is_over(self) -> bool:
         return time.monotonic() > self._deadline
 
     def pause(self) -> None:
         """Rest from what was done since the last rest."""
-        if not self._rest:
+        if not self._rests:
             return
         now = time.monotonic()
         worked = now - self._begun
@@ -100,6 +107,7 @@ def _commits(pace: _Pace) -> Iterator[int]:
     """Work until no mailbox is behind; the number of messages read by each commit."""
     global _after
     while some := _next_behind():
+        pace.choose(is_far_behind=_are_far_behind(some))
         step = _Step()
         for mailbox_id in some:
             _after = mailbox_id
@@ -108,6 +116,15 @@ def _commits(pace: _Pace) -> Iterator[int]:
                 yield _write(step, pace)
                 step = _Step()
         yield _write(step, pace)
+
+
+def _are_far_behind(mailbox_ids: list[int]) -> bool:
+    """Whether much is new in these, which are the next that are behind."""
+    if len(mailbox_ids) == _MAILBOXES:
+        return True
+    is_new = Q(mailbox__search_cursor=None) | Q(pk__gt=F("mailbox__search_cursor__message_id"))
+    new = Message.objects.filter(is_new, mailbox_id__in=mailbox_ids).order_by()
+    return new.values_list("pk")[FAR_BEHIND - 1 : FAR_BEHIND].exists()
 
 
 def _next_behind() -> list[int]:

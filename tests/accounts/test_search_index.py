@@ -177,7 +177,7 @@ def test_the_index_answers_as_a_scan_of_all_octets_does(
     folder_id = inbox(mailbox_id)
     for body in old:
         append.append_message(mailbox_id, folder_id, octets_of(body)).result()
-    search_tailer.catch_up(60, rest=0)
+    search_tailer.catch_up(60, rests=False)
     assert SearchBlock.objects.filter(mailbox_id=mailbox_id).count() == len(old) // 4
     # What came since, what went since, and copies of what is indexed.
     for body in new:
@@ -217,8 +217,8 @@ def fill(mailbox_id: int, count: int, first: int = 1) -> int:
 def test_only_what_the_index_cannot_rule_out_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     mailbox_id = make_mailbox()
     folder_id = fill(mailbox_id, 18)
-    assert search_tailer.catch_up(60, rest=0) == 18
-    assert search_tailer.catch_up(60, rest=0) == 0
+    assert search_tailer.catch_up(60, rests=False) == 18
+    assert search_tailer.catch_up(60, rests=False) == 0
     assert SearchText.objects.count() == 18
     read: list[int] = []
     plain = search_kept.read
@@ -230,7 +230,7 @@ def test_only_what_the_index_cannot_rule_out_is_read(monkeypatch: pytest.MonkeyP
     assert read == [9, 17, 18]
     # A neighbour with the same words is nobody's candidate.
     other = fill(make_mailbox(), 8)
-    search_tailer.catch_up(60, rest=0)
+    search_tailer.catch_up(60, rests=False)
     read.clear()
     search_recent.forget()
     assert found(folder_id, BodyHas(word(3))) == [3]
@@ -243,7 +243,7 @@ def test_only_what_the_index_cannot_rule_out_is_read(monkeypatch: pytest.MonkeyP
 def test_what_is_expunged_leaves_the_index_and_neighbours_close_up() -> None:
     mailbox_id = make_mailbox()
     folder_id = fill(mailbox_id, 12)
-    search_tailer.catch_up(60, rest=0)
+    search_tailer.catch_up(60, rests=False)
     expunge.expunge_uids(folder_id, [1, 2, 5, 6, 12], only_deleted=False, actor=mailbox_id)
     forgetting.forget_mailbox(mailbox_id)
     garbage.collect()
@@ -266,11 +266,11 @@ def test_what_is_expunged_leaves_the_index_and_neighbours_close_up() -> None:
 def test_a_purged_mailbox_leaves_nothing() -> None:
     mailbox_id = make_mailbox()
     fill(mailbox_id, 9)
-    search_tailer.catch_up(60, rest=0)
+    search_tailer.catch_up(60, rests=False)
     directory.purge_mailbox(Mailbox.objects.get(pk=mailbox_id))
     for model in (SearchBlock, SearchBits, SearchCursor, SearchText):
         assert not model.objects.exists()
-    assert search_tailer.catch_up(60, rest=0) == 0
+    assert search_tailer.catch_up(60, rests=False) == 0
 
 
 @pytest.mark.django_db(transaction=True)
@@ -286,7 +286,7 @@ def test_large_and_lost_texts_are_never_ruled_out(monkeypatch: pytest.MonkeyPatc
             (key, None if at == 0 else octets) for at, (key, octets) in enumerate(plain(rows))
         ),
     )
-    search_tailer.catch_up(60, rest=0)
+    search_tailer.catch_up(60, rests=False)
     assert not SearchText.objects.exists()
     possible = search_index.possible_uids(index.picture(folder_id), word(2).encode())
     assert possible == {1, 2, 5}
@@ -299,13 +299,13 @@ def test_another_version_counts_for_nothing_and_is_renewed(
 ) -> None:
     mailbox_id = make_mailbox()
     folder_id = fill(mailbox_id, 4)
-    search_tailer.catch_up(60, rest=0)
+    search_tailer.catch_up(60, rests=False)
     SearchBits.objects.update(rows=b"?")
     version = search_index.VERSION + 1
     for module in (search_index, search_blocks, search_tailer):
         monkeypatch.setattr(module, "VERSION", version)
     assert found(folder_id, BodyHas(word(2))) == [2]
-    assert search_tailer.catch_up(60, rest=0) == 4
+    assert search_tailer.catch_up(60, rests=False) == 4
     assert set(SearchBlock.objects.values_list("version", flat=True)) == {version}
     assert found(folder_id, BodyHas(word(2))) == [2]
 
@@ -368,12 +368,16 @@ def test_it_works_for_as_long_as_it_may_and_goes_on_where_it_was(
     # Flags change nothing that is searched: nothing is read again.
     add, seen, actor = flags.StoreMode.ADD, flags.Flag.SEEN, mailboxes[0]
     flags.store_flags(inbox(actor), [1], add, seen, actor=actor)
-    assert search_tailer.catch_up(60, rest=0) == 0
+    assert search_tailer.catch_up(60, rests=False) == 0
 
 
+@pytest.mark.parametrize(("far", "rest"), [(1, 0.5), (5, 3)])
 @pytest.mark.django_db(transaction=True)
-def test_it_rests_for_as_long_as_it_works(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_rests_longer_where_it_is_close_behind(
+    monkeypatch: pytest.MonkeyPatch, far: int, rest: float
+) -> None:
     monkeypatch.setattr(search_tailer, "BATCH", 1)
+    monkeypatch.setattr(search_tailer, "FAR_BEHIND", far)
     mailbox_id = make_mailbox()
     append_many(mailbox_id, inbox(mailbox_id), 4)
     clock = itertools.count()
@@ -383,7 +387,7 @@ def test_it_rests_for_as_long_as_it_works(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(search_tailer, "time", slow)
     search_tailer.catch_up(600)
     assert len(pauses) >= 3
-    assert set(pauses) <= {1, 2}
+    assert set(pauses[:3]) <= {rest, 2 * rest}
 
 
 @pytest.mark.django_db(transaction=True)
@@ -420,7 +424,7 @@ def count(frame, event, argument):
     return count if "accounts" in frame.f_code.co_filename else None
 threading.settrace(count)
 sys.settrace(count)
-search_tailer.catch_up(60, rest=0)
+search_tailer.catch_up(60, rests=False)
 """
 
 
@@ -448,7 +452,7 @@ def test_killed_at_any_line_it_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
             assert found(inbox(mailbox_id), BodyHas(word(number))) == [number]
     assert kills
     commit.run(commit.Unit(frozenset(), lambda rows, blob: None))
-    search_tailer.catch_up(60, rest=0)
+    search_tailer.catch_up(60, rests=False)
     assert not search_tailer.behind().exists()
     assert SearchText.objects.count() == Message.objects.count() == 84
     assert [len(search_index.unpack_keys(bytes(each.keys))) for each in SearchBlock.objects.all()]

@@ -118,7 +118,7 @@ def wire() -> Iterator[DirectWire]:
     mailbox_id, template = make_mailbox(), make_mailbox()
     _fill(mailbox_id, 2_000, rare=1_000)
     _fill(template, 300)
-    search_tailer.catch_up(600, rest=0)
+    search_tailer.catch_up(600, rests=False)
     for _ in range(OTHERS // FOLDER - 1):
         _copy(template, make_mailbox())
     with connection.cursor() as cursor:

@@ -42,7 +42,7 @@ class Command(BaseCommand):
             report["collected"] = asdict(garbage.collect())
         if options["prepare"]:
             report["prepared"] = fsck.prepare_again(progress)
-            report["texts read"] = search_tailer.catch_up(float("inf"), rest=0)
+            report["texts read"] = search_tailer.catch_up(float("inf"), rests=False)
         findings = []
         for finding in fsck.check(progress, is_repairing=options["repair"]):
             findings.append(finding)

@@ -35,7 +35,7 @@ class Command(NounCommand):
         self.show(rows, as_json=options["json"])
 
     def catch_up(self, options: Options) -> None:
-        read = search_tailer.catch_up(_WITHOUT_END, rest=0)
+        read = search_tailer.catch_up(_WITHOUT_END, rests=False)
         self.show([{"read": read}], as_json=options["json"])
 
     def rebuild(self, options: Options) -> None:
