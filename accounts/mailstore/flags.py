@@ -222,6 +222,7 @@ class _Store:
             rows, self.folder_id, self.actor, Right.READ, is_settled=False
         )
         rows.direct()
+        known = folder.keywords
         may_write = Right.WRITE in held
         bits = 0
         if may_write:
@@ -245,7 +246,9 @@ class _Store:
             unseen = 0 if chosen.is_seen_alone else chosen.unseen()
             count, changed = chosen.update(modseq, expected, failed, begin=self.at_work.set)
             if not changed:
-                return Stored(folder.highest_modseq, (), failed, bits)
+                # What no message has the folder need not know: their number is limited.
+                folder.keywords = known
+                return Stored(folder.highest_modseq, (), failed, bits & ((1 << len(known)) - 1))
             if chosen.is_seen_alone:
                 unseen = -count if flags.added else count
         rows.changed(folder, Change.Kind.FLAGS, changed, Flagged(changed, flags, keywords))
