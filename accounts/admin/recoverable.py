@@ -28,6 +28,9 @@ class RecoverableInline(LookOnlyInline):
     per_page = 20
     tab = True
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return recovery.kept(super().get_queryset(request))
+
 
 @admin.register(Recoverable)
 class RecoverableAdmin(LookOnly):
@@ -39,6 +42,9 @@ class RecoverableAdmin(LookOnly):
     fields = ["mailbox", "folder_name", "at", "messages", "size", "until"]
     readonly_fields = fields
     actions = ["bring_back"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return recovery.kept(super().get_queryset(request))
 
     @display(description=_("size"), ordering="octets")
     def size(self, batch: Recoverable) -> str:

@@ -9,10 +9,13 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from functools import reduce
+from operator import or_
 
 from django.db import connection
-from django.db.models import Count, Q, Sum
+from django.db.models import Count, Q, QuerySet, Sum
+from django.utils import timezone
 
 from accounts import commit
 from accounts.counters import FolderState
@@ -28,7 +31,7 @@ from accounts.mailstore.rights import Right
 from accounts.mailstore.subscriptions import subscribe
 from accounts.mailstore.tally import Tally
 from accounts.mailstore.uids import CHUNK
-from accounts.models import Blob, Change, Entry, Folder, Recoverable, RecoverableEntry
+from accounts.models import Blob, Change, Domain, Entry, Folder, Recoverable, RecoverableEntry
 from accounts.rows import Rows
 
 # Where mail goes whose folder is gone.
@@ -47,11 +50,20 @@ class Batch:
     octets: int
 
 
+def kept(rows: QuerySet[Recoverable]) -> QuerySet[Recoverable]:
+    """Those that their domains keep still: others only wait to be forgotten."""
+    now = timezone.now()
+    spans = Domain.objects.order_by().values_list("recoverable_days", flat=True).distinct()
+    days = "mailbox__domain__recoverable_days"
+    conditions = (Q(**{days: span, "at__gte": now - timedelta(days=span)}) for span in spans)
+    return rows.filter(reduce(or_, conditions, Q(pk=None)))
+
+
 def recoverable(mailbox_id: int, *, since: datetime | None = None, folder: str = "") -> list[Batch]:
     """What can be brought back, the oldest first: all of it, or what was deleted `since` then and
     from the folder that has, or had, that name.
     """
-    rows = Recoverable.objects.filter(mailbox_id=mailbox_id)
+    rows = kept(Recoverable.objects.filter(mailbox_id=mailbox_id))
     if since is not None:
         rows = rows.filter(at__gte=since)
     if folder:
@@ -68,9 +80,11 @@ def restore(mailbox_id: int, batch_ids: Sequence[int]) -> dict[str, int]:
     """Bring batches of a mailbox back, and say how many messages each folder got.
 
     All flags come back but \\Deleted, for which the next EXPUNGE would take the message again. A
-    batch that is gone meanwhile is passed over. OverQuota, before anything happens; NoSuchFolder.
+    batch that is gone or has expired meanwhile is passed over. OverQuota, before anything happens;
+    NoSuchFolder.
     """
-    batches = Recoverable.objects.filter(mailbox_id=mailbox_id, pk__in=listed(batch_ids))
+    chosen = Recoverable.objects.filter(mailbox_id=mailbox_id, pk__in=listed(batch_ids))
+    batches = kept(chosen)
     total = batches.aggregate(octets=Sum("octets", default=0), messages=Sum("messages", default=0))
     if not usage(mailbox_id).has_room(total["octets"], total["messages"]):
         raise OverQuota("The mailbox has no room for that; raise its quota first.")

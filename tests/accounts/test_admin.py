@@ -385,6 +385,17 @@ def test_deleted_messages_are_listed_and_brought_back(client: Client, people: Pe
     assert people.bob.folders.get(name="INBOX").exists_count == 0
 
 
+def test_what_has_expired_is_not_shown(client: Client, people: People) -> None:
+    store_mail(people.alice, 1)
+    expunge_uids(people.alice.folders.get(name="INBOX").pk, None, only_deleted=False)
+    batch = Recoverable.objects.get()
+    Recoverable.objects.update(at=batch.at - timedelta(days=15))
+    assert "recoverable-0" not in client.get(url(Mailbox, "change", people.alice.pk)).text
+    assert client.get(url(Recoverable, "change", batch.pk)).status_code == 302
+    act(client, Recoverable, "bring_back", batch)
+    assert people.alice.folders.get(name="INBOX").exists_count == 0
+
+
 def test_a_full_mailbox_gets_nothing_back(client: Client, people: People) -> None:
     store_mail(people.alice, 1)
     expunge_uids(people.alice.folders.get(name="INBOX").pk, None, only_deleted=False)

@@ -15,6 +15,7 @@ from accounts.mailstore.forgetting import forget_mailbox, forget_old
 from accounts.mailstore.refusals import OverQuota
 from accounts.models import (
     Blob,
+    Domain,
     Entry,
     Folder,
     Mailbox,
@@ -243,6 +244,27 @@ def test_what_was_kept_long_enough_goes_with_its_octets_and_its_words(
     assert not path.exists()
     for model in (Message, SearchText, Blob):
         assert not model.objects.exists()
+
+
+def test_what_has_expired_neither_shows_nor_comes_back_before_it_is_forgotten(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    mailbox, patient = alice(), make_mailbox()
+    Domain.objects.filter(mailboxes=patient).update(recoverable_days=20)
+    append_many(patient, inbox(patient), 1)
+    for mailbox_id in (mailbox.pk, patient):
+        expunge_uids(inbox(mailbox_id), [1], only_deleted=False)
+    [batch] = recovery.recoverable(mailbox.pk)
+    age(13.9)
+    assert [each.id for each in recovery.recoverable(mailbox.pk)] == [batch.id]
+    age(0.2)
+    assert recovery.restore(mailbox.pk, [batch.id]) == {}
+    assert run("mailbox", "restore", "alice@a.test", "--list") == ""
+    status, _out, told = run_as_typed(capsys, "mailbox", "restore", "alice@a.test")
+    assert status == 1
+    assert "nothing deleted can be brought back" in told
+    assert restore_all(patient) == {"INBOX": 1}
+    assert Recoverable.objects.get().pk == batch.id
 
 
 @pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL's vacuum takes its time")
