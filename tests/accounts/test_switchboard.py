@@ -1,9 +1,11 @@
 """The switchboard: whom a rule is about, what it masks, and that a change is heard at once."""
 
 import json
+from importlib import import_module
 from typing import Any
 
 import pytest
+from django.apps import apps
 from django.db import IntegrityError
 from django.test import Client
 from django.urls import reverse
@@ -123,6 +125,19 @@ def test_there_are_not_too_many_rules(monkeypatch: pytest.MonkeyPatch) -> None:
     switchboard.create_rule("r", ["IDLE"], value="x")
     with pytest.raises(DirectoryError, match="all there may be"):
         switchboard.create_rule("s", ["IDLE"], value="x")
+
+
+def test_the_rule_of_a_new_instance_is_not_one_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    migration = import_module("accounts.migrations.0027_a_rule_for_offlineimap")
+    monkeypatch.setattr("accounts.limits.CLIENT_RULES", 2)
+    for name in ("r", "s"):
+        switchboard.create_rule(name, ["IDLE"], value="x")
+    migration.add_rule(apps, None)
+    assert not ClientRule.objects.filter(name=migration.NAME).exists()
+    switchboard.remove_rule(switchboard.find_rule("s"))
+    for _again in range(2):
+        migration.add_rule(apps, None)
+    assert ClientRule.objects.get(name=migration.NAME).capabilities == "COMPRESS=DEFLATE"
 
 
 # The command.
