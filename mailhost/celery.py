@@ -5,11 +5,14 @@ docs/decisions/0002).
 """
 
 import os
+import signal
 from typing import Any
 
 import celery.beat
-from celery import Celery, signals
+from celery import Celery, bootsteps, signals
 from celery.beat import PersistentScheduler
+
+from protocols.servers.hang_up import answer_to_hang_up
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mailhost.settings")
 
@@ -72,6 +75,21 @@ def _configuration() -> dict[str, Any]:
 app = Celery("mailhost")
 app.add_defaults(_configuration)
 app.autodiscover_tasks()
+
+
+class HangUp(bootsteps.StartStopStep):
+    """Celery would answer SIGHUP by starting itself anew, which does not work, or die of it."""
+
+    def __init__(self, parent: Any, **options: Any) -> None:
+        super().__init__(parent, **options)
+        # Celery sets its handlers between this and `start`.
+        self._answer = answer_to_hang_up(lambda *_: signal.raise_signal(signal.SIGTERM))
+
+    def start(self, parent: Any) -> None:
+        signal.signal(signal.SIGHUP, self._answer)
+
+
+app.steps["worker"].add(HangUp)
 
 
 @signals.setup_logging.connect

@@ -20,6 +20,7 @@ from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import IO
 
+from protocols.servers.hang_up import answer_to_hang_up, leave_it_to_the_parent
 from protocols.servers.parentage import die_with
 
 FIRST_PAUSE = 0.25
@@ -80,7 +81,7 @@ class Child:
             stderr=subprocess.STDOUT,
             cwd=self._workdir,
             env={**os.environ, **self.program.environment},
-            preexec_fn=partial(die_with, os.getpid()),
+            preexec_fn=partial(_mind_the_parent, os.getpid()),
         )
         assert self._process.stdout
         name = f"log-{self.program.name}"
@@ -179,9 +180,10 @@ class Supervisor:
         self._stopping = threading.Event()
 
     def run(self, *, is_ready: Callable[[], bool], when_ready: Callable[[], None]) -> None:
-        """Start all, stay until SIGINT or SIGTERM, then stop all."""
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        """Start all, stay until SIGINT, SIGTERM or the terminal's end, then stop all."""
+        for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._asked_to_stop)
+        signal.signal(signal.SIGHUP, answer_to_hang_up(self._asked_to_stop))
         try:
             for child in self._children:
                 child.start()
@@ -219,6 +221,11 @@ class Supervisor:
         pids = {child.program.name: child.pid for child in self._children if child.pid}
         draft.write_text(json.dumps(pids))
         draft.replace(path)
+
+
+def _mind_the_parent(parent: int) -> None:
+    die_with(parent)
+    leave_it_to_the_parent()
 
 
 def _open_log(path: Path, program: Program) -> logging.Logger:

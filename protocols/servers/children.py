@@ -15,6 +15,7 @@ from contextlib import suppress
 
 import structlog
 
+from protocols.servers.hang_up import answer_to_hang_up, leave_it_to_the_parent
 from protocols.servers.parentage import die_with
 
 log = structlog.get_logger(__name__)
@@ -34,9 +35,10 @@ class Children:
         self._is_stopping = False
 
     def run(self, when_ready: Callable[[], None]) -> int:
-        """Stay until SIGTERM or SIGINT; returns the exit status."""
+        """Stay until SIGTERM, SIGINT or the terminal's end; returns the exit status."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._asked_to_stop)
+        signal.signal(signal.SIGHUP, answer_to_hang_up(self._asked_to_stop))
         ready = [self._start(place) for place in range(self._count)]
         if not all(_is_told(pipe) for pipe in ready) and not self._is_stopping:
             log.error("a_server_process_did_not_start")
@@ -56,14 +58,15 @@ class Children:
         # A child that is told to stop before it can listen to that must die of it, and not do as
         # its parent does.
         asked = {signal.SIGTERM, signal.SIGINT}
-        signal.pthread_sigmask(signal.SIG_BLOCK, asked)
+        signal.pthread_sigmask(signal.SIG_BLOCK, {*asked, signal.SIGHUP})
         parent = os.getpid()
         pid = os.fork()
         if not pid:
             die_with(parent)
             for number in asked:
                 signal.signal(number, signal.SIG_DFL)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, asked)
+            leave_it_to_the_parent()
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {*asked, signal.SIGHUP})
         if pid:
             os.close(writing)
             self._pids[pid] = place

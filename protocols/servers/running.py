@@ -32,6 +32,7 @@ import accounts.mailstore.changes  # noqa: F401 (it tells other processes of our
 from accounts import commit
 from protocols.servers import loop
 from protocols.servers.allocation import give_back_large_blocks
+from protocols.servers.hang_up import answer_to_hang_up
 from protocols.servers.listeners import LISTENERS, Door, Listener, listen, open_socket
 from protocols.servers.runtime import Caps, Runtime
 from protocols.servers.standing import Standing
@@ -98,11 +99,12 @@ class Server:
         self._tls = tls
 
     def run(self, when_ready: Callable[[], None]) -> None:
-        """Serve until SIGTERM or SIGINT."""
+        """Serve until SIGTERM, SIGINT or the terminal's end."""
         _log_through_logging()
         give_back_large_blocks()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._asked_to_stop)
+        signal.signal(signal.SIGHUP, answer_to_hang_up(self._asked_to_stop))
         self._reactor.callWhenRunning(self._start, when_ready)
         self._reactor.run(installSignalHandlers=False)
         self._runtime.pool.stop()

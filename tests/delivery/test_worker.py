@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from tests.delivery.peer import Peer
 from tests.delivery.queued import enqueue, row
 from tests.delivery.test_outbound_kill import database_url, wait_for
 from tests.delivery.zones import unused_port
+from tests.partners.terminal import Terminal
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -28,7 +29,9 @@ BOB = "bob@[127.0.0.1]"
 
 
 @contextmanager
-def worker(port: int, **environment: str) -> Iterator[subprocess.Popen[bytes]]:
+def worker(
+    port: int, prepare: Callable[[], None] = lambda: None, **environment: str
+) -> Iterator[subprocess.Popen[bytes]]:
     command = [
         *(sys.executable, "-m", "celery", "-A", "mailhost", "worker"),
         "--pool=threads",
@@ -42,7 +45,12 @@ def worker(port: int, **environment: str) -> Iterator[subprocess.Popen[bytes]]:
         "MAILHOST_OUTBOUND_ALLOW_NETS": "127.0.0.0/8",
         **environment,
     }
-    process = subprocess.Popen([*command, "--without-gossip", "--without-mingle"], env=values)
+    process = subprocess.Popen(
+        [*command, "--without-gossip", "--without-mingle"],
+        env=values,
+        start_new_session=True,
+        preexec_fn=prepare,
+    )
     try:
         yield process
     finally:
@@ -84,6 +92,33 @@ def test_a_worker_without_a_broker_sends_lives_and_ends(monkeypatch):
         assert process.wait(30) == 0
         assert not mark(process).exists()
     assert row(BOB).state == "delivered"
+
+
+def has_begun(process: subprocess.Popen[bytes]) -> bool:
+    """Whether its handlers of signals are set: of Celery's the one for SIGUSR1 is the last."""
+    status = Path(f"/proc/{process.pid}/status").read_text()
+    caught = next(line for line in status.splitlines() if line.startswith("SigCgt:"))
+    if not int(caught.split()[1], 16) & 1 << signal.SIGUSR1 - 1:
+        return False
+    time.sleep(0.5)  # Ours come right after.
+    return True
+
+
+@pytest.mark.usefixtures("broker")
+def test_a_hang_up_stops_a_worker_cleanly_in_a_terminal_alone():
+    with worker(unused_port()) as process:
+        wait_for(lambda: has_begun(process))
+        process.send_signal(signal.SIGHUP)
+        touched = mark(process).stat().st_mtime
+        wait_for(lambda: mark(process).stat().st_mtime > touched + worker_module.BEAT)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 0
+    terminal = Terminal()
+    with worker(unused_port(), terminal.take) as process:
+        wait_for(lambda: has_begun(process))
+        terminal.hang_up()
+        assert process.wait(30) == 0
+        assert not mark(process).exists()
 
 
 @pytest.mark.usefixtures("broker")

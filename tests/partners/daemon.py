@@ -7,6 +7,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 _PR_SET_PDEATHSIG = 1
@@ -40,7 +41,8 @@ def accepts(address: str, port: int) -> bool:
 class Daemon:
     """A child process with a log file, in a process group of its own.
 
-    `clean` gives it `env` alone instead of adding that to ours. It does not outlive the thread that
+    `clean` gives it `env` alone instead of adding that to ours; `prepare` is called in the child
+    before it becomes the program. It does not outlive the thread that
     started it, however that ends.
     """
 
@@ -52,6 +54,7 @@ class Daemon:
         env: Mapping[str, str] | None = None,
         cwd: Path | None = None,
         clean: bool = False,
+        prepare: Callable[[], None] = lambda: None,
     ) -> None:
         self.log = log
         with log.open("ab") as output:
@@ -63,7 +66,7 @@ class Daemon:
                 env={**({} if clean else os.environ), **(env or {})},
                 cwd=cwd,
                 start_new_session=True,
-                preexec_fn=_die_with_parent,
+                preexec_fn=partial(_begin, prepare),
             )
 
     def wait_for(self, condition: Callable[[], bool], what: str, seconds: float = 30) -> None:
@@ -92,8 +95,9 @@ class Daemon:
         self.process.wait()
 
 
-def _die_with_parent() -> None:
+def _begin(prepare: Callable[[], None]) -> None:
     _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    prepare()
 
 
 def let_others_enter(directory: Path) -> None:

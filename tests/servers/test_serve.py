@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.partners.terminal import Terminal
+
 ROOT = Path(__file__).resolve().parents[2]
 PORTS = ("SMTP", "SUBMISSION", "SUBMISSIONS", "IMAP", "IMAPS", "POP3", "POP3S", "WEB", "WEBS")
 
@@ -37,11 +39,12 @@ def environment(tmp_path: Path) -> dict[str, str]:
 def start(environment: dict[str, str], tmp_path: Path) -> Iterator[Start]:
     running: list[subprocess.Popen[str]] = []
 
-    def begin(*words: str) -> subprocess.Popen[str]:
+    def begin(*words: str, prepare: Callable[[], None] = lambda: None) -> subprocess.Popen[str]:
         process = subprocess.Popen(
             [sys.executable, "manage.py", "serve", *words],
             cwd=ROOT, env=environment, text=True,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            start_new_session=True, preexec_fn=prepare,
         )  # fmt: skip
         running.append(process)
         return process
@@ -87,6 +90,36 @@ def test_it_serves_and_stops_cleanly(start: Start, tmp_path: Path) -> None:
     assert not list((tmp_path / "run").glob("*.ready"))
     with pytest.raises(ConnectionRefusedError):
         hear(ports["mx"])
+
+
+@pytest.mark.parametrize("processes", ["1", "2"])
+def test_a_terminal_that_hangs_up_stops_it_cleanly(
+    start: Start, tmp_path: Path, processes: str
+) -> None:
+    terminal = Terminal()
+    process = start("pop3", "--processes", processes, prepare=terminal.take)
+    pop3, _greeting = hear(ready(process, tmp_path)["pop3"])
+    terminal.hang_up()
+    assert pop3.recv(1000) == b""
+    pop3.close()
+    assert process.wait(15) == 0
+    assert not list((tmp_path / "run").glob("*.ready"))
+
+
+@pytest.mark.parametrize("processes", ["1", "2"])
+def test_without_a_terminal_a_hang_up_stops_nothing(
+    start: Start, tmp_path: Path, processes: str
+) -> None:
+    process = start("pop3", "--processes", processes)
+    pop3, _greeting = hear(ready(process, tmp_path)["pop3"])
+    children = _children(process.pid)
+    os.killpg(process.pid, signal.SIGHUP)
+    time.sleep(0.5)
+    pop3.sendall(b"CAPA\r\n")
+    assert pop3.recv(1000).startswith(b"+OK")
+    pop3.close()
+    assert process.poll() is None
+    assert _children(process.pid) == children
 
 
 def test_a_busy_port_is_told_in_one_line(

@@ -5,18 +5,22 @@ import os
 import re
 import signal
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.partners.daemon import Daemon, wait_until
+from tests.partners.terminal import Terminal
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
 class Running:
-    def __init__(self, home: Path, *options: str) -> None:
+    def __init__(
+        self, home: Path, *options: str, prepare: Callable[[], None] = lambda: None
+    ) -> None:
         self.home = home
         for part in ("run", "logs"):
             (home / part).mkdir()
@@ -24,6 +28,7 @@ class Running:
             [sys.executable, "-m", "tests.wiring.small_house", str(home), *options],
             home / "up.log",
             cwd=ROOT,
+            prepare=prepare,
         )
         wait_until(lambda: self.said().count("up") >= 2, "children", 30)
         wait_until((home / "run" / "children.json").exists, "their names", 30)
@@ -109,6 +114,35 @@ def test_sigterm_stops_all_and_the_foundation_last(running: Running) -> None:
     assert order[-1] == "redis"
     assert not any(lives(pid) for pid in children.values())
     assert not (running.home / "run" / "children.json").exists()
+
+
+def test_a_terminal_that_hangs_up_stops_all_and_the_foundation_last(tmp_path: Path) -> None:
+    terminal = Terminal()
+    running = Running(tmp_path, prepare=terminal.take)
+    wait_until(lambda: "worker │ up" in running.said(), "children")
+    terminal.hang_up()
+    assert running.daemon.process.wait(20) == 0
+    order = (tmp_path / "order").read_text().split()
+    assert set(order) == {"server", "worker", "redis"}
+    assert order[-1] == "redis"
+
+
+def test_nohup_is_heeded(tmp_path: Path) -> None:
+    terminal = Terminal()
+    running = Running(tmp_path, prepare=terminal.take_as_nohup)
+    children = running.children()
+    terminal.hang_up()
+    time.sleep(1)
+    assert running.children() == children
+    running.daemon.stop()
+
+
+def test_without_a_terminal_a_hang_up_stops_nothing(running: Running) -> None:
+    children = running.children()
+    os.killpg(running.daemon.process.pid, signal.SIGHUP)
+    time.sleep(1)
+    assert running.children() == children
+    assert all(lives(pid) for pid in children.values())
 
 
 def test_a_child_that_does_not_stop_is_killed(tmp_path: Path) -> None:

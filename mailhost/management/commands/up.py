@@ -5,6 +5,7 @@ import http.client
 import os
 import socket
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -63,8 +64,10 @@ class Command(BaseCommand):
         self._say("  Mailhost has stopped.")
 
     def _say(self, text: str) -> None:
-        self.stdout.write(text)
-        self.stdout.flush()
+        # A terminal that has hung up takes no more.
+        with suppress(OSError):
+            self.stdout.write(text)
+            self.stdout.flush()
 
     def _refuse(self, sentence: str) -> NoReturn:
         self.stderr.write(sentence)
