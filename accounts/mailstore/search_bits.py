@@ -11,7 +11,7 @@ even a short word of it narrows a search.
 
 import sys
 from array import array
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 import zstandard
 
@@ -29,30 +29,44 @@ NEEDLE_TRIPLES = 12
 SHORTEST_NEEDLE = 3
 
 
-# Triples of the texts of one octet of a row, kept before they are counted into their buckets.
-_MOST_SEEN = 1 << 16
+# Octets of a text that are counted together: some numbers as large as seven times so many.
+_PIECE = 64 << 10
+# 2^32 divided by the golden ratio: the upper bits of a product with it are the bucket (Fibonacci
+# hashing).
+_RATIO = 0x9E3779B1
+_SHIFT = 18
+_UPPER = bytes(octet & ((BUCKETS - 1) >> 8) for octet in range(256))
+_LOW_AT, _HIGH_AT = (0, 1) if sys.byteorder == "little" else (1, 0)
+# A bit for each bucket, as `Matrix` counts them.
+_ALL_BUCKETS = int.from_bytes(b"\1" * BUCKETS, "little")
 
 
 def buckets_of(octets: bytes) -> set[int]:
     """The rows in which a text has its bit set."""
-    return set(map(_bucket_of, _triples_of(octets)))
+    return {bucket for piece in _pieces(octets) for bucket in _buckets_of(piece)}
 
 
-def _bucket_of(triple: int) -> int:
-    # Fibonacci hashing: the upper bits of a product with 2^32 divided by the golden ratio.
-    return (triple * 0x9E3779B1 >> 18) & (BUCKETS - 1)
+def _pieces(octets: bytes) -> Iterator[bytes]:
+    """Parts of a text, such that each triple is in one of them."""
+    for at in range(0, len(octets) - 2, _PIECE):
+        yield octets[at : at + _PIECE + 2]
 
 
-def _triples_of(octets: bytes) -> set[int]:
-    """The triples of a text, each once, as numbers: its first octet counts most."""
-    if len(octets) < SHORTEST_NEEDLE:
-        return set()
-    wide = bytearray(4 * (len(octets) - 2))
-    wide[0::4], wide[1::4], wide[2::4] = octets[2:], octets[1:-1], octets[:-2]
-    triples = array("I", bytes(wide))
-    if sys.byteorder == "big":
-        triples.byteswap()
-    return set(triples)
+def _buckets_of(octets: bytes) -> Iterable[int]:
+    """The bucket of each triple, of which there is one at least.
+
+    All are multiplied at once, as digits of one large number: a triple has 24 bits and its product
+    56, so with seven octets each none reaches into the next. A triple's first octet counts most.
+    """
+    count = len(octets) - 2
+    wide = bytearray(7 * count)
+    wide[0::7], wide[1::7], wide[2::7] = octets[2:], octets[1:-1], octets[:-2]
+    shifted = int.from_bytes(wide, "little") * _RATIO >> _SHIFT
+    products = shifted.to_bytes(7 * count, "little")
+    buckets = bytearray(2 * count)
+    buckets[_LOW_AT::2] = products[0::7]
+    buckets[_HIGH_AT::2] = products[1::7].translate(_UPPER)
+    return array("H", bytes(buckets))
 
 
 class Matrix:
@@ -60,33 +74,35 @@ class Matrix:
 
     def __init__(self) -> None:
         self._bits = bytearray(BUCKETS * ROW_OCTETS)
-        # Neighbouring texts share most of their triples, and each octet of a row is that of eight:
-        # these are looked up once for all eight.
-        self._seen: dict[int, int] = {}
+        # The octets at one place of all rows, as one number: eight neighbouring texts share them.
+        self._octets = 0
         self._at = 0
 
     def add(self, column: int, octets: bytes) -> None:
         """Set the bits of one more text; quickest in the order of the columns."""
-        at, bit = column >> 3, 1 << (column & 7)
-        if at != self._at or len(self._seen) > _MOST_SEEN:
-            self._settle()
-            self._at = at
-        seen = self._seen
-        for triple in _triples_of(octets):
-            seen[triple] = seen.get(triple, 0) | bit
-
-    def _settle(self) -> None:
-        """Set the bits of the texts that were added last."""
-        bits, at = self._bits, self._at
-        for triple, mask in self._seen.items():
-            # `_bucket_of`, once more: a call would cost as much as all the rest.
-            bits[((triple * 0x9E3779B1 >> 18) & (BUCKETS - 1)) * ROW_OCTETS + at] |= mask
-        self._seen.clear()
+        has = bytearray(BUCKETS)
+        for piece in _pieces(octets):
+            for bucket in _buckets_of(piece):
+                has[bucket] = 1
+        self._add(column, int.from_bytes(has, "little"))
 
     def add_unknown(self, column: int) -> None:
         """Have a text that cannot be read count as possible for every needle."""
-        for at in range(column >> 3, len(self._bits), ROW_OCTETS):
-            self._bits[at] |= 1 << (column & 7)
+        self._add(column, _ALL_BUCKETS)
+
+    def _add(self, column: int, bits: int) -> None:
+        at, bit = divmod(column, 8)
+        if at != self._at:
+            self._settle()
+            self._at = at
+        self._octets |= bits << bit
+
+    def _settle(self) -> None:
+        """Set the bits of the texts that were added last."""
+        places = slice(self._at, None, ROW_OCTETS)
+        octets = int.from_bytes(self._bits[places], "little") | self._octets
+        self._bits[places] = octets.to_bytes(BUCKETS, "little")
+        self._octets = 0
 
     def parts(self) -> list[bytes]:
         """What is stored: PARTS times PART_ROWS rows, compressed."""

@@ -73,12 +73,12 @@ def test_a_text_is_among_the_columns_for_every_piece_of_it(
 
 @given(st.lists(st.binary(max_size=40), max_size=20), st.booleans())
 def test_each_text_has_the_bits_of_its_triples_and_no_others(
-    texts: list[bytes], is_crowded: bool
+    texts: list[bytes], is_cut: bool
 ) -> None:
     matrix = search_bits.Matrix()
     with pytest.MonkeyPatch.context() as patch:
-        if is_crowded:
-            patch.setattr(search_bits, "_MOST_SEEN", 5)
+        if is_cut:
+            patch.setattr(search_bits, "_PIECE", 5)
         for column, text in enumerate(texts):
             matrix.add(column, text)
         rows = search_bits.unpacked(matrix.parts())
