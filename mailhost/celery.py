@@ -24,7 +24,7 @@ setattr(celery.beat, "_Process", None)  # noqa: B010 the stubs do not know it
 SCHEDULE = {
     "purge-queue": {"task": "delivery.purge_queue", "schedule": 3600.0},
     "forget-deleted-mail": {"task": "accounts.forget_deleted_mail", "schedule": 3600.0},
-    "index-mail": {"task": "accounts.index_mail", "schedule": 10.0},
+    "index-mail": {"task": "accounts.index_mail", "schedule": 2.0},
     "settle-flags": {"task": "accounts.settle_flags", "schedule": 5.0},
     "purge-mailboxes": {"task": "accounts.purge_mailboxes", "schedule": 86400.0},
     "prune-changes": {"task": "accounts.prune_changes", "schedule": 86400.0},

@@ -20,6 +20,11 @@ def rows_above(mailbox_id: int, key: int, at_most: int) -> list[Row]:
     return [_row(row) for row in found.values_list(*_COLUMNS)[:at_most]]
 
 
+def count_above(mailbox_id: int, key: int, at_most: int) -> int:
+    """How many messages of the mailbox have higher keys; no more than so many are counted."""
+    return Message.objects.filter(mailbox_id=mailbox_id, pk__gt=key)[:at_most].count()
+
+
 def rows_of(keys: Sequence[int]) -> list[Row]:
     """The messages with these keys, as far as they are still there."""
     return [_row(row) for row in Message.objects.filter(pk__in=keys).values_list(*_COLUMNS)]

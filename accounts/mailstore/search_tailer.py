@@ -1,7 +1,8 @@
 """Keep the texts of new messages and index them, behind the mail: a tailer of the change log.
 
 It has a cursor a mailbox: the MODSEQ up to which it has read, and the key of the last message whose
-text it kept. Nobody waits for it, and a search needs nothing of it to be right.
+text it kept. Nobody waits for it, and a search needs nothing of it to be right. But a search reads
+what is not indexed yet, so it begins soon after mail came, and waits only while much is coming.
 
 Invariants (what a kill -9 at any line leaves behind):
 
@@ -22,36 +23,43 @@ from django.db.models import F, Q, QuerySet
 from accounts import commit
 from accounts.mailstore import message_octets, search_blocks, search_kept
 from accounts.mailstore.search_index import VERSION
-from accounts.models import Blob, Mailbox, Message, SearchCursor
+from accounts.mailstore.search_intake import Intake
+from accounts.models import Blob, Mailbox, SearchCursor
 from accounts.rows import Rows
 
 # Seconds: a little less than what lies between two calls of beat.
-TURN = 9.5
-# A quarter of one processor at most while it is close behind the mail, so that who brings it hardly
-# feels it; two thirds of one while it is far behind, as a search reads what is not indexed yet.
-REST = 3.0
-REST_FAR_BEHIND = 0.5
-# Messages.
-FAR_BEHIND = 2_000
+TURN = 1.9
+# Two thirds of one processor at most.
+REST = 0.5
+# Messages: where more are new, it works beside who brings them until it has caught up.
+FAR_BEHIND = 5_000
+# Seconds between two looks whether mail is still coming.
+_WAIT = 0.25
 # Messages of one mailbox between two looks at the clock, and in one commit.
 BATCH = 100
 # Mailboxes in one commit, where little is new in each.
 _MAILBOXES = 50
 
 _turn = threading.Lock()
+_intake = Intake()
 # The mailbox that was worked on last: the next run goes on behind it.
 _after = 0
+# It was far behind, and has not caught up since.
+_is_late = False
 
 
 def catch_up(seconds: float = TURN, *, rests: bool = True) -> int:
     """Work through the mailboxes that changed, for about so long; how many messages were read.
 
-    It rests in between, so that others have the processor, unless it shall not.
+    It rests in between, so that others have the processor, and waits while much mail is coming in,
+    unless it shall not.
     """
-    if not _turn.acquire(blocking=False):
+    deadline = time.monotonic() + seconds
+    # The turn before may end a little late. This one goes on then, instead of leaving a gap.
+    if not _turn.acquire(timeout=max(0.0, min(seconds, TURN))):
         return 0
     try:
-        pace = _Pace(seconds, rests=rests)
+        pace = _Pace(deadline, rests=rests)
         total = 0
         for read in _commits(pace):
             total += read
@@ -69,25 +77,25 @@ class _Pace:
     Who waits for an answer meanwhile is held up by a part of one such piece of work.
     """
 
-    def __init__(self, seconds: float, *, rests: bool) -> None:
+    def __init__(self, deadline: float, *, rests: bool) -> None:
         self._begun = time.monotonic()
-        self._deadline = self._begun + seconds
-        self._rests = rests
-        self._rest = REST
-
-    def choose(self, *, is_far_behind: bool) -> None:
-        self._rest = REST_FAR_BEHIND if is_far_behind else REST
+        self._deadline = deadline
+        self.rests = rests
 
     def is_over(self) -> bool:
-        return time.monotonic() > self._deadline
+        return time.monotonic() >= self._deadline
 
     def pause(self) -> None:
         """Rest from what was done since the last rest."""
-        if not self._rests:
-            return
-        now = time.monotonic()
-        worked = now - self._begun
-        time.sleep(max(0.0, min(self._rest * worked, self._deadline - now)))
+        if self.rests:
+            self._sleep(REST * (time.monotonic() - self._begun))
+
+    def wait(self) -> None:
+        """Leave the processor to who brings mail."""
+        self._sleep(_WAIT)
+
+    def _sleep(self, seconds: float) -> None:
+        time.sleep(max(0.0, min(seconds, self._deadline - time.monotonic())))
         self._begun = time.monotonic()
 
 
@@ -104,27 +112,52 @@ def start_again(mailbox_id: int) -> None:
 
 
 def _commits(pace: _Pace) -> Iterator[int]:
-    """Work until no mailbox is behind; the number of messages read by each commit."""
-    global _after
-    while some := _next_behind():
-        pace.choose(is_far_behind=_are_far_behind(some))
+    """Work until no mailbox is behind; the number of messages read by each commit.
+
+    One that rests leaves to the next turn what comes while it looks at the last ones: a trickle of
+    mail shall be no trickle of commits.
+    """
+    global _after, _is_late
+    is_more = True
+    while is_more:
+        highest = _intake.look()
+        if pace.rests and _intake.is_done(highest):
+            return
+        some = _next_behind()
+        if not some:
+            _is_late = False
+            _intake.done(highest)
+            return
+        if pace.rests and _intake.is_busy:
+            _is_late = _is_late or _are_far_behind(some)
+            if not _is_late:
+                pace.wait()
+                yield 0
+                continue
         step = _Step()
+        is_more = not pace.rests or len(some) == _MAILBOXES
         for mailbox_id in some:
             _after = mailbox_id
-            _look_at(mailbox_id, step)
+            is_more |= _look_at(mailbox_id, step)
             if step.read >= BATCH:
                 yield _write(step, pace)
                 step = _Step()
         yield _write(step, pace)
+    _is_late = False
 
 
 def _are_far_behind(mailbox_ids: list[int]) -> bool:
     """Whether much is new in these, which are the next that are behind."""
     if len(mailbox_ids) == _MAILBOXES:
         return True
-    is_new = Q(mailbox__search_cursor=None) | Q(pk__gt=F("mailbox__search_cursor__message_id"))
-    new = Message.objects.filter(is_new, mailbox_id__in=mailbox_ids).order_by()
-    return new.values_list("pk")[FAR_BEHIND - 1 : FAR_BEHIND].exists()
+    cursors = SearchCursor.objects.filter(version=VERSION, pk__in=mailbox_ids)
+    kept = dict(cursors.values_list("pk", "message_id"))
+    left = FAR_BEHIND
+    for mailbox_id in mailbox_ids:
+        left -= message_octets.count_above(mailbox_id, kept.get(mailbox_id, 0), left)
+        if not left:
+            return True
+    return False
 
 
 def _next_behind() -> list[int]:
@@ -143,11 +176,11 @@ class _Step:
     read: int = 0
 
 
-def _look_at(mailbox_id: int, step: _Step) -> None:
-    """Read what is new in a mailbox, BATCH messages at most."""
+def _look_at(mailbox_id: int, step: _Step) -> bool:
+    """Read what is new in a mailbox, BATCH messages at most; whether there may be more."""
     highest = Mailbox.objects.filter(pk=mailbox_id).values_list("highest_modseq", flat=True).first()
     if highest is None:
-        return
+        return False
     last, modseq = _cursor(mailbox_id)
     rows = message_octets.rows_above(mailbox_id, last, BATCH)
     if rows:
@@ -162,6 +195,7 @@ def _look_at(mailbox_id: int, step: _Step) -> None:
     if len(rows) < BATCH:
         modseq = highest
     step.cursors.append((mailbox_id, VERSION, last, modseq, mailbox_id))
+    return len(rows) == BATCH
 
 
 def _cursor(mailbox_id: int) -> tuple[int, int]:

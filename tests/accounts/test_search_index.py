@@ -1,6 +1,5 @@
 """The search index rules nothing out that a text has, whatever becomes of mail and its tailer."""
 
-import itertools
 import json
 import os
 import random
@@ -9,7 +8,6 @@ import subprocess
 import sys
 from io import StringIO
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 from django.core.management import call_command
@@ -22,7 +20,6 @@ from accounts.mailstore import (
     append,
     copy,
     expunge,
-    flags,
     forgetting,
     index,
     search,
@@ -38,7 +35,7 @@ from accounts.mailstore.search_text import Needle
 from accounts.models import Mailbox, Message, SearchBits, SearchBlock, SearchCursor, SearchText
 from protocols.wire.imap.search import BodyHas, SearchKey, TextHas
 from protocols.wire.message import prepare
-from tests.accounts.mail import HELLO, append_many, content, inbox, make_mailbox
+from tests.accounts.mail import HELLO, content, inbox, make_mailbox
 
 WORDS = (
     "café",
@@ -349,62 +346,6 @@ def test_operators_see_prove_and_renew_it() -> None:
     SearchCursor.objects.update(version=0)
     call_command("fsck", "--prepare", "--repair", stdout=StringIO(), stderr=StringIO())
     assert set(SearchText.objects.values_list("version", flat=True)) == {search_kept.VERSION}
-
-
-@pytest.mark.django_db(transaction=True)
-def test_it_works_for_as_long_as_it_may_and_goes_on_where_it_was(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(search_tailer, "BATCH", 2)
-    mailboxes = [make_mailbox() for _ in range(3)]
-    for mailbox_id in mailboxes:
-        append_many(mailbox_id, inbox(mailbox_id), 5)
-    turns = 0
-    while search_tailer.behind().exists():
-        search_tailer.catch_up(-1)
-        turns += 1
-    assert turns >= 6
-    assert SearchText.objects.count() == 15
-    # Flags change nothing that is searched: nothing is read again.
-    add, seen, actor = flags.StoreMode.ADD, flags.Flag.SEEN, mailboxes[0]
-    flags.store_flags(inbox(actor), [1], add, seen, actor=actor)
-    assert search_tailer.catch_up(60, rests=False) == 0
-
-
-@pytest.mark.parametrize(("far", "rest"), [(1, 0.5), (5, 3)])
-@pytest.mark.django_db(transaction=True)
-def test_it_rests_longer_where_it_is_close_behind(
-    monkeypatch: pytest.MonkeyPatch, far: int, rest: float
-) -> None:
-    monkeypatch.setattr(search_tailer, "BATCH", 1)
-    monkeypatch.setattr(search_tailer, "FAR_BEHIND", far)
-    mailbox_id = make_mailbox()
-    append_many(mailbox_id, inbox(mailbox_id), 4)
-    clock = itertools.count()
-    pauses: list[float] = []
-    # Each look at the clock is a second after the one before: a piece of work takes one or two.
-    slow = SimpleNamespace(monotonic=lambda: next(clock), sleep=pauses.append)
-    monkeypatch.setattr(search_tailer, "time", slow)
-    search_tailer.catch_up(600)
-    assert len(pauses) >= 3
-    assert set(pauses[:3]) <= {rest, 2 * rest}
-
-
-@pytest.mark.django_db(transaction=True)
-def test_it_rests_while_it_makes_a_block(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (search_bits, search_blocks):
-        monkeypatch.setattr(module, "COLUMNS", 8)
-    monkeypatch.setattr(search_blocks, "_CHUNK", 2)
-    mailbox_id = make_mailbox()
-    append_many(mailbox_id, inbox(mailbox_id), 8)
-    was_in_transaction: list[bool] = []
-
-    def pause() -> None:
-        was_in_transaction.append(connection.in_atomic_block)
-
-    last = Message.objects.latest("pk").pk
-    assert search_blocks.index_full_blocks(mailbox_id, last, pause) == 1
-    assert was_in_transaction == [False] * 4
 
 
 TAILER = """
