@@ -37,6 +37,9 @@ FAR_BEHIND = 5_000
 _WAIT = 0.25
 # Messages of one mailbox between two looks at the clock, and in one commit.
 BATCH = 100
+# Batches of the mailbox that is to be finished first, for one of each other: two that are half
+# indexed are searched slowly, both.
+_FAVOUR = 5
 # Mailboxes in one commit, where little is new in each.
 _MAILBOXES = 50
 
@@ -44,6 +47,8 @@ _turn = threading.Lock()
 _intake = Intake()
 # The mailbox that was worked on last: the next run goes on behind it.
 _after = 0
+# The mailbox that is to be finished first: much was new in it when no other was.
+_favoured = 0
 # It was far behind, and has not caught up since.
 _is_late = False
 
@@ -136,14 +141,33 @@ def _commits(pace: _Pace) -> Iterator[int]:
                 continue
         step = _Step()
         is_more = not pace.rests or len(some) == _MAILBOXES
-        for mailbox_id in some:
-            _after = mailbox_id
+        for mailbox_id in _by_turns(some):
             is_more |= _look_at(mailbox_id, step)
             if step.read >= BATCH:
                 yield _write(step, pace)
                 step = _Step()
         yield _write(step, pace)
     _is_late = False
+
+
+def _by_turns(mailbox_ids: list[int]) -> Iterator[int]:
+    """The mailboxes in their order; the favoured one several times, until it is finished."""
+    global _after
+    for mailbox_id in mailbox_ids:
+        _after = mailbox_id
+        for _ in range(_FAVOUR):
+            yield mailbox_id
+            if _favoured != mailbox_id:
+                break
+
+
+def _favour(mailbox_id: int, *, has_more: bool) -> None:
+    """Finish the first mailbox that has much."""
+    global _favoured
+    if has_more:
+        _favoured = _favoured or mailbox_id
+    elif _favoured == mailbox_id:
+        _favoured = 0
 
 
 def _are_far_behind(mailbox_ids: list[int]) -> bool:
@@ -180,6 +204,7 @@ def _look_at(mailbox_id: int, step: _Step) -> bool:
     """Read what is new in a mailbox, BATCH messages at most; whether there may be more."""
     highest = Mailbox.objects.filter(pk=mailbox_id).values_list("highest_modseq", flat=True).first()
     if highest is None:
+        _favour(mailbox_id, has_more=False)
         return False
     last, modseq = _cursor(mailbox_id)
     rows = message_octets.rows_above(mailbox_id, last, BATCH)
@@ -195,7 +220,9 @@ def _look_at(mailbox_id: int, step: _Step) -> bool:
     if len(rows) < BATCH:
         modseq = highest
     step.cursors.append((mailbox_id, VERSION, last, modseq, mailbox_id))
-    return len(rows) == BATCH
+    has_more = len(rows) == BATCH
+    _favour(mailbox_id, has_more=has_more)
+    return has_more
 
 
 def _cursor(mailbox_id: int) -> tuple[int, int]:

@@ -44,6 +44,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     monkeypatch.setattr(search_intake, "time", clock)
     monkeypatch.setattr(search_tailer, "_intake", Intake())
     monkeypatch.setattr(search_tailer, "_is_late", False)
+    monkeypatch.setattr(search_tailer, "_favoured", 0)
     return clock
 
 
@@ -87,6 +88,29 @@ def test_a_turn_waits_for_the_end_of_the_one_before(clock: Clock) -> None:
     search_tailer._turn.acquire()
     threading.Timer(0.1, search_tailer._turn.release).start()
     assert search_tailer.catch_up() == 1
+
+
+def test_one_mailbox_is_finished_first_and_the_others_are_not_forgotten(
+    monkeypatch: pytest.MonkeyPatch, clock: Clock
+) -> None:
+    monkeypatch.setattr(search_tailer, "BATCH", 2)
+    mailboxes = [make_mailbox() for _ in range(3)]
+    for mailbox_id in mailboxes:
+        bring(clock, mailbox_id, 19, 20)
+    order: list[int] = []
+    plain = search_tailer._look_at
+
+    def look(mailbox_id: int, step: search_tailer._Step) -> bool:
+        order.append(mailbox_id)
+        return plain(mailbox_id, step)
+
+    monkeypatch.setattr(search_tailer, "_look_at", look)
+    search_tailer.catch_up(60)
+    one, other, third = mailboxes
+    assert order[:12] == [one] * 5 + [other, third] + [one] * 5
+    # The next that has much is favoured then.
+    assert order[12:18] == [other] * 5 + [third]
+    assert SearchText.objects.count() == 57
 
 
 def test_it_rests_for_half_of_the_time_it_works(
