@@ -55,7 +55,7 @@ def is_quick(
         case commands.AppendEnd(steps=steps) if steps:
             return False
     is_small = appending.spool.size <= QUICK_SIZE and not appending.has_nul
-    return client.view is None and is_small and not appending.earlier
+    return is_small and not (appending.earlier or appending.replaced_uid)
 
 
 def _known_folder(client: Client, command: commands.Append) -> Target | None:

@@ -100,6 +100,7 @@ def _entered(
 ) -> Tagged:
     client.folder_id = view.told.folder_id
     client.view = view
+    client.foresee_append(command.name)
     text = "Examined." if command.is_read_only else "Done."
     code = b"READ-ONLY" if view.is_read_only else b"READ-WRITE"
     return ok(command.tag, text, code=code, untagged=lines)

@@ -56,6 +56,10 @@ class Program:
         self.wire.send(b"t " + line.encode() + b"\r\n")
         return self.hear(b"t ")
 
+    def say_literal(self, octets: bytes) -> bytes:
+        self.wire.send(octets)
+        return self.hear(b"t ")
+
     def hear(self, end: bytes) -> bytes:
         said = b""
         while (line := self.wire.read_line()) is not None:
@@ -266,6 +270,16 @@ def test_a_login_that_ended_opens_nothing(program: Program, end: Callable[[Mailb
     said = program.say_after_a_look("SELECT INBOX")
     assert b"* BYE" in said
     assert b"t NO" in said
+
+
+def test_the_first_message_for_the_selected_folder_is_taken_at_once(program: Program) -> None:
+    program.wire.send(b"t APPEND INBOX {4}\r\n")
+    assert program.hear(b"+").startswith(b"+")
+    assert program.was_quick
+    said = program.say_literal(b"a: b\r\n")
+    assert program.was_quick
+    assert b"* 6 EXISTS" in said
+    assert b"t OK [APPENDUID" in said
 
 
 @pytest.mark.parametrize("event", [NOOP, SELECT])
