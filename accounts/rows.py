@@ -30,6 +30,7 @@ from accounts.counters import (
 from accounts.inserts import Inserts, PendingRow, insert_rows
 from accounts.kept_counters import KeptCounters
 from accounts.models import Change
+from accounts.statements import own_database
 from accounts.uid_sets import sequence_set
 
 
@@ -257,6 +258,7 @@ class Rows:
                 )
             )
             for (folder, kind), sets in self._changes.items()
+            if _is_logged(kind)
         ]
         if log:
             insert_rows(Change, _CHANGE, log)
@@ -299,6 +301,16 @@ class Rows:
         self._own_callbacks = []
         self._forgotten = []
         self._savepoint = None
+
+
+def _is_logged(kind: str) -> bool:
+    """Whether the change log says so.
+
+    What came is found in the folder, above the highest UID that was there: a row about it, with its
+    keys, would be a sixth of what a delivery writes. On PostgreSQL servers of two versions may run
+    side by side while one is replaced, and the older one looks into the log.
+    """
+    return kind != Change.Kind.APPENDED or own_database().vendor != "sqlite"
 
 
 def _together(sets: Sequence[Sequence[int]]) -> Sequence[int]:

@@ -292,7 +292,7 @@ def _caught_up(current: Picture, counters: Counters) -> tuple[Picture, Counters,
     # Twice at most in practice: another turn only where a commit fell between two reads.
     while not _is_current(current, counters):
         is_first = not current.highest_modseq
-        rows = _read_entries(current.folder_id, current.highest_modseq)
+        rows = _read_entries(current, counters)
         vanished = _read_vanished(current.folder_id, current.highest_modseq)
         rows_read += len(rows)
         if vanished is None:
@@ -309,7 +309,7 @@ def _caught_up(current: Picture, counters: Counters) -> tuple[Picture, Counters,
 
 _ENTRIES = (
     f"SELECT uid, flags, keywords, modseq FROM {Entry._meta.db_table}"  # noqa: S608
-    " WHERE folder_id = %s"
+    " WHERE folder_id = %s AND "
 )
 
 
@@ -319,21 +319,32 @@ _CHANGED = (
 )
 
 
-def _read_entries(folder_id: int, after_modseq: int) -> list[Row]:
+def _read_entries(known: Picture, counters: Counters) -> list[Row]:
+    """What changed in the folder since `known`, and what came, up to `counters` or beyond."""
     # Before the rows: what is settled in between has the deed's MODSEQ in its row.
-    deeds = flag_deeds.left(folder_id)
-    statement, parameters = _ENTRIES, [folder_id]
-    if after_modseq:
-        texts = fetch(_CHANGED, (folder_id, after_modseq, str(Change.Kind.VANISHED)))
-        changed = sorted({uid for (text,) in texts for uid in uids_in(text)})
-        if not changed:
-            return []
-        condition, chosen = uids_sql(changed)
-        statement += f" AND {condition}"
-        parameters += chosen
+    deeds = flag_deeds.left(known.folder_id)
+    last = known.uids[-1] if known.uids else 0
+    parts: list[tuple[str, list[Any]]] = []
+    if changed := _read_changed(known, last):
+        parts.append(uids_sql(changed))
+    if counters.uidnext != known.uidnext:
+        parts.append(("uid > %s", [last]))
+    if not parts:
+        return []
+    statement = " UNION ALL ".join(_ENTRIES + condition for condition, _ in parts)
+    parameters = [each for _, chosen in parts for each in (known.folder_id, *chosen)]
     # By hand: a STORE reads ten thousand rows here, and the ORM's tuples cost three times as much.
     rows: list[Row] = fetch(f"{statement} ORDER BY uid", parameters)
     return flag_deeds.laid_over(rows, deeds)
+
+
+def _read_changed(known: Picture, last: int) -> list[int]:
+    """The UIDs up to `last` that the change log names since."""
+    if not known.highest_modseq:
+        return []
+    kind = str(Change.Kind.VANISHED)
+    texts = fetch(_CHANGED, (known.folder_id, known.highest_modseq, kind))
+    return sorted({uid for (text,) in texts for uid in uids_in(text) if uid <= last})
 
 
 def _read_vanished(folder_id: int, after_modseq: int) -> tuple[list[range], int] | None:

@@ -7,6 +7,9 @@ from django.utils.translation import gettext_lazy as _
 class Change(models.Model):
     """One row a folder, kind and commit; `uids` are those it touched, as "3:5,9".
 
+    Readers do not look here for what came: it is above the highest UID they know. So on the
+    embedded database there is no row of it.
+
     Rows are pruned when they are old. Readers ask those above the MODSEQ they know; where that is
     below `Folder.pruned_modseq`, they read the folder itself. So Entry needs no index by MODSEQ,
     which would cost a third of every STORE.
