@@ -5,7 +5,8 @@ than all the rest of a small commit.
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import cache
 from operator import attrgetter
 from typing import Any, ClassVar, Self
 
@@ -271,21 +272,26 @@ def write_back(mailboxes: Iterable[MailboxState], folders: Iterable[FolderState]
 
 
 def _update(model: type[models.Model], states: Iterable[Counters], names: tuple[str, ...]) -> None:
-    get = attrgetter(*names)
+    get, statement = _update_of_one(model, names)
     width = len(names)
-    dirty = [(*get(state), state.id) for state in states if get(state) != state.loaded[:width]]
-    if not dirty:
-        return
-    if connection.vendor == "sqlite" and len(dirty) > 1:
-        _update_in_one_step(model, dirty, names)
-        return
-    columns = ", ".join(f"{name} = %s" for name in names)
-    statement = f"UPDATE {model._meta.db_table} SET {columns} WHERE id = %s"  # noqa: S608
+    dirty = [(*now, state.id) for state in states if (now := get(state)) != state.loaded[:width]]
     if len(dirty) == 1:
         execute(statement, dirty[0])
-        return
-    with connection.cursor() as cursor:
-        cursor.executemany(statement, dirty)
+    elif dirty and connection.vendor == "sqlite":
+        _update_in_one_step(model, dirty, names)
+    elif dirty:
+        with connection.cursor() as cursor:
+            cursor.executemany(statement, dirty)
+
+
+@cache
+def _update_of_one(
+    model: type[models.Model], names: tuple[str, ...]
+) -> tuple[Callable[[Counters], tuple[Any, ...]], str]:
+    """What reads the columns of a row's counters, and the statement that writes them."""
+    columns = ", ".join(f"{name} = %s" for name in names)
+    statement = f"UPDATE {model._meta.db_table} SET {columns} WHERE id = %s"  # noqa: S608
+    return attrgetter(*names), statement
 
 
 def _update_in_one_step(

@@ -6,7 +6,7 @@ and having Django prepare it costs several times what the database asks for the 
 
 from collections.abc import Iterable, Sequence
 from functools import cache, lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import models
 
@@ -76,46 +76,50 @@ def insert_rows(model: Model, columns: tuple[str, ...], rows: Sequence[PendingRo
 
 
 def _insert(model: Model, columns: tuple[str, ...], rows: Sequence[PendingRow]) -> None:
+    plan = _plan(model, columns, len(rows))
     parameters: list[Any] = [
         value.pk if type(value) is PendingRow else value for row in rows for value in row.values
     ]
-    statement = _statement(model, columns, len(rows))
     keys: Iterable[int]
-    if (given := _place_of_key(model, columns)) is not None:
-        execute(statement, parameters)
-        keys = parameters[given :: len(columns)]
-    elif _has_consecutive_keys(model):
-        _, last = execute(statement, parameters)
+    if plan.place_of_key is not None:
+        execute(plan.statement, parameters)
+        keys = parameters[plan.place_of_key :: len(columns)]
+    elif plan.counts_up and own_database().vendor == "sqlite":
+        # Its AUTOINCREMENT counts one up for each row, and a transaction that writes is alone: the
+        # last key tells all. To be told them row by row would hand the interpreter to another
+        # thread as often.
+        _, last = execute(plan.statement, parameters)
         keys = range(last - len(rows) + 1, last + 1)
     else:
-        found = fetch(f"{statement} RETURNING {_key(model).column}", parameters)
-        keys = (key for (key,) in found)
+        keys = (key for (key,) in fetch(plan.with_keys, parameters))
     for row, key in zip(rows, keys, strict=True):
         row.pk = key
 
 
-@lru_cache(maxsize=512)
-def _place_of_key(model: Model, columns: tuple[str, ...]) -> int | None:
-    """Where the key stands among the columns, if it does."""
-    return columns.index(_key(model).column) if _key(model).column in columns else None
+class _Plan(NamedTuple):
+    """How so many rows of some columns are inserted."""
 
-
-def _has_consecutive_keys(model: Model) -> bool:
-    """Whether a statement's rows are numbered without a gap, so that the last key tells all.
-
-    SQLite's AUTOINCREMENT counts one up for each row, and a transaction that writes is alone. To
-    be told the keys row by row would hand the interpreter to another thread as often.
-    """
-    return own_database().vendor == "sqlite" and isinstance(_key(model), models.AutoField)
+    statement: str
+    with_keys: str
+    # Among the columns, if it is given.
+    place_of_key: int | None
+    counts_up: bool
 
 
 @lru_cache(maxsize=512)
-def _statement(model: Model, columns: tuple[str, ...], count: int) -> str:
+def _plan(model: Model, columns: tuple[str, ...], count: int) -> _Plan:
+    key = _key(model)
     one = "(" + ",".join(["%s"] * len(columns)) + ")"
     names = ",".join(f'"{name}"' for name in columns)
-    return (
+    statement = (
         f"INSERT INTO {model._meta.db_table} ({names})"  # noqa: S608 our own names
         f" VALUES {','.join([one] * count)}"
+    )
+    return _Plan(
+        statement,
+        f"{statement} RETURNING {key.column}",
+        columns.index(key.column) if key.column in columns else None,
+        isinstance(key, models.AutoField),
     )
 
 

@@ -160,7 +160,8 @@ class _Table:
                 self._ended[slot] = number
 
     def heal(self) -> None:
-        if self._begun != self._ended:
+        # As octets: compared number by number they take three times as long as to copy both.
+        if self._begun.tobytes() != self._ended.tobytes():
             self._ended[:] = self._begun
 
 
