@@ -75,3 +75,71 @@ def test_what_waits_forever_is_a_wait_without_an_end() -> None:
     reactor = loop.make()
     reactor.callFromThread(lambda: None)
     reactor.doIteration(None)
+
+
+class World:
+    """A clock, and events that come after so many seconds each from when they are waited for."""
+
+    def __init__(self, *waits: float) -> None:
+        self.now = 0.0
+        self.waits = list(waits)
+        self.comes_at = self.waits.pop(0)
+        self.slept: list[bool] = []  # of each event: whether it was slept for
+
+    def clock(self) -> float:
+        self.now += 1e-6
+        return self.now
+
+    def poll(self, timeout: float | None, at_most: int) -> list[tuple[int, int]]:
+        if timeout != 0:
+            assert timeout is None
+            self.now = max(self.now, self.comes_at)
+        if self.now < self.comes_at:
+            return []
+        self.slept.append(timeout != 0)
+        self.comes_at = self.now + self.waits.pop(0) if self.waits else float("inf")
+        return [(1, at_most)]
+
+
+@pytest.mark.parametrize(
+    ("waits", "slept"),
+    [
+        # Microseconds. What comes closely is not slept for, once some have.
+        ([20, 20, 20, 20, 20], [True, True, True, False, False]),
+        # One that does not is slept for, and the next ones too.
+        ([20, 20, 20, 1000, 20], [True, True, True, True, True]),
+        ([20, 20, 20, 20, 1000, 20, 20, 20, 20], [True] * 3 + [False] + [True] * 4 + [False]),
+        # An APPEND's command and literal, and its commit.
+        ([40, 30, 700] * 3, [True] * 9),
+        ([1000] * 4, [True] * 4),
+    ],
+)
+def test_it_looks_about_for_what_comes_at_once(waits: list[int], slept: list[bool]) -> None:
+    world = World(*(wait * 1e-6 for wait in waits))
+    vigil = loop.Vigil(world.poll, world.clock)
+    for _ in waits:
+        assert vigil.wait(None, 7) == [(1, 7)]
+    assert world.slept == slept
+
+
+def test_it_does_not_look_about_for_long() -> None:
+    world = World(*[20e-6] * 4, 1.0)
+    vigil = loop.Vigil(world.poll, world.clock)
+    for _ in range(4):
+        vigil.wait(None, 7)
+    looks = 0
+
+    def looked() -> float:
+        nonlocal looks
+        looks += 1
+        return world.clock()
+
+    vigil._clock = looked
+    vigil.wait(None, 7)
+    assert 20 < looks < 100
+    assert world.slept[-1]
+
+
+def test_who_shall_not_wait_does_not() -> None:
+    world = World(20e-6)
+    assert loop.Vigil(world.poll, world.clock).wait(0, 7) == []
