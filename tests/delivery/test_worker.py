@@ -21,7 +21,7 @@ from tests.delivery.peer import Peer
 from tests.delivery.queued import enqueue, row
 from tests.delivery.test_outbound_kill import database_url, wait_for
 from tests.delivery.zones import unused_port
-from tests.partners.terminal import Terminal
+from tests.partners.pseudo_terminal import PseudoTerminal
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -113,7 +113,7 @@ def test_a_hang_up_stops_a_worker_cleanly_in_a_terminal_alone():
         wait_for(lambda: mark(process).stat().st_mtime > touched + worker_module.BEAT)
         process.send_signal(signal.SIGTERM)
         assert process.wait(30) == 0
-    terminal = Terminal()
+    terminal = PseudoTerminal()
     with worker(unused_port(), terminal.take) as process:
         wait_for(lambda: has_begun(process))
         terminal.hang_up()

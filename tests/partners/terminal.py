@@ -1,27 +1,61 @@
-"""A terminal of our own: the program started in it hears when it hangs up."""
+"""A terminal for programs made for people: tmux holds it, the test presses keys and looks."""
 
-import fcntl
-import os
-import signal
-import termios
+import subprocess
+from pathlib import Path
+
+from tests.partners.daemon import wait_until
+from tests.partners.presence import need
 
 
 class Terminal:
-    """One end is ours; `take` and `take_as_nohup` are for a child that leads a new session."""
+    """One program in one window of 100×30, at home in `directory`."""
 
-    def __init__(self) -> None:
-        self._ours, self._theirs = os.openpty()
+    def __init__(self, directory: Path) -> None:
+        need("tmux")
+        self._directory = directory
+        self._socket = str(directory / "tmux")
 
-    def take(self) -> None:
-        """In the child: belong to this terminal from here on."""
-        fcntl.ioctl(self._theirs, termios.TIOCSCTTY, 0)
+    def start(self, *words: str) -> None:
+        self._tmux(
+            "-f", "/dev/null", "new-session", "-d", "-x", "100", "-y", "30",
+            "-e", f"HOME={self._directory}", "-e", "TERM=screen", "-e", "LANG=C.UTF-8",
+            *words,
+        )  # fmt: skip
 
-    def take_as_nohup(self) -> None:
-        """In the child: belong to it, and do not mind its end."""
-        self.take()
-        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    def press(self, *keys: str) -> None:
+        """Keys by tmux's names; what is none is typed as it stands."""
+        for key in keys:
+            self._tmux("send-keys", key)
 
-    def hang_up(self) -> None:
-        """The kernel tells the group in front."""
-        for end in (self._theirs, self._ours):
-            os.close(end)
+    @property
+    def screen(self) -> str:
+        return self._tmux("capture-pane", "-p")
+
+    def see(self, text: str, seconds: float = 10) -> None:
+        """Wait until the text is on the screen."""
+        try:
+            wait_until(lambda: text in self.screen, text, seconds)
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{self.screen}") from None
+
+    def end(self, seconds: float = 10) -> None:
+        """Wait until the program has ended."""
+        try:
+            wait_until(lambda: not self._is_running(), "the program ends", seconds)
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{self.screen}") from None
+
+    def close(self) -> None:
+        subprocess.run(self._words("kill-server"), capture_output=True, check=False)
+
+    def _is_running(self) -> bool:
+        done = subprocess.run(self._words("has-session"), capture_output=True, check=False)
+        return done.returncode == 0
+
+    def _tmux(self, *words: str) -> str:
+        done = subprocess.run(self._words(*words), capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def _words(self, *words: str) -> list[str]:
+        return ["tmux", "-S", self._socket, *words]

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.partners.terminal import Terminal
+from tests.partners.pseudo_terminal import PseudoTerminal
 
 ROOT = Path(__file__).resolve().parents[2]
 PORTS = ("SMTP", "SUBMISSION", "SUBMISSIONS", "IMAP", "IMAPS", "POP3", "POP3S", "WEB", "WEBS")
@@ -96,7 +96,7 @@ def test_it_serves_and_stops_cleanly(start: Start, tmp_path: Path) -> None:
 def test_a_terminal_that_hangs_up_stops_it_cleanly(
     start: Start, tmp_path: Path, processes: str
 ) -> None:
-    terminal = Terminal()
+    terminal = PseudoTerminal()
     process = start("pop3", "--processes", processes, prepare=terminal.take)
     pop3, _greeting = hear(ready(process, tmp_path)["pop3"])
     terminal.hang_up()

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.partners.daemon import Daemon, wait_until
-from tests.partners.terminal import Terminal
+from tests.partners.pseudo_terminal import PseudoTerminal
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -117,7 +117,7 @@ def test_sigterm_stops_all_and_the_foundation_last(running: Running) -> None:
 
 
 def test_a_terminal_that_hangs_up_stops_all_and_the_foundation_last(tmp_path: Path) -> None:
-    terminal = Terminal()
+    terminal = PseudoTerminal()
     running = Running(tmp_path, prepare=terminal.take)
     wait_until(lambda: "worker │ up" in running.said(), "children")
     terminal.hang_up()
@@ -128,7 +128,7 @@ def test_a_terminal_that_hangs_up_stops_all_and_the_foundation_last(tmp_path: Pa
 
 
 def test_nohup_is_heeded(tmp_path: Path) -> None:
-    terminal = Terminal()
+    terminal = PseudoTerminal()
     running = Running(tmp_path, prepare=terminal.take_as_nohup)
     children = running.children()
     terminal.hang_up()
