@@ -187,12 +187,12 @@ class Supervisor:
         try:
             for child in self._children:
                 child.start()
-            self._note_children()
+            is_noted = self._note_children()
             has_told = False
             while not self._stopping.wait(0.1):
                 changed = [child for child in self._children if child.look()]
-                if changed:
-                    self._note_children()
+                if changed or not is_noted:
+                    is_noted = self._note_children()
                 if not has_told and is_ready():
                     has_told = True
                     when_ready()
@@ -215,12 +215,17 @@ class Supervisor:
                 child.wait(child.program.stop_seconds - (time.monotonic() - begun))
         (self._home / "run" / "children.json").unlink(missing_ok=True)
 
-    def _note_children(self) -> None:
+    def _note_children(self) -> bool:
+        """Write down who is who; whether that was possible. On a full disk all goes on without."""
         path = self._home / "run" / "children.json"
         draft = path.with_suffix(".draft")
         pids = {child.program.name: child.pid for child in self._children if child.pid}
-        draft.write_text(json.dumps(pids))
-        draft.replace(path)
+        try:
+            draft.write_text(json.dumps(pids))
+            draft.replace(path)
+        except OSError:
+            return False
+        return True
 
 
 def _mind_the_parent(parent: int) -> None:

@@ -55,6 +55,20 @@ def lives(pid: int) -> bool:
     return state != "Z"
 
 
+def test_it_goes_on_where_it_cannot_write(running: Running) -> None:
+    """As on a full disk; who is who is written down when there is room again."""
+    draft = running.home / "run" / "children.draft"
+    draft.mkdir()
+    before, ups = running.children()["server"], running.said().count("up")
+    os.kill(before, signal.SIGKILL)
+    wait_until(lambda: running.said().count("up") > ups, "the next server", 30)
+    time.sleep(0.3)
+    assert running.children()["server"] == before
+    draft.rmdir()
+    wait_until(lambda: running.children()["server"] != before, "its name", 10)
+    assert lives(running.children()["server"])
+
+
 def test_it_says_so_when_all_is_ready_and_names_its_children(running: Running) -> None:
     wait_until(lambda: "all is well" in running.said(), "readiness")
     assert list(running.children()) == ["redis", "server", "worker"]
