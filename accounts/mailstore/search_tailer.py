@@ -122,7 +122,7 @@ def _commits(pace: _Pace) -> Iterator[int]:
     One that rests leaves to the next turn what comes while it looks at the last ones: a trickle of
     mail shall be no trickle of commits.
     """
-    global _after, _is_late
+    global _is_late
     is_more = True
     while is_more:
         highest = _intake.look()

@@ -198,9 +198,7 @@ def test_where_nothing_came_it_looks_at_no_mailbox(clock: Clock) -> None:
     search_tailer.catch_up()
     assert search_tailer.catch_up() == 0
     flag(mailbox_id)
-    with CaptureQueriesContext(
-        connection,
-    ) as queries:
+    with CaptureQueriesContext(connection) as queries:
         assert search_tailer.catch_up() == 0
     assert len(queries) == 1
     # Flags are looked for now and then, and what became visible below the highest key.

@@ -67,6 +67,13 @@ def _known_folder(client: Client, command: commands.Append) -> Target | None:
     return target if command.size <= QUICK_SIZE and not command.is_catenated else None
 
 
+def foresee(client: Client, name: str) -> None:
+    """Know where an APPEND to the folder that was selected by this name goes."""
+    told = client.selected.told
+    if client.append_target is None and told.mailbox_id == client.mailbox_id:
+        client.append_target = Target(name, told.folder_id, told.mailbox_id, canonical(name))
+
+
 def _looked_up(client: Client, tag: bytes, name: str) -> Target | Tagged:
     """The folder of that name, or why nothing may go there. NotPermitted."""
     try:

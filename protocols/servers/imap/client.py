@@ -10,7 +10,6 @@ from accounts.directory.switchboard import Rule, hides
 from accounts.login import Identity
 from accounts.mailstore import index, rights
 from accounts.mailstore.append_together import Stored
-from accounts.mailstore.names import canonical
 from accounts.mailstore.picture import Picture
 from accounts.mailstore.rights import Right
 from accounts.rows import FolderGone
@@ -349,12 +348,6 @@ class Client:
     def leaves_at_once(self) -> bool:
         """Whether `leave_folder` needs neither the database nor anybody else."""
         return not self.took_recent and self.watch is None
-
-    def foresee_append(self, name: str) -> None:
-        """Know where an APPEND to the folder that was selected by this name goes."""
-        told = self.selected.told
-        if self.append_target is None and told.mailbox_id == self.mailbox_id:
-            self.append_target = Target(name, told.folder_id, told.mailbox_id, canonical(name))
 
     def leave_folder(self) -> None:
         """Back to authenticated state."""

@@ -16,6 +16,7 @@ from accounts.rows import FolderGone
 from protocols.servers.imap import recent, rendering, watching
 from protocols.servers.imap.acl import my_rights_line
 from protocols.servers.imap.answers import bad, no, ok
+from protocols.servers.imap.append import foresee
 from protocols.servers.imap.client import Client
 from protocols.servers.imap.enabled import note_condstore
 from protocols.servers.imap.folder_view import FolderView
@@ -100,7 +101,7 @@ def _entered(
 ) -> Tagged:
     client.folder_id = view.told.folder_id
     client.view = view
-    client.foresee_append(command.name)
+    foresee(client, command.name)
     text = "Examined." if command.is_read_only else "Done."
     code = b"READ-ONLY" if view.is_read_only else b"READ-WRITE"
     return ok(command.tag, text, code=code, untagged=lines)
