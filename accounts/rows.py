@@ -151,6 +151,10 @@ class Rows:
         self._own_changes.append((folder, kind, uids, deed))
         return modseq
 
+    def tell(self, folder: FolderState, deed: object) -> None:
+        """Tell whoever follows the commits of a deed that no client needs to hear of."""
+        self._own_changes.append((folder, "", (), deed))
+
     def list_changed(self, mailbox_id: int) -> int:
         """Say that something of the mailbox changed that is no folder; the MODSEQ to write."""
         self._own_lists.add(mailbox_id)
@@ -224,7 +228,8 @@ class Rows:
             self._own.write()
             self._savepoint.close()
         for folder, kind, uids, deed in self._own_changes:
-            self._changes.setdefault((folder, kind), []).append(uids)
+            if kind:
+                self._changes.setdefault((folder, kind), []).append(uids)
             self._deeds.setdefault(folder, []).append(deed)
         self._lists |= self._own_lists
         self._announced += self._own_announced
@@ -282,6 +287,12 @@ class Rows:
         for mailbox_id in self._lists:
             found[mailbox_id, 0, self.mailboxes[mailbox_id].highest_modseq] = None
         return list(found)
+
+    @property
+    def renamed(self) -> set[int]:
+        """The mailboxes of which more has changed than messages."""
+        named = {folder.mailbox_id for folder, kind in self._changes if kind == Change.Kind.FOLDER}
+        return named | self._lists
 
     @property
     def deeds(self) -> list[tuple[FolderState, list[object]]]:

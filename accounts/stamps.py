@@ -16,7 +16,9 @@ Invariants (what a kill -9 at any line leaves behind is "look", never "nothing h
 4. Who dies between the two, or whose transaction is undone, leaves them apart: no stamp is given,
    and none that was given is current. The next batch of any committer puts them together, under
    the write lock: whoever had begun before has committed by then, or never will.
-5. `begun` only grows. A table begins at random, so that no stamp of another one fits it. A file
+5. Who raises `begun` knows the stamp of what it commits: nobody else raises before that commit is
+   over. It is good once the commit is known to have landed.
+6. `begun` only grows. A table begins at random, so that no stamp of another one fits it. A file
    that was deleted or replaced is not read any more; who cannot have the file does not write the
    database either. (What it needs, a lock and shared memory, SQLite's own index of the log needs
    too.) What it holds when the machine starts means nothing: stamps live in memory alone.
@@ -30,6 +32,7 @@ import threading
 from collections.abc import Collection, Iterable
 from contextlib import suppress
 from functools import partial
+from typing import NamedTuple
 
 from django.db import DEFAULT_DB_ALIAS, OperationalError, connection, connections
 
@@ -73,21 +76,31 @@ def is_directory_current(stamp: int) -> bool:
     return table is not None and table.begun_for_all() == stamp
 
 
-def change(mailbox_ids: Collection[int] | None = None) -> None:
+class Step(NamedTuple):
+    """The stamps of a mailbox before and after a commit: what fits `before` is what was changed."""
+
+    before: int
+    after: int
+
+
+def change(mailbox_ids: Collection[int] | None = None) -> dict[int, Step]:
     """The transaction that is open changes something of these mailboxes; None: of any.
 
-    OperationalError where the others cannot be told.
+    By mailbox, where they were named, the step that its commit is. OperationalError where the
+    others cannot be told.
     """
     if mailbox_ids is not None and not mailbox_ids:
-        return
+        return {}
     table = _table(must_be=True)
     if table is None:
-        return
+        return {}
     database = own_database()
     if not database.in_atomic_block:
         raise RuntimeError("without a transaction a change is there before it is announced")
     slots = {_ALL} if mailbox_ids is None else {_slot(each) for each in mailbox_ids}
+    before = {each: table.begun(_slot(each)) for each in mailbox_ids or ()}
     database.on_commit(partial(table.end, table.begin(slots)))
+    return {each: Step(was, table.begun(_slot(each))) for each, was in before.items()}
 
 
 def heal() -> None:

@@ -13,6 +13,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 
 from accounts import stamps, statements, transactions
+from accounts.stamps import Step
 from tests.authorship import author, is_product
 
 _WRITE = re.compile(r'\s*(INSERT|UPDATE|DELETE)\b.*?\b"?(accounts_\w+)"?', re.DOTALL)
@@ -102,11 +103,12 @@ def _author() -> str:
     return "tests" if name else "nobody"
 
 
-def _noting(change: Callable[..., None]) -> Callable[..., None]:
-    def noting(mailbox_ids: Collection[int] | None = None) -> None:
-        change(mailbox_ids)
+def _noting(change: Callable[..., dict[int, Step]]) -> Callable[..., dict[int, Step]]:
+    def noting(mailbox_ids: Collection[int] | None = None) -> dict[int, Step]:
+        steps = change(mailbox_ids)
         if mailbox_ids is None or mailbox_ids:
             transaction.get_connection().has_said = True
+        return steps
 
     return noting
 

@@ -19,7 +19,8 @@ Invariants (what a kill -9 at any line leaves behind):
 4. A unit fails alone: an exception of its own undoes it alone, and an error of the data at the
    flush splits the batch until the culprit stands alone.
 5. Before the commit no stamp (`accounts.stamps`) of its mailboxes is current any more, and one that
-   is taken after a Future was resolved is of the state after it.
+   is taken after a Future was resolved is of the state after it. Who follows commits is told the
+   stamp of the state that one left, once it is known to have landed.
 """
 
 import os
@@ -33,7 +34,7 @@ from accounts import blobs
 from accounts.blobs import OutOfSpace, Spool
 from accounts.commit.committer import MAX_ROWS, committers, goes_aside
 from accounts.commit.items import Item
-from accounts.commit.telling import follow, listen
+from accounts.commit.telling import follow, listen, walk
 from accounts.commit.units import DATABASE_AWAY, CommitUnavailable, Unit
 from accounts.counters import FolderState, MailboxState
 from accounts.rows import FolderGone, MailboxGone, Rows
@@ -57,6 +58,7 @@ __all__ = [
     "run_each",
     "shutdown",
     "submit",
+    "walk",
 ]
 
 T = TypeVar("T")

@@ -159,9 +159,9 @@ class Attempt:
                 Blob.objects.filter(pk__in=dead).delete()
             await_octets(self._items)
             # Last of all: who looks from here on does so in vain until the commit is over.
-            stamps.change(rows.mailboxes)
+            steps = stamps.change(rows.mailboxes)
             self._verdicts, self._kept = verdicts, place
-            self._outcome = Outcome(rows.deeds, rows.callbacks, rows.notices)
+            self._outcome = _outcome(rows, steps)
             rows.announce()
         kept.keep()
 
@@ -190,3 +190,10 @@ class Attempt:
         for item, (result, error) in zip(self._items, self._verdicts or (), strict=True):
             item.result, item.error = result, error
         return self._outcome
+
+
+def _outcome(rows: Rows, steps: dict[int, stamps.Step]) -> Outcome:
+    deeds = [(folder, done, steps.get(folder.mailbox_id)) for folder, done in rows.deeds]
+    named = rows.renamed
+    walked = [(key, step, key in named) for key, step in steps.items()]
+    return Outcome(deeds, rows.callbacks, rows.notices, walked)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from accounts import commit
 from accounts.blobs import Spool
 from accounts.mailstore import overview
+from accounts.mailstore.deeds import Came
 from accounts.mailstore.expunge import remove_entries
 from accounts.mailstore.flags import Flag, flags_within, keyword_bits
 from accounts.mailstore.locked import (
@@ -97,7 +98,8 @@ def add_entry(
     size = len(prefix) + octets_size
     received_at = now if internal_date is None else internal_date
     uid = folder.take_uids()
-    modseq = rows.changed(folder, Change.Kind.APPENDED, (uid,))
+    flags = int(flags)
+    modseq = rows.changed(folder, Change.Kind.APPENDED, (uid,), Came(uid, flags, bits))
     message = rows.insert_values(
         Message,
         _MESSAGE,
@@ -120,7 +122,7 @@ def add_entry(
     shown = overview.pack(prepared, size=size, seconds=received_at, zone_minutes=zone_minutes)
     if shown is not None:
         rows.insert_values(Overview, _OVERVIEW, (message, shown))
-    rows.insert_values(Entry, _ENTRY, (folder.id, message, uid, int(flags), bits, modseq, now))
+    rows.insert_values(Entry, _ENTRY, (folder.id, message, uid, flags, bits, modseq, now))
     folder.exists_count += 1
     folder.unseen_count += not flags & _SEEN
     folder.octets += size

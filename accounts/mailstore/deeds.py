@@ -57,7 +57,21 @@ class Removed:
     uids: Sequence[int]
 
 
-Deed = Flagged | Removed
+@dataclass(frozen=True, slots=True)
+class Came:
+    """An entry that came, above all that were there."""
+
+    uid: int
+    flags: int
+    keywords: int
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """Nothing but which entries are \\Recent: the counters say it."""
+
+
+Deed = Flagged | Removed | Came | Shown
 
 
 def followed(old: Picture, counters: Counters, deeds: Sequence[Deed]) -> Picture | None:
@@ -65,18 +79,31 @@ def followed(old: Picture, counters: Counters, deeds: Sequence[Deed]) -> Picture
 
     Where nothing went the UIDs stay the same object, which tells upper rooms so.
     """
+    deeds = [deed for deed in deeds if not isinstance(deed, Shown)]
+    if not deeds:
+        return replace(old, recent_from_uid=counters.recent_from_uid)
     uids, flags, keywords, modseqs = old.uids, old.flags[:], old.keywords[:], old.modseqs[:]
+    if any(isinstance(deed, Came | Removed) for deed in deeds):
+        uids = uids[:]
     for deed in deeds:
-        places = places_of(uids, deed.uids)
-        if places is None:
-            return None
         match deed:
+            case Came(uid, flag_bits, keyword_bits):
+                if uids and uids[-1] >= uid:
+                    return None
+                uids.append(uid)
+                flags.append(flag_bits)
+                keywords.append(keyword_bits)
+                modseqs.append(counters.highest_modseq)
             case Flagged():
+                places = places_of(uids, deed.uids)
+                if places is None:
+                    return None
                 change_bits(flags, places, deed.flags)
                 change_bits(keywords, places, deed.keywords)
                 _put(modseqs, places, array("Q", [counters.highest_modseq]) * len(places))
             case Removed():
-                uids = uids[:]
+                if places_of(uids, deed.uids) is None:
+                    return None
                 cut_out(runs(deed.uids), uids, flags, keywords, modseqs)
     return replace(
         old,
@@ -109,5 +136,14 @@ def _put(column: "array[int]", places: Sequence[int], values: "array[int]") -> N
 
 def _all_uids(deeds: Sequence[Deed]) -> Sequence[int]:
     if len(deeds) == 1:
-        return as_range(deeds[0].uids)
-    return as_range(sorted(set(chain.from_iterable(deed.uids for deed in deeds))))
+        return as_range(_uids(deeds[0]))
+    return as_range(sorted(set(chain.from_iterable(map(_uids, deeds)))))
+
+
+def _uids(deed: Deed) -> Sequence[int]:
+    match deed:
+        case Came(uid):
+            return (uid,)
+        case Shown():
+            return ()
+    return deed.uids

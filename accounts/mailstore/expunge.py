@@ -6,6 +6,7 @@ touches only narrow rows, and octets shared with others stay whole.
 """
 
 from collections.abc import Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 
 from django.db.models import F
@@ -47,7 +48,7 @@ def expunge_uids(
     Large sets go in chunks, each a commit of its own. `actor` is the mailbox that removes them.
     NoSuchFolder, NotPermitted.
     """
-    mailboxes = frozenset((mailbox_of(folder_id),))
+    mailbox_id = mailbox_of(folder_id)
     if uids is None:
         settle(folder_id)
         wanted = Entry.objects.filter(folder_id=folder_id)
@@ -57,18 +58,27 @@ def expunge_uids(
     modseq = 0
     gone: list[int] = []
     units = (
-        commit.Unit(
-            mailboxes,
-            _Expunge(actor, folder_id, chunk, only_deleted),
-            folder_ids=frozenset((folder_id,)),
-            rows=len(chunk),
-        )
+        _unit(mailbox_id, _Expunge(actor, folder_id, chunk, only_deleted))
         for chunk in chunked(uids, commit.MAX_ROWS)
     )
     for done in commit.run_each(units):
         modseq = max(modseq, done.modseq)
         gone += done.uids
     return Expunged(modseq, tuple(gone))
+
+
+def submit_expunge(
+    mailbox_id: int, folder_id: int, uids: Sequence[int], *, actor: int
+) -> "Future[Expunged]":
+    """Remove those of a few UIDs that are \\Deleted from a mailbox's folder; nobody waits for it,
+    and it never asks the database in the caller's thread.
+    """
+    return commit.submit(_unit(mailbox_id, _Expunge(actor, folder_id, uids, only_deleted=True)))
+
+
+def _unit(mailbox_id: int, doing: "_Expunge") -> commit.Unit[Expunged]:
+    own, folders = frozenset((mailbox_id,)), frozenset((doing.folder_id,))
+    return commit.Unit(own, doing, folder_ids=folders, rows=len(doing.uids))
 
 
 @dataclass(frozen=True, slots=True)

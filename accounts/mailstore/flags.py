@@ -6,7 +6,8 @@ Only entries that really change get a new MODSEQ (RFC 7162 §3.1.3).
 
 import threading
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from concurrent.futures import Future
+from dataclasses import dataclass, field, replace
 from enum import Enum, IntFlag
 from functools import reduce
 from itertools import chain
@@ -110,27 +111,27 @@ def begin_store(
     Flags that mailbox `actor` may not change stay as they are. Large sets are done in chunks, each
     a commit of its own. NoSuchFolder.
     """
-    mailboxes = frozenset((mailbox_of(folder_id),))
-    at_work = threading.Event()
-    units = (
-        commit.Unit(
-            mailboxes,
-            _Store(
-                actor,
-                folder_id,
-                as_range(chunk),
-                mode,
-                int(flags),
-                keywords,
-                unchanged_since,
-                at_work,
-            ),
-            folder_ids=frozenset((folder_id,)),
-            rows=len(chunk),
-        )
-        for chunk in chunked(uids, commit.MAX_ROWS)
-    )
-    return Storing(commit.run_each(units), at_work)
+    mailbox_id = mailbox_of(folder_id)
+    doing = _Store(actor, folder_id, uids, mode, int(flags), keywords, unchanged_since)
+    units = (doing.unit(mailbox_id, as_range(chunk)) for chunk in chunked(uids, commit.MAX_ROWS))
+    return Storing(commit.run_each(units), doing.at_work)
+
+
+def submit_store(
+    mailbox_id: int,
+    folder_id: int,
+    uids: Sequence[int],
+    mode: StoreMode,
+    flags: int,
+    keywords: Sequence[str] = (),
+    *,
+    actor: int,
+) -> "Future[Stored]":
+    """The same of a few messages of a mailbox's folder, which nobody waits for: it never asks the
+    database in the caller's thread.
+    """
+    doing = _Store(actor, folder_id, uids, mode, int(flags), keywords, None)
+    return commit.submit(doing.unit(mailbox_id, uids))
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +197,7 @@ def bits_of(mode: StoreMode, named: int, changeable: int) -> Bits:
 
 @dataclass(frozen=True, slots=True)
 class _Store:
-    """One chunk of a STORE, which touches only the entries that differ."""
+    """A STORE, or one chunk of it: it touches only the entries that differ."""
 
     actor: int
     folder_id: int
@@ -206,6 +207,11 @@ class _Store:
     keywords: Sequence[str]
     unchanged_since: int | None
     at_work: threading.Event = field(default_factory=threading.Event)
+
+    def unit(self, mailbox_id: int, uids: Sequence[int]) -> commit.Unit[Stored]:
+        """The Unit that does it to some of the UIDs."""
+        own, folders = frozenset((mailbox_id,)), frozenset((self.folder_id,))
+        return commit.Unit(own, replace(self, uids=uids), folder_ids=folders, rows=len(uids))
 
     def __call__(self, rows: Rows, blob: Blob | None) -> Stored:
         # At the latest then: of a large STORE that leaves its work the COMMIT alone takes long.

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from accounts import stamps
-from accounts.mailstore import rights, shared_names
+from accounts.mailstore import name_stamps, rights, shared_names
 from accounts.mailstore.names import canonical
 from accounts.mailstore.picture import Counters
 from accounts.mailstore.refusals import NoSuchFolder
@@ -161,12 +161,15 @@ def find_while_valid(mailbox_id: int, credential_version: int, name: str) -> Fol
 
 
 def find_at_hand(mailbox_id: int, credential_version: int, name: str) -> FolderInfo | None:
-    """What `find_while_valid` would find, where that is known without asking the database."""
+    """What `find_while_valid` would find, where that is known without asking the database.
+
+    Its numbers are those of when it was read.
+    """
     found = _found.get((mailbox_id, credential_version, name))
     # The stamp is of the folder and of the login: both hang on this mailbox and on the directory.
-    if found is None or found.stamp is None or not stamps.is_current(mailbox_id, found.stamp):
+    if found is None or found.stamp is None:
         return None
-    return found
+    return found if name_stamps.are_current(mailbox_id, found.stamp) else None
 
 
 def forget() -> None:

@@ -19,6 +19,7 @@ from accounts.counters import INBOX, FolderState
 from accounts.mailstore import acl, rights, special_uses
 from accounts.mailstore.annotations import forget_folder
 from accounts.mailstore.copy import copy_entries, count_in
+from accounts.mailstore.deeds import Shown
 from accounts.mailstore.expunge import remove_entries
 from accounts.mailstore.folder_info import (
     FolderInfo,
@@ -277,6 +278,7 @@ def take_recent(folder_id: int) -> int:
     def take(rows: Rows) -> int:
         folder, _ = locked_with_rights(rows, folder_id, mailbox_id, Right.SEEN, is_settled=False)
         first, folder.recent_from_uid = folder.recent_from_uid, folder.uidnext
+        rows.tell(folder, Shown())
         return first
 
     return _run(mailbox_id, take)

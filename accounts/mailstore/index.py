@@ -10,7 +10,7 @@ after a higher one and sequence numbers would lie); Vanished rows are read after
 entry that went in between is gone from the picture too, and a history pruned in between is noticed.
 A picture that is handed out holds all that happened up to its MODSEQ and nothing later: two of one
 MODSEQ are the same. A picture is kept with a stamp only where that was taken before the counters
-were read that the picture is of.
+were read that the picture is of, or where it is the one that the commit itself left.
 """
 
 import json
@@ -24,7 +24,7 @@ from typing import Any
 from accounts import effects, flag_deeds, stamps
 from accounts.counters import FolderState
 from accounts.entry_sql import uids_sql
-from accounts.mailstore.deeds import Deed, followed
+from accounts.mailstore.deeds import Came, Deed, followed
 from accounts.mailstore.history import vanished_after
 from accounts.mailstore.picture import (
     Counters,
@@ -44,6 +44,9 @@ CACHE_OCTETS = 64 << 20
 # Reading this many rows to make a picture is worth a snapshot for the next process, and so is the
 # arrival of as many messages.
 SNAPSHOT_AFTER = 2_000
+# To copy the arrays of a larger folder for each message that comes would take longer than to read
+# what has come when somebody looks.
+COPIED_FOR_ONE = 5_000
 
 
 class _Shelf:
@@ -94,13 +97,15 @@ class _Shelf:
                 self._drop(oldest)
                 self._loading.pop(oldest, None)
 
-    def replace(self, old: Picture, new: Picture) -> None:
-        """Put `new` where `old` is still the latest that is kept."""
+    def replace(self, old: Picture, new: Picture, stamp: int | None) -> None:
+        """Put `new` where `old` is still the latest that is kept; `stamp` is of its state."""
         with self._lock:
             if self._pictures.get(old.folder_id) is old:
                 self._octets += new.octets - old.octets
                 self._pictures[old.folder_id] = new
                 self._stamps.pop(old.folder_id, None)
+                if stamp is not None:
+                    self._stamps[old.folder_id] = new, stamp
 
     def drop(self, folder_id: int) -> None:
         with self._lock:
@@ -161,6 +166,12 @@ def current(folder_id: int) -> Picture | None:
     return _shelf.get_current(folder_id)
 
 
+def is_at_hand(folder_id: int, modseq: int) -> bool:
+    """Whether `picture_after` needs no look at the database."""
+    known = _shelf.get(folder_id)
+    return known is not None and modseq <= known.highest_modseq
+
+
 def picture_after(folder_id: int, modseq: int) -> Picture:
     """The folder as it is now, or as it was at `modseq` or later if that is at hand. FolderGone.
 
@@ -186,10 +197,11 @@ def _kept_before(folder: FolderState) -> Picture | None:
     )
 
 
-def follow(folder: FolderState, deeds: Sequence[Deed | None]) -> None:
+def follow(folder: FolderState, deeds: Sequence[Deed | None], step: stamps.Step | None) -> None:
     """Take the picture, if one is kept of the state before, past a commit of this process.
 
-    Where many messages have come, a picture is made of them before anybody asks.
+    `step` is the commit's for the stamps of the mailbox. Where many messages have come, a picture
+    is made of them before anybody asks.
     """
     # Told by the last UID, which all processes share: it does not matter who took what in.
     before, after = folder.loaded_uidnext - 1, folder.uidnext - 1
@@ -198,16 +210,18 @@ def follow(folder: FolderState, deeds: Sequence[Deed | None]) -> None:
         _keep_soon(folder.id)
     told = [deed for deed in deeds if deed is not None]
     if len(told) == len(deeds):
-        _lay_over(folder, told)
+        _lay_over(folder, told, step)
 
 
-def _lay_over(folder: FolderState, deeds: Sequence[Deed]) -> None:
+def _lay_over(folder: FolderState, deeds: Sequence[Deed], step: stamps.Step | None) -> None:
     known = _kept_before(folder)
     if known is None:
         return
+    if len(known) > COPIED_FOR_ONE and any(isinstance(deed, Came) for deed in deeds):
+        return
     fresh = followed(known, _counters_of(folder), deeds)
     if fresh is not None and len(fresh) == folder.exists_count:
-        _shelf.replace(known, fresh)
+        _shelf.replace(known, fresh, step and step.after)
 
 
 def forget() -> None:

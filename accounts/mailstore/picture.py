@@ -12,7 +12,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
-from itertools import chain
+from itertools import chain, compress
 from typing import Any
 
 from accounts.uid_sets import as_range, is_range
@@ -86,6 +86,13 @@ class Picture:
         # Octets are looked through fifty times as fast as numbers: a folder whose hundred thousand
         # messages have all been read is nothing rare.
         return self.flags.tobytes().translate(_only(int(flag))).find(0)
+
+    def with_flag(self, flag: int, *, at_most: int) -> list[int] | None:
+        """The UIDs of the entries with a flag; None where there are more than `at_most`."""
+        marks = self.flags.tobytes().translate(_only(int(flag)))
+        if len(marks) - marks.count(0) > at_most:
+            return None
+        return list(compress(self.uids, marks)) if any(marks) else []
 
     def places(self, uids: Sequence[int]) -> range | list[int] | None:
         """As `places_of`, in this picture."""

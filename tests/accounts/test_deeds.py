@@ -1,8 +1,18 @@
 """Deeds of one commit laid over a picture, in their order, or not at all."""
 
 from array import array
+from dataclasses import replace
 
-from accounts.mailstore.deeds import UNCHANGED, Bits, Deed, Flagged, Removed, followed
+from accounts.mailstore.deeds import (
+    UNCHANGED,
+    Bits,
+    Came,
+    Deed,
+    Flagged,
+    Removed,
+    Shown,
+    followed,
+)
 from tests.servers.imap.pictures import counters, picture_of
 
 PICTURE = picture_of({1: 1, 2: 0, 5: 4, 6: 0})
@@ -31,6 +41,25 @@ def test_several_in_their_order() -> None:
     named = followed(PICTURE, AFTER, [first, Removed([1, 5]), last])
     assert named is not None
     assert named.changed_since(2) == frozenset({1, 2, 5, 6})
+
+
+def test_what_came_stands_at_the_end() -> None:
+    assert rows_after(Came(7, 1, 1), Came(9, 0, 0))[-2:] == [(7, 1, 1, 3), (9, 0, 0, 3)]
+    # As a REPLACE does, and a STORE that is in the same commit.
+    done = rows_after(Removed([1]), Came(7, 1, 0), Flagged([7], Bits(-1, 2), UNCHANGED))
+    assert (done[0][0], done[-1]) == (2, (7, 3, 0, 3))
+    assert [row[0] for row in done] == [2, 5, 6, 7]
+    assert list(PICTURE.uids) == [1, 2, 5, 6]
+    assert followed(PICTURE, AFTER, [Came(6, 0, 0)]) is None
+
+
+def test_what_was_shown_is_recent_no_more() -> None:
+    now = replace(counters(modseq=2, uidnext=7), recent_from_uid=7)
+    shown = followed(PICTURE, now, [Shown()])
+    assert shown is not None
+    assert (shown.recent_from_uid, shown.uids, shown.journal) == (7, PICTURE.uids, PICTURE.journal)
+    # What was made of the entries is as good as it was.
+    assert shown.memo is PICTURE.memo
 
 
 def test_what_is_not_there_fits_no_picture() -> None:
