@@ -15,7 +15,7 @@ import structlog
 
 from accounts.commit import DATABASE_AWAY
 from protocols.servers.runtime import Runtime
-from protocols.servers.session import After, Again, Later, Peer, Session, Soon
+from protocols.servers.session import After, Again, Home, Later, Peer, Session, Soon
 from protocols.servers.slices import Slice, Slices
 
 log = structlog.get_logger(__name__)
@@ -24,7 +24,7 @@ AnySession = Session[Any, Any, Any]
 Wake = Callable[[], Iterable[Any] | None]
 
 # Answers that are not there yet.
-_DEFERRED = (Future, After, Soon, Later, Again)
+_DEFERRED = (Future, After, Soon, Home, Later, Again)
 AWAY = object()
 """Instead of an answer: it will be brought home."""
 
@@ -89,7 +89,7 @@ def _deliver(
     host: Host,
     session: AnySession,
     event: Any,
-    answer: "Future[Any] | After | Soon | Later | Again",
+    answer: "Future[Any] | After | Soon | Home | Later | Again",
 ) -> None:
     """Have an answer brought when it is there; in any thread."""
     match answer:
@@ -97,6 +97,8 @@ def _deliver(
             future.add_done_callback(partial(_go_on, host, session, event, then))
         case Soon(future, then):
             future.add_done_callback(partial(_resolve, host, session, event, then))
+        case Home(future, then):
+            future.add_done_callback(partial(_bring_home, host, session, event, then))
         case Later(reply, seconds):
             host.runtime.way_back.post(host.answer_later, reply, seconds)
         case Again(work, seconds):
@@ -115,6 +117,34 @@ def _go_on(
     done: "Future[Any]",
 ) -> None:
     host.runtime.pool.submit(partial(handle, host, session, event, lambda: then(done.result())))
+
+
+def _bring_home(
+    host: Host,
+    session: AnySession,
+    event: Any,
+    then: "Callable[[Future[Any]], Any]",
+    done: "Future[Any]",
+) -> None:
+    host.runtime.way_back.post(_dress, host, session, event, then, done)
+
+
+def _dress(
+    host: Host,
+    session: AnySession,
+    event: Any,
+    then: "Callable[[Future[Any]], Any]",
+    done: "Future[Any]",
+) -> None:
+    """Make the answer of what a Future brought, on the reactor thread."""
+    try:
+        answer = then(done)
+    except Exception:  # noqa: BLE001 (`failure` logs it)
+        answer = failure(host, session, event)
+    if isinstance(answer, _DEFERRED):
+        _deliver(host, session, event, answer)
+    else:
+        host.answered(answer)
 
 
 def _resolve(

@@ -63,6 +63,14 @@ class Soon:
 
 
 @dataclass(frozen=True, slots=True)
+class Home:
+    """The same, but that `then(future)` runs on the reactor thread, like a quick event."""
+
+    future: Future[Any]
+    then: Callable[[Future[Any]], Any]
+
+
+@dataclass(frozen=True, slots=True)
 class Later:
     """A reply held back, so that guessing takes time; no thread waits."""
 
@@ -125,7 +133,7 @@ class Shell(Protocol):
         ...
 
 
-Answer: TypeAlias = T | Future[Any] | Iterator[Any] | After | Soon | Later | Again | None
+Answer: TypeAlias = T | Future[Any] | Iterator[Any] | After | Soon | Home | Later | Again | None
 
 
 class Session(Protocol[EventT, ReplyT, PushT]):
@@ -155,8 +163,9 @@ class Session(Protocol[EventT, ReplyT, PushT]):
 
         None: it needs no answer. A Future is answered when it is done, and no thread waits for it;
         what it brings may be one of these again.
-        After, Soon, Later and Again say so themselves. An iterator is read a slice at a time and
-        paused while the peer does not read: its last item is the reply, those before it are pushed.
+        After, Soon, Home, Later and Again say so themselves. An iterator is read a slice at a time
+        and paused while the peer does not read: its last item is the reply, those before it are
+        pushed.
         """
         ...
 

@@ -12,7 +12,7 @@ from typing import Any
 from django.db import connection
 
 from protocols.servers.listeners import make_of
-from protocols.servers.session import After, Again, Later, Peer, Soon
+from protocols.servers.session import After, Again, Home, Later, Peer, Soon
 from tests.transcripts.clock import Clock
 from tests.transcripts.dialogue import Silence
 from tests.transcripts.given import Scene
@@ -185,13 +185,17 @@ class DirectWire:
         is_quick = self._session.is_quick(event)
         with connection.execute_wrapper(_refuse) if is_quick else nullcontext():
             answer = self._session.handle(event)
-        while isinstance(answer, Future | After | Soon | Later | Again):
+        while isinstance(answer, Future | After | Soon | Home | Later | Again):
             match answer:
                 case After(future, then):
                     answer = then(future.result(timeout=PATIENCE_FOR_DISK))
                 case Soon(future, then):
                     wait((future,), timeout=PATIENCE_FOR_DISK)
                     answer = then(future)
+                case Home(future, then):
+                    wait((future,), timeout=PATIENCE_FOR_DISK)
+                    with connection.execute_wrapper(_refuse):
+                        answer = then(future)
                 case Later(reply):
                     answer = reply
                 case Again(work):

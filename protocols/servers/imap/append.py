@@ -1,6 +1,7 @@
 """APPEND: a message from the client, spooled as it comes (RFC 3501 §6.3.11, RFC 4315)."""
 
 import concurrent.futures
+from collections.abc import Callable
 from concurrent.futures import Future
 from functools import partial
 from typing import Any, TypeAlias
@@ -22,7 +23,8 @@ from protocols.servers.imap import catenate
 from protocols.servers.imap.answers import bad, no, ok, refused
 from protocols.servers.imap.client import Appending, Client, Target
 from protocols.servers.imap.folder_view import FolderView
-from protocols.servers.session import After, Soon
+from protocols.servers.imap.state_at_hand import present
+from protocols.servers.session import After, Home, Soon, in_pool
 from protocols.wire.imap import commands, responses
 from protocols.wire.imap.responses import Continuation, Reply, Tagged
 from protocols.wire.imap.sequence_set import SequenceSet
@@ -243,7 +245,7 @@ def abort(client: Client, command: commands.AppendAborted) -> Tagged:
     return command.reply
 
 
-def finish(client: Client, command: commands.AppendEnd) -> Tagged | Soon | After:
+def finish(client: Client, command: commands.AppendEnd) -> Tagged | Soon | Home | After:
     """Store the message; OK once it is durable."""
     appending, client.appending = client.appending, None
     assert appending is not None
@@ -260,20 +262,28 @@ def finish(client: Client, command: commands.AppendEnd) -> Tagged | Soon | After
         raise
 
 
-def _store(client: Client, tag: bytes, appending: Appending) -> Soon | After:
+def _store(client: Client, tag: bytes, appending: Appending) -> Soon | Home | After:
     future = _stored(client, appending)
     answer = partial(_answer, client, tag, appending)
     if client.view is None:
         # Without a folder there is no news to look up: the committer's thread makes the answer.
         return Soon(future, lambda done: answer(_outcome(done, appending.spool)))
-    outcome: Future[Any] = Future()
-    future.add_done_callback(partial(_settle, appending.spool, outcome))
-    return After(outcome, answer)
+    return Home(future, partial(_beside, client, appending.spool, answer))
+
+
+def _beside(
+    client: Client, spool: Spool, answer: Callable[..., Tagged | After], done: "Future[Any]"
+) -> Tagged | After:
+    """The answer where a folder is selected, whose news are part of it."""
+    picture = present(client)
+    if picture is None or spool.path is not None:
+        return in_pool(lambda: answer(_outcome(done, spool)))
+    return answer(_outcome(done, spool), picture.highest_modseq)
 
 
 def _store_elsewhere(
     client: Client, tag: bytes, appending: Appending, _done: None
-) -> Tagged | Soon | After:
+) -> Tagged | Soon | Home | After:
     """Store the message in the folder that has the name now."""
     looked_up = _looked_up(client, tag, appending.target.name)
     if isinstance(looked_up, Tagged):
@@ -346,14 +356,13 @@ def _outcome(done: Future[Any], spool: Spool) -> Outcome:
     raise error
 
 
-def _settle(spool: Spool, outcome: Future[Any], done: Future[Any]) -> None:
-    try:
-        outcome.set_result(_outcome(done, spool))
-    except BaseException as error:  # noqa: BLE001 it is the Future's to raise
-        outcome.set_exception(error)
-
-
-def _answer(client: Client, tag: bytes, appending: Appending, outcome: Outcome) -> Tagged | After:
+def _answer(
+    client: Client,
+    tag: bytes,
+    appending: Appending,
+    outcome: Outcome,
+    news_after: int | None = None,
+) -> Tagged | After:
     if isinstance(outcome, Exception):
         is_remembered = appending.target is client.append_target
         client.append_target = None
@@ -374,6 +383,7 @@ def _answer(client: Client, tag: bytes, appending: Appending, outcome: Outcome) 
     if appended[0].has_replaced:
         # RFC 8508 §3.3: where it went is said before what it replaced is gone.
         lines = responses.untagged("OK", "Replacement ready.", code)
-        lines += client.news(may_expunge=True, removed=(appending.replaced_uid,))
+        lines += client.news(may_expunge=True, removed=(appending.replaced_uid,), after=news_after)
         return ok(tag, "Done.", code=client.modseq_code(), untagged=lines)
-    return ok(tag, "Done.", code=code, untagged=client.news(may_expunge=True))
+    news = client.news(may_expunge=True, after=news_after)
+    return ok(tag, "Done.", code=code, untagged=news)

@@ -9,22 +9,28 @@ from functools import partial
 
 from accounts.mailstore import folders as folders_at_rest
 from accounts.mailstore import index
-from protocols.servers.imap import folders, idle, recent
+from protocols.servers.imap import folders, idle, recent, store
 from protocols.servers.imap.answers import ok
 from protocols.servers.imap.client import Client
+from protocols.servers.imap.state_at_hand import has_no_news
+from protocols.servers.session import Home
 from protocols.wire.imap import commands as c
 from protocols.wire.imap.responses import Tagged
 
-Way = Callable[[], Tagged]
+Way = Callable[[], Tagged | Home]
 
 
 def way(client: Client, event: c.Event) -> Way | None:
     """How to answer at once; None: ask the database."""
     match event:
-        case c.Noop() | c.Check() if _has_no_news(client):
+        case c.Noop() | c.Check() if has_no_news(client):
             return partial(ok, event.tag, "Done.")
-        case c.Done() if _has_no_news(client):
+        case c.Done() if has_no_news(client):
             return partial(idle.stop, client, event, has_news=False)
+        case c.Store() if has_no_news(client):
+            return store.store_at_hand(client, event)
+        case c.Expunge() if has_no_news(client):
+            return store.expunge_at_hand(client, event)
         case c.Select(resync=None) if client.leaves_at_once and not client.is_rev2:
             return _way_in(client, event)
     return None
@@ -43,14 +49,3 @@ def _way_in(client: Client, command: c.Select) -> Way | None:
     if picture is None or recent.look(picture):
         return None
     return partial(folders.select_at_once, client, command, folder, picture)
-
-
-def _has_no_news(client: Client) -> bool:
-    """Whether `Client.news` would say nothing: of an own folder, to who asked for no more."""
-    view = client.view
-    if view is None or not client.hears_of_folder_alone:
-        return False
-    if view.told.mailbox_id != client.mailbox_id:
-        return False
-    picture = index.current(client.folder_id)
-    return picture is not None and view.has_told_all_of(picture)

@@ -94,6 +94,11 @@ class Contexts:
     def __contains__(self, tag: bytes) -> bool:
         return tag in self._followed
 
+    @property
+    def are_followed(self) -> bool:
+        """Whether there is any."""
+        return bool(self._followed)
+
     def follow(self, followed: Followed) -> bool:
         """Follow a search from now on; False: it is refused."""
         # News must not be refused later.

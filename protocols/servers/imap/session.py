@@ -17,7 +17,7 @@ from protocols.servers.imap import append, at_hand, login, masking, uid_only
 from protocols.servers.imap.answers import FOLDER_GONE, bad, no, refused
 from protocols.servers.imap.client import Client
 from protocols.servers.imap.dispatch import DUTIES
-from protocols.servers.session import After, Answer, Shell
+from protocols.servers.session import After, Answer, Home, Shell
 from protocols.wire.imap import commands as c
 from protocols.wire.imap import responses
 from protocols.wire.imap.commands import Event
@@ -27,6 +27,9 @@ from protocols.wire.imap.server import ServerConversation
 # Seconds. RFC 3501 §5.4: at least 30 minutes once logged in.
 IDLE_TIMEOUT = 1800.0
 LOGIN_TIMEOUT = 60.0
+
+# What the store says no with.
+_REFUSALS = (StoreRefusal, CommitUnavailable, OSError, FolderGone)
 
 
 class ImapSession:
@@ -109,17 +112,12 @@ class ImapSession:
         if self._client.masked and (refusal := masking.refusal(self._client, event)):
             return refusal
         try:
-            if at_once is not None:
-                return at_once()
-            answer = DUTIES[type(event)].act(self._client, event)
-        except (StoreRefusal, CommitUnavailable, OSError, FolderGone) as error:
+            answer = at_once() if at_once else DUTIES[type(event)].act(self._client, event)
+        except _REFUSALS as error:
             return self._refusal(event, error)
-        match answer:
-            case Iterator():
-                return self._guarded(event, answer)
-            case After(future, then):
-                return After(future, partial(self._guarded_then, event, then))
-        return answer
+        if isinstance(answer, Iterator):
+            return self._guarded(event, answer)
+        return self._guarded_later(event, answer)
 
     def _is_allowed(self, event: Event) -> bool:
         return self._client.state in DUTIES[type(event)].states
@@ -127,19 +125,23 @@ class ImapSession:
     def _guarded(self, event: Event, answer: Iterator[Push | Reply]) -> Iterator[Push | Reply]:
         try:
             yield from answer
-        except (StoreRefusal, CommitUnavailable, OSError, FolderGone) as error:
+        except _REFUSALS as error:
             yield self._refusal(event, error)
+
+    def _guarded_later(self, event: Event, answer: Answer[Reply]) -> Answer[Reply]:
+        match answer:
+            case After(future, then) | Home(future, then):
+                return type(answer)(future, partial(self._guarded_then, event, then))
+        return answer
 
     def _guarded_then(
         self, event: Event, then: Callable[[Any], Answer[Reply]], result: Any
     ) -> Answer[Reply]:
         try:
             answer = then(result)
-        except (StoreRefusal, FolderGone) as error:
+        except _REFUSALS as error:
             return self._refusal(event, error)
-        if isinstance(answer, After):
-            return After(answer.future, partial(self._guarded_then, event, answer.then))
-        return answer
+        return self._guarded_later(event, answer)
 
     def _refusal(self, event: Event, error: Exception) -> Reply:
         assert not isinstance(event, c.AppendChunk)

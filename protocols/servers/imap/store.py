@@ -1,9 +1,11 @@
 """STORE and EXPUNGE: change flags, and remove what is \\Deleted (RFC 3501 §6.4.3, §6.4.6)."""
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import Future
 from contextlib import suppress
+from functools import partial
 
-from accounts.mailstore import expunge, flags, rights
+from accounts.mailstore import expunge, flags, index, rights
 from accounts.mailstore.flags import Flag
 from accounts.mailstore.picture import Picture, pick
 from accounts.mailstore.refusals import NotPermitted
@@ -18,12 +20,15 @@ from protocols.servers.imap.foreseen import MANY, Foreseen
 from protocols.servers.imap.known import Known
 from protocols.servers.imap.progress import Progress
 from protocols.servers.imap.spans import Chunk
+from protocols.servers.session import After, Home, in_pool
 from protocols.wire.imap import commands, responses
 from protocols.wire.imap.commands import StoreMode
 from protocols.wire.imap.fetch_items import Attribute
 from protocols.wire.imap.responses import Push, Reply, Tagged
 from protocols.wire.imap.sequence_set import compact
 
+# What is done without a thread of its own.
+FEW = 100
 # What is answered at once. The store makes shorter write transactions of it, several under way.
 CHUNK = 10_000
 
@@ -98,6 +103,23 @@ def _store_chunk(
     )
     foreseen = _foreseen(client, command, chunk, storing)
     stored = storing.result()
+    yield from _told_of(client, command, chunk, heard, before, stored, foreseen)
+    return stored.failed
+
+
+def _told_of(
+    client: Client,
+    command: commands.Store,
+    chunk: Chunk,
+    heard: Picture,
+    before: Picture,
+    stored: flags.Stored,
+    foreseen: Foreseen | None = None,
+) -> Iterator[bytes]:
+    """What is said of a chunk that was changed; `before` is the picture that `chunk` is of."""
+    view = client.selected
+    uids = as_range(pick(before.uids, chunk.places))
+    mode = _MODES[command.mode]
     if command.is_silent:
         doubtful = {*stored.failed, *_told_meanwhile(heard, before, chunk.places)}
         known = Known(
@@ -106,12 +128,58 @@ def _store_chunk(
             flags.bits_of(mode, stored.keywords, -1).applied(pick(before.keywords, chunk.places)),
         )
         yield client.news(may_expunge=False, known=known.without(doubtful), after=stored.modseq)
-        return stored.failed
+        return
     # The FETCH lines below tell these messages' flags, changed by us or by others.
     yield client.news(may_expunge=False, untold=uids, after=stored.modseq)
     said = foreseen and foreseen.lines(view)
     yield said or _flag_lines(client, command, view, *_found_again(view, before, chunk, uids))
-    return stored.failed
+
+
+def store_at_hand(client: Client, command: commands.Store) -> Callable[[], Home] | None:
+    """How to change a few messages of a folder of which the client was told all.
+
+    None: as for the many, and for all that is out of the ordinary.
+    """
+    view = client.selected
+    if view.is_read_only or command.unchanged_since is not None:
+        return None
+    spans = view.select(command.sequence_set, is_uid=command.is_uid)
+    if not spans or sum(stop - start for start, stop in spans) > FEW:
+        return None
+    (chunk,) = view.chunks(spans, FEW)
+    return partial(_store_few, client, command, chunk)
+
+
+def _store_few(client: Client, command: commands.Store, chunk: Chunk) -> Home:
+    told = client.selected.told
+    storing = flags.submit_store(
+        told.mailbox_id,
+        client.folder_id,
+        as_range(list(pick(told.uids, chunk.places))),
+        _MODES[command.mode],
+        command.flags,
+        command.keywords,
+        actor=client.mailbox_id,
+    )
+    return Home(storing, partial(_stored_few, client, command, chunk, told))
+
+
+def _stored_few(
+    client: Client,
+    command: commands.Store,
+    chunk: Chunk,
+    told: Picture,
+    storing: "Future[flags.Stored]",
+) -> Tagged | After:
+    stored = storing.result()
+
+    def answer() -> Tagged:
+        lines = b"".join(_told_of(client, command, chunk, told, told, stored))
+        if command.is_uid:
+            lines += client.news(may_expunge=True, after=stored.modseq)
+        return ok(command.tag, "Done.", untagged=lines)
+
+    return answer() if index.is_at_hand(client.folder_id, stored.modseq) else in_pool(answer)
 
 
 def _foreseen(
@@ -197,6 +265,44 @@ def expunge_deleted(client: Client, command: commands.Expunge) -> Iterator[Push 
     yield ok(command.tag, "Done.", code=client.modseq_code() if uids else b"")
 
 
+def expunge_at_hand(
+    client: Client, command: commands.Expunge
+) -> Callable[[], Home | Tagged] | None:
+    """The same for EXPUNGE."""
+    view = client.selected
+    if view.is_read_only or Right.EXPUNGE not in view.rights or command.uids is not None:
+        return None
+    uids = view.told.with_flag(Flag.DELETED, at_most=FEW)
+    if uids is None:
+        return None
+    return partial(_expunge_few, client, command, uids)
+
+
+def _expunge_few(client: Client, command: commands.Expunge, uids: list[int]) -> Home | Tagged:
+    if not uids:
+        return ok(command.tag, "Done.")
+    told = client.selected.told
+    expunging = expunge.submit_expunge(
+        told.mailbox_id, client.folder_id, uids, actor=client.mailbox_id
+    )
+    return Home(expunging, partial(_expunged_few, client, command, uids))
+
+
+def _expunged_few(
+    client: Client,
+    command: commands.Expunge,
+    uids: list[int],
+    expunging: "Future[expunge.Expunged]",
+) -> Tagged | After:
+    modseq = expunging.result().modseq
+
+    def answer() -> Tagged:
+        lines = client.news(may_expunge=True, removed=uids, after=modseq)
+        return ok(command.tag, "Done.", code=client.modseq_code(), untagged=lines)
+
+    return answer() if index.is_at_hand(client.folder_id, modseq) else in_pool(answer)
+
+
 def close(client: Client, command: commands.Close) -> Tagged:
     """CLOSE removes without a word (RFC 3501 §6.4.2)."""
     view = client.selected
@@ -213,5 +319,4 @@ def close(client: Client, command: commands.Close) -> Tagged:
 
 def deleted_uids(picture: Picture) -> list[int]:
     """The UIDs that EXPUNGE would remove."""
-    deleted = int(Flag.DELETED)  # A Flag is slow to reckon with.
-    return [uid for uid, bits in zip(picture.uids, picture.flags, strict=True) if bits & deleted]
+    return picture.with_flag(Flag.DELETED, at_most=len(picture)) or []
