@@ -19,9 +19,10 @@ Invariants (what a kill -9 at any line leaves behind is "look", never "nothing h
 5. Who raises `begun` knows the stamp of what it commits: nobody else raises before that commit is
    over. It is good once the commit is known to have landed.
 6. `begun` only grows. A table begins at random, so that no stamp of another one fits it. A file
-   that was deleted or replaced is not read any more; who cannot have the file does not write the
-   database either. (What it needs, a lock and shared memory, SQLite's own index of the log needs
-   too.) What it holds when the machine starts means nothing: stamps live in memory alone.
+   that was deleted or replaced is not read for longer than LOOK_EVERY; who cannot have the file
+   does not write the database either. (What it needs, a lock and shared memory, SQLite's own index
+   of the log needs too.) What it holds when the machine starts means nothing: stamps live in
+   memory alone.
 """
 
 import fcntl
@@ -29,6 +30,7 @@ import mmap
 import os
 import secrets
 import threading
+import time
 from collections.abc import Collection, Iterable
 from contextlib import suppress
 from functools import partial
@@ -42,6 +44,8 @@ from accounts.statements import own_database
 SLOTS = 4096
 _ALL = 0
 _SIZE = 2 * SLOTS * 8
+# Seconds. To look for the file each time would hand the interpreter to other threads each time.
+LOOK_EVERY = 0.01
 # Room to count for ever.
 _FIRST_BITS = 62
 _MASK = (1 << 64) - 1
@@ -118,6 +122,7 @@ class _Table:
 
     def __init__(self, path: str, database: str) -> None:
         self._path = path
+        self._is_seen_until = 0.0
         file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             # Only one may fill it; the kernel frees the lock of a process that dies at it.
@@ -131,13 +136,16 @@ class _Table:
             os.close(file)
         self._begun, self._ended = numbers[:SLOTS], numbers[SLOTS:]
 
-    @property
-    def is_in_place(self) -> bool:
-        """Whether others who open the file now get this one."""
+    def is_in_place(self, *, now: bool) -> bool:
+        """Whether others who open the file get this one: now, or as of LOOK_EVERY seconds ago."""
+        if not now and time.monotonic() < self._is_seen_until:
+            return True
         try:
-            return _identity(os.stat(self._path)) == self._identity
+            is_in_place = _identity(os.stat(self._path)) == self._identity
         except OSError:
             return False
+        self._is_seen_until = time.monotonic() + LOOK_EVERY
+        return is_in_place
 
     def begun(self, slot: int) -> int:
         """What has begun in a slot and for everybody. Both only grow: so does their sum."""
@@ -208,7 +216,7 @@ def _table(*, must_be: bool = False) -> _Table | None:
     database = connections.settings[DEFAULT_DB_ALIAS]
     name = str(database["NAME"])
     table = _tables.get(name)
-    if table is not None and table.is_in_place:
+    if table is not None and table.is_in_place(now=must_be):
         return table
     if not database["ENGINE"].endswith("sqlite3") or connection.is_in_memory_db():  # type: ignore[attr-defined]
         return None
@@ -223,7 +231,7 @@ def _table(*, must_be: bool = False) -> _Table | None:
 
 def _opened(name: str) -> _Table:
     table = _tables.get(name)
-    if table is None or not table.is_in_place:
+    if table is None or not table.is_in_place(now=True):
         database = os.path.realpath(name)
         table = _tables[name] = _Table(f"{database}.stamps", database)
     return table
