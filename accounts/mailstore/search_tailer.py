@@ -44,13 +44,42 @@ _FAVOUR = 5
 _MAILBOXES = 50
 
 _turn = threading.Lock()
-_intake = Intake()
-# The mailbox that was worked on last: the next run goes on behind it.
-_after = 0
-# The mailbox that is to be finished first: much was new in it when no other was.
-_favoured = 0
-# It was far behind, and has not caught up since.
-_is_late = False
+
+
+@dataclass(slots=True)
+class _Round:
+    """Whose turn it is: what one run leaves to the next."""
+
+    intake: Intake = field(default_factory=Intake)
+    # The mailbox that was worked on last: the next run goes on behind it.
+    after: int = 0
+    # The mailbox that is to be finished first: much was new in it when no other was.
+    favoured: int = 0
+    # It was far behind, and has not caught up since.
+    is_late: bool = False
+
+    def next_behind(self) -> list[int]:
+        keys = behind().order_by("pk").values_list("pk", flat=True)
+        return list(keys.filter(pk__gt=self.after)[:_MAILBOXES]) or list(keys[:_MAILBOXES])
+
+    def by_turns(self, mailbox_ids: list[int]) -> Iterator[int]:
+        """The mailboxes in their order; the favoured one several times, until it is finished."""
+        for mailbox_id in mailbox_ids:
+            self.after = mailbox_id
+            for _ in range(_FAVOUR):
+                yield mailbox_id
+                if self.favoured != mailbox_id:
+                    break
+
+    def favour(self, mailbox_id: int, *, has_more: bool) -> None:
+        """Finish the first mailbox that has much."""
+        if has_more:
+            self.favoured = self.favoured or mailbox_id
+        elif self.favoured == mailbox_id:
+            self.favoured = 0
+
+
+_round = _Round()
 
 
 def catch_up(seconds: float = TURN, *, rests: bool = True) -> int:
@@ -122,52 +151,31 @@ def _commits(pace: _Pace) -> Iterator[int]:
     One that rests leaves to the next turn what comes while it looks at the last ones: a trickle of
     mail shall be no trickle of commits.
     """
-    global _is_late
     is_more = True
     while is_more:
-        highest = _intake.look()
-        if pace.rests and _intake.is_done(highest):
+        highest = _round.intake.look()
+        if pace.rests and _round.intake.is_done(highest):
             return
-        some = _next_behind()
+        some = _round.next_behind()
         if not some:
-            _is_late = False
-            _intake.done(highest)
+            _round.is_late = False
+            _round.intake.done(highest)
             return
-        if pace.rests and _intake.is_busy:
-            _is_late = _is_late or _are_far_behind(some)
-            if not _is_late:
+        if pace.rests and _round.intake.is_busy:
+            _round.is_late = _round.is_late or _are_far_behind(some)
+            if not _round.is_late:
                 pace.wait()
                 yield 0
                 continue
         step = _Step()
         is_more = not pace.rests or len(some) == _MAILBOXES
-        for mailbox_id in _by_turns(some):
+        for mailbox_id in _round.by_turns(some):
             is_more |= _look_at(mailbox_id, step)
             if step.read >= BATCH:
                 yield _write(step, pace)
                 step = _Step()
         yield _write(step, pace)
-    _is_late = False
-
-
-def _by_turns(mailbox_ids: list[int]) -> Iterator[int]:
-    """The mailboxes in their order; the favoured one several times, until it is finished."""
-    global _after
-    for mailbox_id in mailbox_ids:
-        _after = mailbox_id
-        for _ in range(_FAVOUR):
-            yield mailbox_id
-            if _favoured != mailbox_id:
-                break
-
-
-def _favour(mailbox_id: int, *, has_more: bool) -> None:
-    """Finish the first mailbox that has much."""
-    global _favoured
-    if has_more:
-        _favoured = _favoured or mailbox_id
-    elif _favoured == mailbox_id:
-        _favoured = 0
+    _round.is_late = False
 
 
 def _are_far_behind(mailbox_ids: list[int]) -> bool:
@@ -182,11 +190,6 @@ def _are_far_behind(mailbox_ids: list[int]) -> bool:
         if not left:
             return True
     return False
-
-
-def _next_behind() -> list[int]:
-    keys = behind().order_by("pk").values_list("pk", flat=True)
-    return list(keys.filter(pk__gt=_after)[:_MAILBOXES]) or list(keys[:_MAILBOXES])
 
 
 @dataclass(slots=True)
@@ -204,7 +207,7 @@ def _look_at(mailbox_id: int, step: _Step) -> bool:
     """Read what is new in a mailbox, BATCH messages at most; whether there may be more."""
     highest = Mailbox.objects.filter(pk=mailbox_id).values_list("highest_modseq", flat=True).first()
     if highest is None:
-        _favour(mailbox_id, has_more=False)
+        _round.favour(mailbox_id, has_more=False)
         return False
     last, modseq = _cursor(mailbox_id)
     rows = message_octets.rows_above(mailbox_id, last, BATCH)
@@ -221,7 +224,7 @@ def _look_at(mailbox_id: int, step: _Step) -> bool:
         modseq = highest
     step.cursors.append((mailbox_id, VERSION, last, modseq, mailbox_id))
     has_more = len(rows) == BATCH
-    _favour(mailbox_id, has_more=has_more)
+    _round.favour(mailbox_id, has_more=has_more)
     return has_more
 
 

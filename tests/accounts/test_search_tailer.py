@@ -14,7 +14,6 @@ from accounts.mailstore import (
     search_intake,
     search_tailer,
 )
-from accounts.mailstore.search_intake import Intake
 from accounts.models import Message, SearchCursor, SearchText
 from mailhost.celery import SCHEDULE
 from tests.accounts.mail import append_many, inbox, make_mailbox
@@ -42,9 +41,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
     monkeypatch.setattr(search_tailer, "time", clock)
     monkeypatch.setattr(search_intake, "time", clock)
-    monkeypatch.setattr(search_tailer, "_intake", Intake())
-    monkeypatch.setattr(search_tailer, "_is_late", False)
-    monkeypatch.setattr(search_tailer, "_favoured", 0)
+    monkeypatch.setattr(search_tailer, "_round", search_tailer._Round())
     return clock
 
 
