@@ -101,6 +101,7 @@ class ChangeAdmin(LookOnly):
     list_select_related = ["mailbox__domain", "folder"]
     list_filter = ["kind"]
     search_fields = ["mailbox__local_part", "mailbox__domain__name"]
+    search_help_text = _("Part of the address. On SQLite, arrivals are among the entries alone.")
     ordering = ["-pk"]
 
 

@@ -15,6 +15,7 @@ from accounts.directory.sharing import Delegate
 from accounts.mailstore import append
 from accounts.models import (
     Alias,
+    Change,
     Credential,
     Domain,
     Mailbox,
@@ -110,6 +111,12 @@ def test_a_fuller_page_costs_no_more_queries(
     client.get(page)
     with django_assert_max_num_queries(30):
         assert client.get(page).status_code == 200
+
+
+@pytest.mark.parametrize(("language", "said"), [("en", "On SQLite, arrivals"), ("es", "Con SQLite")])
+def test_the_changes_say_where_arrivals_are(client: Client, language: str, said: str) -> None:
+    page = client.get(url(Change, "changelist"), headers={"accept-language": language})
+    assert said in page.content.decode()
 
 
 def test_the_first_page_says_the_state(client: Client) -> None:
