@@ -9,8 +9,8 @@ the SHA-256 of every file. Rules:
    one filesystem they are hard links. A segment still appended to is copied.
 3. The manifest is written last, durably: a directory without one is no backup.
 4. A restore proves every file before it changes anything, moves what is in its way aside, and
-   raises UIDNEXT, MODSEQ and UIDVALIDITY by RAISE: what was handed out after the backup is never
-   handed out again for something else (RFC 9051 §2.3.1.1).
+   raises UIDNEXT, MODSEQ, UIDVALIDITY and the keys of messages by RAISE: what was handed out after
+   the backup is never handed out again for something else (RFC 9051 §2.3.1.1, RFC 8474 §5.1).
 """
 
 import hashlib
@@ -33,7 +33,7 @@ from django.db.models import F
 
 from accounts import blobs, stamps
 from accounts.blobs.segments import is_abandoned
-from accounts.models import Folder, FolderSnapshot, Mailbox, Segment
+from accounts.models import DirectoryVersion, Folder, FolderSnapshot, Mailbox, Message, Segment
 
 FORMAT = 1
 MANIFEST = "manifest.json"
@@ -112,11 +112,35 @@ def raise_counters() -> None:
             highest_modseq=F("highest_modseq") + RAISE,
             next_uidvalidity=F("next_uidvalidity") + RAISE,
         )
+        DirectoryVersion.objects.update(last_uidvalidity=F("last_uidvalidity") + RAISE)
         Folder.objects.update(
             uidnext=F("uidnext") + RAISE, highest_modseq=F("highest_modseq") + RAISE
         )
         # A snapshot would claim to know everything up to the MODSEQ it was taken at.
         FolderSnapshot.objects.all().delete()
+        _raise_message_keys()
+
+
+def _raise_message_keys() -> None:
+    """What EMAILID and THREADID are made of."""
+    table = Message._meta.db_table
+    with connection.cursor() as cursor:
+        if connection.vendor == "sqlite":
+            # There is no row before the first message, which may have come after the backup.
+            cursor.execute(
+                "INSERT INTO sqlite_sequence (name, seq) SELECT %s, 0"
+                " WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = %s)",
+                [table, table],
+            )
+            cursor.execute(
+                "UPDATE sqlite_sequence SET seq = seq + %s WHERE name = %s", [RAISE, table]
+            )
+            return
+        sequence = "pg_get_serial_sequence(%s, 'id')"
+        cursor.execute(
+            f"SELECT setval({sequence}, nextval({sequence}) + %s)",
+            [table, table, RAISE],
+        )
 
 
 def _dump_database(target: Path) -> None:

@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts import limits
-from accounts.directory import version
+from accounts.directory import uidvalidity, version
 from accounts.directory.domains import find_domain
 from accounts.directory.names import DirectoryError, check_local_part, split_address
 from accounts.hashers import hash_password, is_importable
@@ -66,6 +66,7 @@ def create_mailbox(
             user=user,
             quota_bytes=quota_bytes,
             is_shared=is_shared,
+            next_uidvalidity=uidvalidity.first_of_new(),
         )
         if secret:
             Credential.objects.create(mailbox=mailbox, hash=secret)
@@ -142,6 +143,7 @@ def rename_mailbox(mailbox: Mailbox, address: str) -> None:
     domain, local_part = _free_address(address)
     if domain.tenant_id != mailbox.domain.tenant_id:
         raise DirectoryError(_("A mailbox cannot move to a domain of another tenant."))
+    uidvalidity.leave(mailbox)
     mailbox.domain, mailbox.local_part = domain, local_part
     mailbox.credential_version += 1
     mailbox.save(update_fields=["domain", "local_part", "credential_version"])
@@ -249,6 +251,7 @@ def purge_mailbox(mailbox: Mailbox) -> None:
     removal.purge_mail(mailbox.pk)
     with transaction.atomic():
         user = mailbox.user
+        uidvalidity.leave(mailbox)
         mailbox.delete()
         if user is not None and not user.is_staff and not user.memberships.exists():
             user.delete()

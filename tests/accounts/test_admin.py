@@ -113,7 +113,9 @@ def test_a_fuller_page_costs_no_more_queries(
         assert client.get(page).status_code == 200
 
 
-@pytest.mark.parametrize(("language", "said"), [("en", "On SQLite, arrivals"), ("es", "Con SQLite")])
+@pytest.mark.parametrize(
+    ("language", "said"), [("en", "On SQLite, arrivals"), ("es", "Con SQLite")]
+)
 def test_the_changes_say_where_arrivals_are(client: Client, language: str, said: str) -> None:
     page = client.get(url(Change, "changelist"), headers={"accept-language": language})
     assert said in page.content.decode()

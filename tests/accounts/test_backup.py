@@ -15,7 +15,7 @@ from accounts.backup import BackupError, back_up, restore
 from accounts.blobs import Spool
 from accounts.mailstore import folders
 from accounts.mailstore.append import append_message
-from accounts.models import Mailbox
+from accounts.models import Mailbox, Message
 from tests.accounts import as_owner
 from tests.accounts.mail import HELLO, append_many, content, inbox, make_mailbox
 
@@ -47,6 +47,7 @@ def test_everything_comes_back_and_no_number_twice(tmp_path: Path) -> None:
     lost_uidvalidity = folders.create_folder(mailbox_id, "new").uidvalidity
     as_owner.expunge_uids(inbox(mailbox_id), [1, 2], only_deleted=False)
     modseq = Mailbox.objects.get().highest_modseq
+    last_key = Message.objects.latest("pk").pk
     commit.reset()
 
     restore(tmp_path / "saved", quiet, is_forced=True)
@@ -54,10 +55,25 @@ def test_everything_comes_back_and_no_number_twice(tmp_path: Path) -> None:
     assert not [finding for finding in fsck.check(quiet) if finding.is_fault]
     assert Mailbox.objects.get().highest_modseq > modseq
     assert append_many(mailbox_id, inbox(mailbox_id), 1)[0] > max(lost)
+    # EMAILID and THREADID of what is lost do not come again with other octets (RFC 8474 §5).
+    assert Message.objects.latest("pk").pk > last_key
     assert folders.create_folder(mailbox_id, "new").uidvalidity > lost_uidvalidity
     [aside] = settings.HOME.glob("replaced-*")
     assert (aside / "blobs" / "segments").is_dir()
     shutil.rmtree(aside)
+
+
+def test_a_backup_of_a_house_without_mail_gives_no_number_twice_either(tmp_path: Path) -> None:
+    mailbox_id = make_mailbox()
+    back_up(tmp_path / "saved", quiet)
+    append_many(mailbox_id, inbox(mailbox_id), 3)
+    last_key = Message.objects.latest("pk").pk
+    commit.reset()
+    restore(tmp_path / "saved", quiet, is_forced=True)
+    append_many(mailbox_id, inbox(mailbox_id), 1)
+    assert Message.objects.latest("pk").pk > last_key
+    for aside in settings.HOME.glob("replaced-*"):
+        shutil.rmtree(aside)
 
 
 def test_a_restore_does_not_mix_with_what_is_there(tmp_path: Path) -> None:

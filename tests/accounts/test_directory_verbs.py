@@ -98,6 +98,37 @@ def test_a_removed_address_stays_taken_until_it_is_purged(people: People) -> Non
     assert directory.create_mailbox("alice@a.test", PASSWORD).pk != people.alice.pk
 
 
+def _uidvalidities(mailbox: Mailbox) -> set[int]:
+    return set(Folder.objects.filter(mailbox=mailbox).values_list("uidvalidity", flat=True))
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("leaves", ["is purged", "is renamed"])
+def test_a_new_mailbox_of_an_old_address_has_no_old_uidvalidity(
+    people: People, monkeypatch: pytest.MonkeyPatch, leaves: str
+) -> None:
+    """RFC 9051 §2.3.1.1; POP3 would hide its mail from programs that leave mail on the server."""
+    monkeypatch.setattr("accounts.directory.uidvalidity.time.time", lambda: 1_800_000_000.0)
+    first = directory.create_mailbox("max@a.test", PASSWORD)
+    # More folders than seconds went by.
+    for name in ("one", "two", "three"):
+        folders.create_folder(first.pk, name)
+    old = _uidvalidities(first)
+    # 1_800_000_000 seconds, told from the first one of 2025.
+    assert min(old) >= 64_310_400
+    if leaves == "is purged":
+        directory.purge_mailbox(first)
+    else:
+        directory.rename_mailbox(first, "max.old@a.test")
+    assert min(_uidvalidities(directory.create_mailbox("max@a.test", PASSWORD))) > max(old)
+
+
+def test_the_inboxes_of_any_two_mailboxes_can_be_told_apart(people: People) -> None:
+    """So one may take over the address of another."""
+    inboxes = Folder.objects.filter(name="INBOX").values_list("uidvalidity", flat=True)
+    assert len(set(inboxes)) == len(inboxes) > 1
+
+
 def test_purging_takes_the_mail_and_the_user(people: People) -> None:
     mailbox = directory.create_mailbox("gone@a.test", PASSWORD)
     directory.purge_mailbox(mailbox)
