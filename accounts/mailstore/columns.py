@@ -8,11 +8,10 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
-from django.db import connection
-
 from accounts.mailstore.fetch import CHUNK, Columns, entries_query
 from accounts.mailstore.uids import chunked
 from accounts.models import Message, ThreadedMessage
+from accounts.statements import fetch
 
 Found = Mapping[str, Sequence[Any]]
 """By name ("uid", "envelope", …): one value an entry, in UID order."""
@@ -45,10 +44,8 @@ def read_columns(
     """
     names, chosen, joins = _plan(columns, at_most)
     rows: list[tuple[Any, ...]] = []
-    with connection.cursor() as cursor:
-        for some in chunked(uids, CHUNK):
-            cursor.execute(*entries_query(chosen, joins, folder_id, some, order="ORDER BY e.uid"))
-            rows += cursor.fetchall()
+    for some in chunked(uids, CHUNK):
+        rows += fetch(*entries_query(chosen, joins, folder_id, some, order="ORDER BY e.uid"))
     values = zip(*rows, strict=True) if rows else [()] * len(names)
     return dict(zip(names, values, strict=True))
 

@@ -15,6 +15,7 @@ from accounts.mailstore.columns import Found
 from accounts.mailstore.fetch import CHUNK, entries_query
 from accounts.mailstore.uids import chunked
 from accounts.models import Overview
+from accounts.statements import fetch
 from protocols.wire.imap.responses import internal_date
 from protocols.wire.message import Prepared
 
@@ -26,8 +27,8 @@ _PARTS = 4
 # often. Both databases put together in the order of the subquery: PostgreSQL says so (chapter
 # "Aggregate Functions"), SQLite never merges an ordered subquery into one that concatenates.
 _JOINED = {
-    "sqlite": "CAST(group_concat(octets, x'00') AS BLOB)",
-    "postgresql": "string_agg(octets, '\\x00'::bytea)",
+    "sqlite": "CAST(group_concat(octets, %s) AS BLOB)",
+    "postgresql": "string_agg(octets, %s)",
 }
 
 _JOIN = f" JOIN {Overview._meta.db_table} o ON o.message_id = e.message_id"
@@ -62,30 +63,36 @@ def renew(overviews: Mapping[int, bytes | None]) -> None:
         )
 
 
-def read(folder_id: int, uids: Sequence[int]) -> Found | None:
-    """The overviews of these entries by part, all as they are told: `date`, `digits` (the size),
-    `bodystructure` and `overview`.
+def read(folder_id: int, uids: Sequence[int], between: bytes) -> bytes | None:
+    """The overviews of these entries in their order, with `between` (UTF-8) between two.
 
     None where an entry is gone or a message has no overview.
     """
     joined: list[bytes] = []
-    with connection.cursor() as cursor:
-        for some in chunked(uids, CHUNK):
-            rows, values = entries_query("o.octets", _JOIN, folder_id, some, order="ORDER BY e.uid")
-            together = f"count(*), {_JOINED[connection.vendor]}"
-            cursor.execute(f"SELECT {together} FROM ({rows}) AS found", values)  # noqa: S608 ours
-            there, octets = cursor.fetchone()
-            if there < len(some):
-                return None
-            joined.append(octets)
+    # SQLite would make a text of octets, for each row anew.
+    separator = between.decode() if connection.vendor == "sqlite" else between
+    together = f"count(*), {_JOINED[connection.vendor]}"
+    for some in chunked(uids, CHUNK):
+        rows, values = entries_query("o.octets", _JOIN, folder_id, some, order="ORDER BY e.uid")
+        statement = f"SELECT {together} FROM ({rows}) AS found"  # noqa: S608 ours
+        [(there, octets)] = fetch(statement, (separator, *values))
+        if there < len(some):
+            return None
+        joined.append(octets)
+    return between.join(joined)
+
+
+def parts(octets: bytes, count: int) -> Found | None:
+    """So many overviews with a NUL between two by part, all as they are told: `date`, `digits` (the
+    size), `bodystructure` and `overview`. None where their parts are not so many.
+    """
     # Of thousands of messages: nothing here is done one by one.
-    parts = b"\0".join(joined).split(b"\0")
-    if len(parts) != _PARTS * len(uids):
+    split = octets.split(b"\0")
+    if len(split) != _PARTS * count:
         return None
     return {
-        "uid": uids,
-        "date": parts[0::_PARTS],
-        "digits": parts[1::_PARTS],
-        "bodystructure": parts[2::_PARTS],
-        "overview": parts[3::_PARTS],
+        "date": split[0::_PARTS],
+        "digits": split[1::_PARTS],
+        "bodystructure": split[2::_PARTS],
+        "overview": split[3::_PARTS],
     }

@@ -155,7 +155,7 @@ def test_json() -> None:
 def test_prepare_renews_old_forms() -> None:
     mailbox_id = filled()
     [good] = fetch.fetch(inbox(mailbox_id), [6], columns=fetch.Columns.ENVELOPE)
-    shown = overview.read(inbox(mailbox_id), [1, 2, 3, 4, 5, 6])
+    shown = overview.read(inbox(mailbox_id), [1, 2, 3, 4, 5, 6], b"\0")
     assert shown is not None
     Message.objects.update(prepared_version=PREPARED_VERSION - 1, envelope=b"old")
     Overview.objects.filter(pk__gt=Overview.objects.earliest("pk").pk).delete()
@@ -164,7 +164,7 @@ def test_prepare_renews_old_forms() -> None:
     assert code == 0
     assert "prepared: 6" in text
     assert fetch.fetch(inbox(mailbox_id), [6], columns=fetch.Columns.ENVELOPE) == [good]
-    assert overview.read(inbox(mailbox_id), [1, 2, 3, 4, 5, 6]) == shown
+    assert overview.read(inbox(mailbox_id), [1, 2, 3, 4, 5, 6], b"\0") == shown
     assert set(Message.objects.values_list("prepared_version", flat=True)) == {PREPARED_VERSION}
 
 

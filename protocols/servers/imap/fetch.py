@@ -6,6 +6,7 @@ handed out. Messages that another session expunged meanwhile are left out (RFC 2
 
 from collections.abc import Generator, Iterator, Sequence
 from enum import IntFlag
+from functools import partial
 from typing import TypeVar
 
 import structlog
@@ -18,6 +19,7 @@ from accounts.mailstore.fetch import FetchRow
 from accounts.mailstore.flags import Flag
 from accounts.mailstore.locked import mailbox_of
 from accounts.mailstore.picture import pick
+from accounts.uid_sets import as_range
 from protocols.servers.imap import binary
 from protocols.servers.imap.answers import bad, no, ok, pauses
 from protocols.servers.imap.client import Client
@@ -25,6 +27,7 @@ from protocols.servers.imap.enabled import note_condstore
 from protocols.servers.imap.fetch_lines import Plan, beginning, lines, lines_with, nstring
 from protocols.servers.imap.folder_view import FolderView
 from protocols.servers.imap.kept_lines import KeptLines
+from protocols.servers.imap.overview_lines import overview_lines
 from protocols.servers.imap.resync import vanished_line
 from protocols.servers.imap.sections import Structure, section_octets, section_range
 from protocols.servers.imap.spans import Chunk, Span, paged
@@ -95,7 +98,7 @@ def fetched(client: Client, plan: Plan, spans: Sequence[Span]) -> Generator[Push
             left_out |= LeftOut.GONE
         if not chunk:
             continue
-        known = _kept_lines(view, plan, chunk)
+        known = _kept_lines(view, plan, chunk) or _overview_lines(client, plan, chunk)
         if known is not None:
             yield known
         elif plan.columns or plan.sets_seen:
@@ -136,10 +139,22 @@ def _kept_lines(view: FolderView, plan: Plan, chunk: Chunk) -> bytes | None:
     return _kept.get(view, plan.items, chunk.places[0])
 
 
+def _overview_lines(client: Client, plan: Plan, chunk: Chunk) -> bytes | None:
+    """The lines of a chunk, where overviews have all that is asked for."""
+    if not plan.is_overview or plan.sets_seen:
+        return None
+    view = client.selected
+    uids = as_range(pick(view.told.uids, chunk.places))
+    told = overview_lines(view, plan.items, chunk, partial(overview.read, client.folder_id, uids))
+    if told is not None and _is_shared(view, chunk):
+        _kept.put(view, plan.items, chunk.places[0], told)
+    return told
+
+
 def _fetch_rows(client: Client, plan: Plan, chunk: Chunk) -> Generator[Push, None, LeftOut]:
     """The lines of a chunk; the value tells why messages are missing in it."""
     view = client.selected
-    uids = list(pick(view.told.uids, chunk.places))
+    uids = as_range(pick(view.told.uids, chunk.places))
     if plan.sections or plan.sets_seen:
         rows = store.fetch(client.folder_id, uids, columns=plan.columns)
         if plan.makes_previews:
@@ -176,8 +191,6 @@ def _fetch_rows(client: Client, plan: Plan, chunk: Chunk) -> Generator[Push, Non
 
 
 def _read(client: Client, plan: Plan, uids: Sequence[int], *, at_most: int = 0) -> Found:
-    if plan.is_overview and (packed := overview.read(client.folder_id, uids)) is not None:
-        return packed
     found = read_columns(client.folder_id, uids, columns=plan.columns, at_most=at_most)
     return previews.completed(client.folder_id, found) if plan.makes_previews else found
 

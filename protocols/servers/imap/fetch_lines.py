@@ -220,8 +220,8 @@ def _template(
     for item in items:
         if isinstance(item, Attribute):
             values = _values(view, item, places, found)
-            if item is Attribute.FLAGS and (alike := _alike(values)) is not None:
-                template.say(b"FLAGS (%b)" % alike.replace(b"%", b"%%"))
+            if item is Attribute.FLAGS and (same := alike(values)) is not None:
+                template.say(b"FLAGS (%b)" % same.replace(b"%", b"%%"))
                 continue
             form = b" %b" if values is digits else _FORMATS.get(item, b" %b")
             template.say(item.value + form, values)
@@ -253,7 +253,7 @@ def _say_fields(template: _Template, label: bytes, fields: Sequence[bytes]) -> N
     template.say(label + b" {%d}\r\n%b", [len(each) for each in fields], fields)
 
 
-def _alike(values: Sequence[object]) -> bytes | None:
+def alike(values: Sequence[object]) -> bytes | None:
     """The octets that all of the values are: what one STORE changed is alike as a rule."""
     first = values[0] if values else None
     return first if isinstance(first, bytes) and values.count(first) == len(values) else None

@@ -6,6 +6,7 @@ Pure. Columns, not messages, are rendered: one list of octets an item and chunk,
 
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from itertools import chain, repeat
 
 from accounts.blobs import Octets
@@ -19,13 +20,20 @@ from protocols.wire.imap import responses
 from protocols.wire.imap.flags import RENDERED
 from protocols.wire.imap.sequence_set import compact
 
+# Rows that one `%` makes: while its result grows it is copied, the longer the dearer.
+ROWS = 100
+
 SYSTEM_FLAGS = rb"\Answered \Flagged \Deleted \Seen \Draft"
 
 
 def flag_texts(view: FolderView, places: Sequence[int]) -> list[bytes]:
     """The flag list (without parentheses) of each message."""
     picture = view.told
-    texts = [RENDERED[flags] for flags in pick(picture.flags, places)]
+    flags = bytes(pick(picture.flags, places))
+    if flags and flags.count(flags[:1]) == len(flags):
+        texts = [RENDERED[flags[0]]] * len(flags)
+    else:
+        texts = [RENDERED[bits] for bits in flags]
     keywords = pick(picture.keywords, places)
     if any(keywords):
         texts = [
@@ -56,12 +64,36 @@ def _with(text: bytes, more: bytes) -> bytes:
 
 
 def lines(template: bytes, columns: Sequence[Sequence[object]]) -> bytes:
-    """`template` once a row of `columns`, all at once."""
-    if not columns[0]:
-        return b""
-    first, *others = columns
-    values = chain.from_iterable(zip(*columns, strict=True)) if others else first
-    return (template * len(first)) % tuple(values)
+    """`template` once a row of `columns`, many at once."""
+    values, step = by_row(columns), ROWS * len(columns)
+    some, rest = template * ROWS, len(columns[0]) % ROWS
+    told = [some % values[at : at + step] for at in range(0, len(values) - step + 1, step)]
+    if rest:
+        told.append((template * rest) % values[-rest * len(columns) :])
+    return b"".join(told)
+
+
+def by_row(columns: Sequence[Sequence[object]]) -> tuple[object, ...]:
+    """The values of all columns, row by row."""
+    values: list[object] = [None] * (len(columns) * len(columns[0]))
+    for at, column in enumerate(columns):
+        values[at :: len(columns)] = column
+    return tuple(values)
+
+
+def digits(numbers: Sequence[int]) -> Sequence[bytes]:
+    """Each number as octets. Those of the last few runs are at hand: UIDs that follow each other
+    are often the numbers of the messages, too.
+    """
+    return _digits_of_run(numbers) if isinstance(numbers, range) else _digits(numbers)
+
+
+def _digits(numbers: Sequence[int]) -> Sequence[bytes]:
+    # In one go, as Python shows a list of them, which costs half as much as one by one.
+    return repr(list(numbers)).encode()[1:-1].split(b", ")
+
+
+_digits_of_run = lru_cache(maxsize=4)(_digits)
 
 
 def pieces_around(
