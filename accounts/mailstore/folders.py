@@ -7,6 +7,7 @@ UIDVALIDITY together never mean two different folders (RFC 9051 §2.3.1.1).
 """
 
 from collections.abc import Callable
+from concurrent.futures import Future
 from functools import partial
 from typing import TypeVar
 
@@ -70,6 +71,7 @@ __all__ = [
     "list_all_readable",
     "list_all_seen",
     "list_folders",
+    "note_shown",
     "provision",
     "rename_folder",
     "take_recent",
@@ -282,6 +284,20 @@ def take_recent(folder_id: int) -> int:
         return first
 
     return _run(mailbox_id, take)
+
+
+def note_shown(mailbox_id: int, folder_id: int, below: int) -> "Future[None]":
+    """Have it kept that a session has shown as \\Recent the UIDs below `below`.
+
+    The Future raises NoSuchFolder and what a commit raises.
+    """
+
+    def note(rows: Rows, blob: Blob | None) -> None:
+        folder, _ = locked_with_rights(rows, folder_id, mailbox_id, Right.SEEN, is_settled=False)
+        folder.recent_from_uid = max(folder.recent_from_uid, min(below, folder.uidnext))
+
+    key = frozenset((folder_id,))
+    return commit.submit(commit.Unit(frozenset((mailbox_id,)), note, folder_ids=key))
 
 
 def provision(mailbox_id: int) -> None:

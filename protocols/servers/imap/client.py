@@ -347,19 +347,19 @@ class Client:
     @property
     def leaves_at_once(self) -> bool:
         """Whether `leave_folder` needs neither the database nor anybody else."""
-        return not self.took_recent and self.watch is None
+        return self.watch is None
 
     def leave_folder(self) -> None:
         """Back to authenticated state."""
         self.stop_idling()
-        folder_id, took_recent = self.folder_id, self.took_recent
+        folder_id, view, took_recent = self.folder_id, self.view, self.took_recent
         self.view = None
         self.folder_id = 0
         self.structures = Structures()
         self.contexts = Contexts()
         self.took_recent = False
-        if took_recent:
-            recent.write_down(folder_id)
+        if took_recent and view is not None:
+            recent.write_down(view.told)
         if folder_id and self.watch is not None:
             self.watch.end_selected()
             # The folder is one of the others now.

@@ -51,7 +51,7 @@ DUTIES: dict[type[c.Event], Duty] = {
     c.Invalid: Duty(ANY, whenever.refuse, is_quick=True),
     c.Capability: Duty(ANY, whenever.capability, is_quick=True),
     c.Noop: Duty(ANY, whenever.noop),
-    c.Logout: Duty(ANY, whenever.log_out),
+    c.Logout: Duty(ANY, whenever.log_out, is_quick=True),
     c.Id: Duty(ANY, whenever.identify),
     # Not authenticated (RFC 3501 §6.2). The first steps of a login are quick; what needs more
     # says so with `After`.

@@ -6,13 +6,14 @@ leaves it open who shows it), and written down when the session leaves the folde
 """
 
 import threading
+from concurrent.futures import Future
+from functools import partial
 
 import structlog
 
 from accounts.commit import CommitUnavailable
 from accounts.mailstore import folders
 from accounts.mailstore.picture import Picture
-from accounts.mailstore.refusals import NoSuchFolder
 
 log = structlog.get_logger(__name__)
 
@@ -54,10 +55,16 @@ def claim(folder_id: int) -> int:
         return 0
 
 
-def write_down(folder_id: int) -> None:
-    """Keep in the database that what there is has been shown."""
-    try:
-        folders.take_recent(folder_id)
-    except (NoSuchFolder, CommitUnavailable, OSError):
+def write_down(picture: Picture) -> None:
+    """Have it kept in the database that all messages of a picture have been shown.
+
+    Asks nobody, and nobody waits for it: in this process `_shown` knows meanwhile.
+    """
+    done = folders.note_shown(picture.mailbox_id, picture.folder_id, picture.uidnext)
+    done.add_done_callback(partial(_written_down, picture.folder_id))
+
+
+def _written_down(folder_id: int, done: "Future[None]") -> None:
+    if (error := done.exception()) is not None:
         # At worst a message is \Recent once more.
-        log.info("recent_not_written_down", folder=folder_id)
+        log.info("recent_not_written_down", folder=folder_id, error=str(error))

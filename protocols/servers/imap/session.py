@@ -58,7 +58,7 @@ class ImapSession:
         client = self._client
         if DUTIES[type(event)].is_quick or not self._is_allowed(event):
             return True
-        if isinstance(event, c.Unselect | c.Logout):
+        if isinstance(event, c.Unselect):
             return client.leaves_at_once
         if isinstance(event, c.Append | c.AppendChunk | c.AppendEnd):
             return append.is_quick(client, event)

@@ -35,6 +35,7 @@ def noop(client: Client, command: c.Noop | c.Check) -> Tagged:
 
 def log_out(client: Client, command: c.Logout) -> Tagged:
     """RFC 3501 §6.1.3."""
+    client.stop_watch()
     client.leave_folder()
     client.is_leaving = True
     return Tagged(command.tag, "OK", "Done.", b"", Bye("Goodbye.").to_bytes(), closes=True)

@@ -5,10 +5,11 @@ from collections.abc import Iterator
 import pytest
 from django.db import connection
 
+from accounts import commit
 from accounts.login import Identity
 from accounts.mailstore import acl, folders, rights
 from accounts.models import Mailbox
-from protocols.wire.imap.commands import Unselect
+from protocols.wire.imap.commands import Logout, Unselect
 from tests.accounts.mail import append_many, inbox, make_mailbox
 from tests.transcripts.direct import DirectVenue, DirectWire
 from tests.transcripts.given import Scene
@@ -114,9 +115,16 @@ def test_queries(
     assert said.count(b"\r\n") == lines
 
 
-def test_a_folder_is_left_without_a_thread(wire: DirectWire) -> None:
-    session = wire._session
-    assert session.is_quick(Unselect("t"))
-    # What the client was the first to see is written down.
-    session._client.took_recent = True
-    assert not session.is_quick(Unselect("t"))
+@pytest.mark.parametrize("line", [b"UNSELECT", b"LOGOUT"])
+def test_a_folder_is_left_without_a_thread(wire: DirectWire, line: bytes) -> None:
+    """Also where the client was the first to see a message, which is written down."""
+    session, folder_id = wire._session, wire._session._client.folder_id
+    append_many(session._client.mailbox_id, folder_id, 1)
+    wire.send(b"n NOOP\r\n")
+    assert b"* 1201 EXISTS" in _answer(wire, b"n")
+    assert session._client.took_recent
+    assert session.is_quick(Unselect(b"t") if line == b"UNSELECT" else Logout(b"t"))
+    wire.send(b"t " + line + b"\r\n")
+    assert b"t OK" in _answer(wire, b"t")
+    commit.reset()
+    assert folders.get_folder(folder_id).recent_from_uid == 1202

@@ -1,9 +1,12 @@
 """\\Recent: claimed in the database where that can be written, and no reason to refuse a folder."""
 
+from concurrent.futures import Future
+
 import pytest
+import structlog
 
 from accounts.commit import CommitUnavailable
-from accounts.mailstore import folders
+from accounts.mailstore import folders, index
 from protocols.servers.imap import recent
 from tests.accounts.mail import append_many, inbox, make_mailbox
 
@@ -26,3 +29,26 @@ def test_a_store_that_cannot_be_written_can_be_read(
 
     monkeypatch.setattr(folders, "take_recent", fail)
     assert recent.claim(1) == 0
+
+
+def test_what_a_session_has_not_been_told_of_stays_recent() -> None:
+    mailbox_id = make_mailbox()
+    folder_id = inbox(mailbox_id)
+    append_many(mailbox_id, folder_id, 2)
+    picture = index.picture(folder_id)
+    append_many(mailbox_id, folder_id, 1)
+    folders.note_shown(mailbox_id, folder_id, picture.uidnext).result()
+    assert recent.claim(folder_id) == 3
+    # Who is late takes nothing back.
+    folders.note_shown(mailbox_id, folder_id, picture.uidnext).result()
+    assert recent.claim(folder_id) == 4
+
+
+def test_what_cannot_be_written_down_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    mailbox_id = make_mailbox()
+    failed: Future[None] = Future()
+    monkeypatch.setattr(folders, "note_shown", lambda *_: failed)
+    with structlog.testing.capture_logs() as logged:
+        recent.write_down(index.picture(inbox(mailbox_id)))
+        failed.set_exception(CommitUnavailable("full"))
+    assert [each["event"] for each in logged] == ["recent_not_written_down"]
