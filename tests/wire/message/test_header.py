@@ -95,6 +95,24 @@ def test_header_fields_closes_a_field_without_line_end():
     assert header_fields(b"Subject: x", [b"subject"]) == b"Subject: x\r\n\r\n"
 
 
+BLOCKS = (
+    b"A: 1\r\nb : 2\n \n\t3\nA:\r\n",
+    b" a: folded from nothing\r\na: 1",
+    b"a://no.field\r\na\n : folded name\r\na b: 2\r\n",
+    b"\xe9: 1\r\n\ra: 2\r\na:\r b: 3\n",
+    b"a:\x0b1\n\x0ba: 2\n\na: 3\n\n b\n",
+)
+NAMES = ((b"a",), (b"B", b"A"), (b"a b",), (b"\xe9", b""), (), (b"a\n",), (b"a:",))
+
+
+@pytest.mark.parametrize("block", BLOCKS)
+@pytest.mark.parametrize("names", NAMES)
+def test_a_few_names_are_found_as_many_would_be(block, names):
+    many = [*names, *(b"absent-%d" % number for number in range(40))]
+    for start in range(len(block)):
+        assert header_fields(block[start:], names) == header_fields(block[start:], many)
+
+
 def test_count_received():
     header = b"Received: a\r\nreceived : b\nX-Received: c\r\nSubject: received: d\r\n\r\n"
     assert count_received(header) == 2
