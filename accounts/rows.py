@@ -62,14 +62,14 @@ class Rows:
         self._changes: dict[tuple[FolderState, str], list[Sequence[int]]] = {}
         self._deeds: dict[FolderState, list[object]] = {}
         self._lists: set[int] = set()
-        self._announced: list[Callable[[], None]] = []
+        self._announced: list[Callable[[], object]] = []
         self._callbacks: list[Callable[[], None]] = []
         # Of the unit at work only:
         self._own = Inserts()
         self._undo: dict[Counters, tuple[Any, ...]] = {}
         self._own_changes: list[tuple[FolderState, str, Sequence[int], object]] = []
         self._own_lists: set[int] = set()
-        self._own_announced: list[Callable[[], None]] = []
+        self._own_announced: list[Callable[[], object]] = []
         self._own_callbacks: list[Callable[[], None]] = []
         self._forgotten: list[FolderState] = []
         self._savepoint: ExitStack | None = None
@@ -188,7 +188,7 @@ class Rows:
         del self.folders[folder.id]
         self._forgotten.append(folder)
 
-    def before_commit(self, callback: Callable[[], None]) -> None:
+    def before_commit(self, callback: Callable[[], object]) -> None:
         """Call this when nothing is left to be done but the COMMIT: it must be quick."""
         self._own_announced.append(callback)
 

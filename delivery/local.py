@@ -73,6 +73,7 @@ class Plan:
                 prefix=prefix,
                 prepared=self.prepared,
                 octets_size=len(parcel.octets),
+                octets=parcel.octets,
             )
         queue_id = parcel.queue_id
         for tenant_id, recipients in self.queued.items():

@@ -21,9 +21,11 @@ _HOOKS = (
     ("accounts.mailstore.catalog", "forget"),
     ("accounts.mailstore.index", "forget"),
     ("accounts.mailstore.folder_info", "forget"),
+    ("accounts.mailstore.lately", "forget"),
     ("accounts.mailstore.search_fields", "forget"),
     ("accounts.mailstore.search_recent", "forget"),
     ("accounts.login", "forget"),
+    ("protocols.servers.imap.kept_lists", "forget"),
 )
 _KEPT = {"django_content_type", "auth_permission"}
 

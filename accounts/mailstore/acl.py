@@ -2,7 +2,8 @@
 
 Rules of the file: entries are written under the owner's lock, as everything of a mailbox; an entry
 names a mailbox by its key, so a renamed mailbox keeps its rights and nobody else gets them; whom it
-names is told, since nobody watches what others may share one day.
+names is told, since nobody watches what others may share one day; and no stamp of any mailbox
+outlives a new entry, so that who has seen no folder of others looks again.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -11,7 +12,7 @@ from functools import partial
 
 from django.db.models import Count, F, Q, QuerySet
 
-from accounts import commit
+from accounts import commit, stamps
 from accounts.mailstore import changes, rights
 from accounts.mailstore.folder_info import FolderInfo
 from accounts.mailstore.locked import locked_folder
@@ -122,6 +123,7 @@ def set_rights_everywhere(owner: int, who: Identifier, given: Right) -> None:
 
     def write(rows: Rows, blob: Blob | None) -> None:
         rows.direct()
+        rows.before_commit(stamps.change)
         _write_everywhere(owner, folder_ids, who, given)
         for folder_id in folder_ids:
             rows.changed(rows.folder(folder_id), Change.Kind.FOLDER)
@@ -158,6 +160,7 @@ def _set(
     if who.mailbox_id == owner:
         raise NotPermitted("The owner always has every right.")
     rows.direct()
+    rows.before_commit(stamps.change)
     if change:
         letters = _of(folder.id).filter(_is(who)).values_list("letters", flat=True).first()
         known = rights.parse(letters or "")
@@ -204,11 +207,13 @@ def _entry(
     )
 
 
-def inherit(owner: int, parent_id: int | None, folder_ids: Sequence[int]) -> None:
+def inherit(rows: Rows, owner: int, parent_id: int | None, folder_ids: Sequence[int]) -> None:
     """Give new folders the list of their parent (None: the root), inside a direct Unit."""
     columns = ("tenant_id", "grantee_id", "is_negative", "letters")
     listed = _listed(owner, parent_id)
     found = list(listed.values_list(*columns))
+    if found:
+        rows.before_commit(stamps.change)
     FolderRight.objects.bulk_create(
         FolderRight(
             mailbox_id=owner, folder_id=folder_id, **dict(zip(columns, values, strict=True))

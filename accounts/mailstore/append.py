@@ -4,13 +4,15 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
+from functools import partial
 
 from accounts import commit
 from accounts.blobs import Spool
-from accounts.mailstore import overview
+from accounts.mailstore import lately, overview
 from accounts.mailstore.deeds import Came
 from accounts.mailstore.expunge import remove_entries
 from accounts.mailstore.flags import Flag, flags_within, keyword_bits
+from accounts.mailstore.lately import Kept
 from accounts.mailstore.locked import (
     locked_folder,
     locked_with_rights,
@@ -24,6 +26,7 @@ from accounts.mailstore.tally import tally
 from accounts.models import Blob, Change, Entry, Message, Overview
 from accounts.rows import Rows
 from protocols.wire.message import Prepared, prepare
+from protocols.wire.message.octets import Buffer
 
 _MESSAGE = (
     "mailbox_id",
@@ -66,6 +69,7 @@ def add_entry(
     prefix: bytes,
     prepared: Prepared,
     octets_size: int,
+    octets: Buffer | None = None,
     flags: int = 0,
     keywords: Sequence[str] = (),
     internal_date: int | None = None,
@@ -77,7 +81,8 @@ def add_entry(
     `actor` is the mailbox that adds it (None: the folder's own), and flags that it may not set are
     left out.
 
-    `prefix` are this recipient's trace headers, `octets_size` the octets of the blob's message;
+    `prefix` are this recipient's trace headers, `octets_size` the octets of the blob's message, and
+    `octets` themselves, where they are in memory, are kept there for the first who reads them;
     `internal_date` is in Unix seconds (None: now). The quota is not asked: what was accepted is
     stored. MailboxGone, FolderGone, NoSuchFolder, NotPermitted, TooManyKeywords.
     """
@@ -127,6 +132,8 @@ def add_entry(
     folder.unseen_count += not flags & _SEEN
     folder.octets += size
     mailbox.use(size, 1)
+    kept = Kept.of(prepared, size, received_at, zone_minutes, octets, prefix)
+    rows.after_commit(partial(lately.keep, folder.id, folder.uidvalidity, uid, kept))
     return Appended(folder.id, folder.uidvalidity, uid, modseq)
 
 
@@ -171,6 +178,7 @@ def append_message(
             prefix=b"",
             prepared=prepared,
             octets_size=size,
+            octets=data,
             flags=flags,
             keywords=keywords,
             internal_date=internal_date,

@@ -127,7 +127,7 @@ def _create(mailbox_id: int, name: str, special_use: str, rows: Rows) -> int:
     parent_id = next((existing[each] for each in reversed(parents(name)) if each in existing), None)
     if name in existing:
         _revive(rows, existing[name], special_use)
-        acl.inherit(mailbox_id, parent_id, (existing[name],))
+        acl.inherit(rows, mailbox_id, parent_id, (existing[name],))
         return existing[name]
     missing = [parent for parent in parents(name) if parent not in existing]
     require_folders(mailbox_id, len(missing) + 1)
@@ -143,7 +143,7 @@ def _create(mailbox_id: int, name: str, special_use: str, rows: Rows) -> int:
         )
         for each in (*missing, name)
     )
-    acl.inherit(mailbox_id, parent_id, [folder.pk for folder in made])
+    acl.inherit(rows, mailbox_id, parent_id, [folder.pk for folder in made])
     for folder in made:
         rows.changed(rows.folder(folder.pk), Change.Kind.FOLDER)
     return made[-1].pk

@@ -94,6 +94,10 @@ class Picture:
             return None
         return list(compress(self.uids, marks)) if any(marks) else []
 
+    def count_without(self, flag: int) -> int:
+        """How many entries are without a flag."""
+        return self.flags.tobytes().translate(_only(int(flag))).count(0)
+
     def places(self, uids: Sequence[int]) -> range | list[int] | None:
         """As `places_of`, in this picture."""
         return places_of(self.uids, uids)

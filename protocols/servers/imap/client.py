@@ -195,7 +195,7 @@ class Client:
             picture = index.picture(self.folder_id)
         else:
             picture = index.picture_after(self.folder_id, after)
-        lines = said + self._folder_news(view, picture, may_expunge, known, untold, removed)
+        lines = said + self.folder_news(view, picture, may_expunge, known, untold, removed)
         return lines + self.other_news(range(uidnext, view.uidnext_told))
 
     def other_news(self, arrivals: range = range(0)) -> bytes:
@@ -228,14 +228,14 @@ class Client:
         # Results of messages that the client does not know would tell it nothing (RFC 5267 §4.3.1).
         return b"" if wanted.messages else self.contexts.drop_all()
 
-    def _folder_news(
+    def folder_news(
         self,
         view: FolderView,
         picture: Picture,
         may_expunge: bool,
-        known: Known,
-        untold: Collection[int],
-        removed: Collection[int],
+        known: Known = NOTHING,
+        untold: Collection[int] = (),
+        removed: Collection[int] = (),
     ) -> bytes:
         if picture.uidvalidity != view.told.uidvalidity:
             raise FolderGone(f"folder {self.folder_id} was made anew")

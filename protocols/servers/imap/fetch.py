@@ -20,7 +20,7 @@ from accounts.mailstore.flags import Flag
 from accounts.mailstore.locked import mailbox_of
 from accounts.mailstore.picture import pick
 from accounts.uid_sets import as_range
-from protocols.servers.imap import binary
+from protocols.servers.imap import binary, fetch_few
 from protocols.servers.imap.answers import bad, no, ok, pauses
 from protocols.servers.imap.client import Client
 from protocols.servers.imap.enabled import note_condstore
@@ -33,7 +33,7 @@ from protocols.servers.imap.sections import Structure, section_octets, section_r
 from protocols.servers.imap.spans import Chunk, Span, paged
 from protocols.wire.imap import commands
 from protocols.wire.imap.fetch_items import Attribute, BodySection, FetchItem
-from protocols.wire.imap.responses import Bye, Push, Reply
+from protocols.wire.imap.responses import Bye, InPieces, Push, Reply
 
 log = structlog.get_logger(__name__)
 
@@ -78,7 +78,7 @@ def fetch(client: Client, command: commands.Fetch) -> Iterator[Push | Reply]:
         spans = view.changed_spans(spans, command.changed_since)
     if command.page is not None:
         spans = paged(spans, command.page)
-    plan = Plan(command.items, sets_seen=view.marks_seen)
+    plan = fetch_few.plan_of(command.items, sets_seen=view.marks_seen)
     left_out = yield from fetched(client, plan, spans)
     if LeftOut.UNDECODABLE in left_out:
         # RFC 3516 §4.3.
@@ -98,14 +98,25 @@ def fetched(client: Client, plan: Plan, spans: Sequence[Span]) -> Generator[Push
             left_out |= LeftOut.GONE
         if not chunk:
             continue
-        known = _kept_lines(view, plan, chunk) or _overview_lines(client, plan, chunk)
-        if known is not None:
-            yield known
-        elif plan.columns or plan.sets_seen:
+        told = from_memory(client, plan, chunk) or _overview_lines(client, plan, chunk)
+        if told is None and not _is_shared(view, chunk):
+            told = fetch_few.read(client, plan, chunk)
+        if told is None:
             left_out |= yield from _fetch_rows(client, plan, chunk)
         else:
-            yield _remembered_lines(view, plan, chunk)
+            yield told
     return left_out
+
+
+def from_memory(client: Client, plan: Plan, chunk: Chunk) -> bytes | InPieces | None:
+    """The lines of a chunk, where nothing needs to be read for them."""
+    view = client.selected
+    known = _kept_lines(view, plan, chunk)
+    if known is not None:
+        return known
+    if plan.columns or plan.sets_seen:
+        return fetch_few.at_hand(client, plan, chunk)
+    return _remembered_lines(view, plan, chunk)
 
 
 def _remembered_lines(view: FolderView, plan: Plan, chunk: Chunk) -> bytes:

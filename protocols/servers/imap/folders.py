@@ -1,9 +1,11 @@
 """Authenticated state: SELECT, EXAMINE, and the commands on folders (RFC 3501 §6.3)."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from django.conf import settings
 
+from accounts import stamps
 from accounts.mailstore import folders, index, quota, special_uses, subscriptions
 from accounts.mailstore.flags import Flag
 from accounts.mailstore.folders import FolderInfo
@@ -13,7 +15,7 @@ from accounts.mailstore.picture import Picture
 from accounts.mailstore.refusals import NoSuchFolder
 from accounts.mailstore.rights import Right
 from accounts.rows import FolderGone
-from protocols.servers.imap import recent, rendering, watching
+from protocols.servers.imap import kept_lists, recent, rendering, watching
 from protocols.servers.imap.acl import my_rights_line
 from protocols.servers.imap.answers import bad, no, ok
 from protocols.servers.imap.append import foresee
@@ -170,13 +172,49 @@ def status(client: Client, command: commands.Status) -> Tagged:
     return ok(command.tag, "Done.", untagged=untagged)
 
 
+# What a picture knows of a folder.
+AT_HAND: frozenset[StatusItem] = frozenset(
+    (
+        *("MESSAGES", "UIDNEXT", "UIDVALIDITY", "UNSEEN", "DELETED", "RECENT"),
+        *("HIGHESTMODSEQ", "APPENDLIMIT", "MAILBOXID"),
+    )
+)
+
+
+def status_at_once(
+    client: Client, command: commands.Status, folder: FolderInfo, picture: Picture
+) -> Tagged:
+    """The same from the folder's present picture, of items AT_HAND, for who hears no news."""
+    now = replace(
+        folder,
+        uidnext=picture.uidnext,
+        highest_modseq=picture.highest_modseq,
+        recent_from_uid=picture.recent_from_uid,
+        exists=len(picture),
+        unseen=_unseen(picture),
+    )
+    items = [(item, _status_value(now, item, picture)) for item in command.items]
+    enabling = note_condstore(client) if "HIGHESTMODSEQ" in command.items else b""
+    return ok(command.tag, "Done.", untagged=enabling + _status_of(client, now, items))
+
+
+def _unseen(picture: Picture) -> int:
+    if "unseen" not in picture.memo:
+        picture.memo["unseen"] = picture.count_without(Flag.SEEN)
+    count: int = picture.memo["unseen"]
+    return count
+
+
 def _status_of(
     client: Client, folder: FolderInfo, items: Sequence[tuple[StatusItem, int | str]]
 ) -> bytes:
     return responses.status(folder.name, items, is_utf8=client.tells_utf8)
 
 
-def _status_value(folder: FolderInfo, item: StatusItem) -> int | str:
+def _status_value(
+    folder: FolderInfo, item: StatusItem, picture: Picture | None = None
+) -> int | str:
+    """`picture`: the folder's, where it is at hand."""
     match item:
         case "MESSAGES":
             return folder.exists
@@ -189,7 +227,7 @@ def _status_value(folder: FolderInfo, item: StatusItem) -> int | str:
         case "SIZE":
             return folder.octets
         case "DELETED":
-            return _deleted(folder)
+            return _deleted(folder, picture)
         case "DELETED-STORAGE":
             return _deleted_storage(folder)
         case "APPENDLIMIT":
@@ -201,16 +239,16 @@ def _status_value(folder: FolderInfo, item: StatusItem) -> int | str:
         case "RECENT":
             if folder.recent_from_uid == folder.uidnext:
                 return 0
-            picture = index.picture(folder.id)
+            picture = index.picture(folder.id) if picture is None else picture
             uids = recent.look(picture)
             return sum(1 for uid in reversed(picture.uids) if uid in uids)
 
 
-def _deleted(folder: FolderInfo) -> int:
+def _deleted(folder: FolderInfo, picture: Picture | None = None) -> int:
     """RFC 9051 §6.3.11: how many messages have \\Deleted set."""
     if not folder.exists:
         return 0
-    picture = index.picture(folder.id)
+    picture = index.picture(folder.id) if picture is None else picture
     if "deleted" not in picture.memo:
         picture.memo["deleted"] = sum(1 for bits in picture.flags if bits & Flag.DELETED)
     count: int = picture.memo["deleted"]
@@ -290,6 +328,7 @@ def list_folders(client: Client, command: commands.List) -> Tagged:
     needs_subscriptions = command.is_lsub or "SUBSCRIBED" in (
         command.select_options | command.return_options
     )
+    stamp = stamps.take(client.mailbox_id)
     subscribed = subscriptions.list_subscriptions(client.mailbox_id) if needs_subscriptions else ()
     existing = folders.list_all_seen(client.mailbox_id)
     lines = []
@@ -310,7 +349,9 @@ def list_folders(client: Client, command: commands.List) -> Tagged:
             lines.append(_status_line(client, folder, command.status_items))
         if "MYRIGHTS" in command.return_options:
             lines.append(my_rights_line(client, folder))
-    return ok(command.tag, "Done.", untagged=b"".join(lines) + client.news(may_expunge=True))
+    told = b"".join(lines)
+    kept_lists.keep(client, command, stamp, existing, told)
+    return ok(command.tag, "Done.", untagged=told + client.news(may_expunge=True))
 
 
 def _status_line(client: Client, folder: FolderInfo, items: Sequence[StatusItem]) -> bytes:

@@ -141,6 +141,8 @@ class ImapSession:
             answer = then(result)
         except _REFUSALS as error:
             return self._refusal(event, error)
+        if isinstance(answer, Iterator):
+            return self._guarded(event, answer)
         return self._guarded_later(event, answer)
 
     def _refusal(self, event: Event, error: Exception) -> Reply:

@@ -22,3 +22,8 @@ def has_no_news(client: Client) -> bool:
     """Whether the client was told all of the folder that is selected, as far as is known."""
     picture = present(client)
     return picture is not None and client.selected.has_told_all_of(picture)
+
+
+def hears_nothing(client: Client) -> bool:
+    """Whether `Client.news` would say nothing, whether or not a folder is selected."""
+    return client.hears_of_folder_alone if client.view is None else has_no_news(client)

@@ -1,6 +1,7 @@
 """What is answered without the database is what the database would have said, always."""
 
 from collections.abc import Callable, Iterator
+from itertools import combinations
 
 import pytest
 from django.db import connection
@@ -13,6 +14,7 @@ from accounts.mailstore.flags import Flag, StoreMode
 from accounts.models import Mailbox, Tenant
 from protocols.servers.imap import at_hand
 from protocols.servers.imap import folders as imap_folders
+from protocols.servers.imap.client import Enabled
 from protocols.wire.imap import commands as c
 from tests.accounts.as_owner import expunge_uids, store_flags
 from tests.accounts.mail import append_many, inbox, make_mailbox
@@ -146,6 +148,54 @@ def test_counters_alone_are_told_anew(program: Program) -> None:
     assert b"[UIDNEXT 6]" in first
     assert b"[UIDNEXT 7]" in changed
     assert b"* 5 EXISTS" in changed
+
+
+STATUS_ITEMS = (
+    *("MESSAGES", "UIDNEXT", "UIDVALIDITY", "UNSEEN", "DELETED", "RECENT"),
+    *("HIGHESTMODSEQ", "APPENDLIMIT", "MAILBOXID"),
+)
+
+
+@pytest.mark.parametrize("is_selected", [True, False])
+def test_a_status_is_told_at_once_as_it_would_be_by_a_look(
+    program: Program, is_selected: bool
+) -> None:
+    store_flags(inbox(program.mailbox_id), [2, 3], StoreMode.ADD, Flag.SEEN | Flag.DELETED)
+    append_many(program.mailbox_id, inbox(program.mailbox_id), 2, flags=int(Flag.SEEN))
+    for _ in range(2):
+        program.say("EXAMINE INBOX")
+    if not is_selected:
+        program.say("UNSELECT")
+    for number in range(1, len(STATUS_ITEMS) + 1):
+        for items in combinations(STATUS_ITEMS, number):
+            line = f"STATUS INBOX ({' '.join(items)})"
+            at_once = program.say_at_once(line)
+            program.client.enabled = Enabled(0)
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(index, "current", lambda _: None)
+                assert program.say_after_a_look(line) == at_once
+            program.client.enabled = Enabled(0)
+    assert program.say_at_once("STATUS INBOX (UNSEEN DELETED RECENT)").startswith(
+        b"* STATUS INBOX (UNSEEN 3 DELETED 2 RECENT 2)"
+    )
+
+
+@pytest.mark.parametrize("item", ["SIZE", "DELETED-STORAGE"])
+def test_a_status_of_what_no_picture_knows_is_looked_for(program: Program, item: str) -> None:
+    assert program.say_after_a_look(f"STATUS INBOX (MESSAGES {item})").startswith(b"* STATUS")
+
+
+def test_a_status_tells_news_of_the_selected_folder(program: Program) -> None:
+    come(program)
+    index.picture(inbox(program.mailbox_id))
+    assert b"* 6 EXISTS" in program.say_after_a_look("STATUS INBOX (MESSAGES)")
+
+
+def test_a_status_of_nothing_is_looked_for(program: Program) -> None:
+    folders.create_folder(program.mailbox_id, "a/b")
+    folders.delete_folder(program.mailbox_id, "a")
+    for name in ("a", "nowhere", f"Shared/{'x@y.test'}/INBOX"):
+        assert b"t NO" in program.say_after_a_look(f"STATUS {name} (MESSAGES)")
 
 
 def test_idling_ends_at_once_where_nothing_is_new(program: Program) -> None:

@@ -58,7 +58,9 @@ def shared(wire: DirectWire) -> DirectWire:
         # Each as in a folder of one's own, and one for the rights.
         (b"NOOP", 1 + LOOK),
         (b"FETCH 1:* (UID FLAGS)", 1 + LOOK),
-        (b"FETCH 1:* (ENVELOPE)", 2 + LOOK),
+        # What has just come in is at hand; what has not been kept is read.
+        (b"FETCH 1:* (ENVELOPE)", 1 + LOOK),
+        (b"FETCH 1:* (PREVIEW)", 2 + LOOK),
         (b"SEARCH UNSEEN", 1 + LOOK),
         (b'LIST "" *', 2 + LOOK),
     ],
