@@ -11,6 +11,7 @@ from itertools import groupby
 from protocols.wire.message.address import ADDRESS_OCTETS, Address, parse_addresses
 from protocols.wire.message.charset import decode_text
 from protocols.wire.message.content import Params, parse_content_type, parse_disposition
+from protocols.wire.message.decode import decode_header
 from protocols.wire.message.header import Field, unfold
 
 # RFC 5322 §2.1.1, the line end not counted.
@@ -176,7 +177,7 @@ def _mailbox(address: Address) -> bytes:
 
 def _phrase(name: bytes) -> bytes:
     if not name.isascii():
-        return encode_words(decode_text(name))
+        return encode_words(decode_header(name))
     return name if _SAFE_PHRASE.fullmatch(name) else _quoted(name.translate(TO_ASCII))
 
 

@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator
 
 from protocols.wire.message.charset import decode_text
+from protocols.wire.message.decode import decode_header
 from protocols.wire.message.downgrade_header import TO_ASCII, ascii_domain, encode_words
 from protocols.wire.message.imap_string import NIL, string
 
@@ -95,7 +96,9 @@ def _settle(items: list[int], out: list[bytes]) -> None:
             out[name], out[value] = _parameter(out[name], out[value])
     for item in raw:
         if isinstance(out[item], _Raw):
-            out[item] = string(encode_words(decode_text(out[item])).replace(b"\r\n", b""))
+            # What is an encoded word already would be told twice encoded.
+            words = encode_words(decode_header(out[item]))
+            out[item] = string(words.replace(b"\r\n", b""))
 
 
 def _is_string(token: bytes) -> bool:

@@ -122,6 +122,7 @@ def test_text_without_header_becomes_a_message():
         ("Subject: =?utf-8?q?=C3=A4?= ö =?utf-8?q?=C3=BC?=", "ä ö ü"),
         ("Subject: " + "ä" * 500, "ä" * 500),
         ("From: Zoë Müller <zoe@a.test>", "Zoë Müller <zoe@a.test>"),
+        ("From: =?utf-8?q?Zo=C3=AB?= Müller <zoe@a.test>", "Zoë Müller <zoe@a.test>"),
         ('To: "Müller, Zoë" <z@a.test>, b@c.test', "Müller, Zoë <z@a.test>, b@c.test"),
         ("To: Freunde: Zoë <z@a.test>, Jo <j@a.test>;, x@y.test", None),
         ("To: a@bücher.test", "a@xn--bcher-kva.test"),

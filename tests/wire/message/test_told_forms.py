@@ -67,6 +67,15 @@ def test_parameters_in_ascii() -> None:
     assert told[4] == b"=?utf-8?b?R3LDtsOfZQ==?="
 
 
+def test_encoded_words_beside_raw_utf8_stay_words() -> None:
+    """A program that decodes what it is told once must not be left with "=?utf-8?" on its list."""
+    header = (
+        "Subject: =?utf-8?q?=C3=A4?= é\r\nFrom: =?utf-8?q?=C3=A4?= é <a@x.test>\r\n\r\n".encode()
+    )
+    told = read_list(in_ascii(prepare(header).envelope))
+    assert told[1] == told[2][0][0] == b"=?utf-8?b?w6Qgw6k=?="
+
+
 def test_ascii_is_told_as_it_is() -> None:
     form = prepare(b"Subject: x {3}\r\n\r\ny\r\n").envelope
     assert in_ascii(form) is form
