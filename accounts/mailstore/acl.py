@@ -123,7 +123,7 @@ def set_rights_everywhere(owner: int, who: Identifier, given: Right) -> None:
 
     def write(rows: Rows, blob: Blob | None) -> None:
         rows.direct()
-        rows.before_commit(stamps.change)
+        rows.before_commit(_end_all_stamps)
         _write_everywhere(owner, folder_ids, who, given)
         for folder_id in folder_ids:
             rows.changed(rows.folder(folder_id), Change.Kind.FOLDER)
@@ -160,7 +160,7 @@ def _set(
     if who.mailbox_id == owner:
         raise NotPermitted("The owner always has every right.")
     rows.direct()
-    rows.before_commit(stamps.change)
+    rows.before_commit(_end_all_stamps)
     if change:
         letters = _of(folder.id).filter(_is(who)).values_list("letters", flat=True).first()
         known = rights.parse(letters or "")
@@ -213,7 +213,7 @@ def inherit(rows: Rows, owner: int, parent_id: int | None, folder_ids: Sequence[
     listed = _listed(owner, parent_id)
     found = list(listed.values_list(*columns))
     if found:
-        rows.before_commit(stamps.change)
+        rows.before_commit(_end_all_stamps)
     FolderRight.objects.bulk_create(
         FolderRight(
             mailbox_id=owner, folder_id=folder_id, **dict(zip(columns, values, strict=True))
@@ -221,6 +221,10 @@ def inherit(rows: Rows, owner: int, parent_id: int | None, folder_ids: Sequence[
         for folder_id in folder_ids
         for values in found
     )
+
+
+def _end_all_stamps() -> None:
+    stamps.change()
 
 
 def clear(folder_id: int) -> None:

@@ -295,6 +295,7 @@ def note_shown(mailbox_id: int, folder_id: int, below: int) -> "Future[None]":
     def note(rows: Rows, blob: Blob | None) -> None:
         folder, _ = locked_with_rights(rows, folder_id, mailbox_id, Right.SEEN, is_settled=False)
         folder.recent_from_uid = max(folder.recent_from_uid, min(below, folder.uidnext))
+        rows.tell(folder, Shown())
 
     key = frozenset((folder_id,))
     return commit.submit(commit.Unit(frozenset((mailbox_id,)), note, folder_ids=key))

@@ -4,7 +4,7 @@ Only of mailboxes that see no folder of others: what others call theirs and whom
 is not in a mailbox's own stamp. That somebody has begun to share is (`accounts.mailstore.acl`).
 """
 
-from accounts import stamps
+from accounts.mailstore import name_stamps
 from accounts.mailstore.folders import FolderInfo
 from protocols.servers.imap.client import Client
 from protocols.wire.imap.folder_commands import List
@@ -23,7 +23,7 @@ def lines_at_hand(client: Client, command: List) -> bytes | None:
     if command.status_items or command.entries:
         return None
     stamp, lines = _kept.get(_key(client, command), (0, None))
-    if lines is None or not stamps.is_current(client.mailbox_id, stamp):
+    if lines is None or not name_stamps.are_current(client.mailbox_id, stamp):
         return None
     return lines
 

@@ -176,3 +176,9 @@ def test_what_is_kept_is_bounded(wire: DirectWire, monkeypatch: pytest.MonkeyPat
     ask(wire, b'LIST "" ' + b"a" * kept_lists.LONGEST)
     assert not kept_lists._kept
     commit.reset()
+
+
+def test_mail_that_comes_here_leaves_a_list_as_it_was(wire: DirectWire, mailbox_id: int) -> None:
+    before = ask(wire, b'LIST "" *')
+    append_many(mailbox_id, inbox(mailbox_id), 1)
+    assert answered(wire, b'LIST "" *') == (before, True)

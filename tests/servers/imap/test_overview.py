@@ -8,6 +8,7 @@ import pytest
 from accounts.mailstore import append, copy, overview
 from accounts.models import Entry, Message, Overview
 from protocols.servers.imap import fetch as fetching
+from protocols.servers.imap import fetch_few
 from protocols.servers.imap.kept_lines import KeptLines
 from protocols.wire.message import prepare
 from tests.accounts.as_owner import expunge_uids
@@ -34,6 +35,7 @@ SMALL = 1 << 20
 @pytest.fixture(autouse=True)
 def _keeps_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fetching, "_kept", KeptLines(longest=-1))
+    monkeypatch.setattr(fetch_few, "_is_served", lambda *_: False)
 
 
 def select(wire: DirectWire) -> None:

@@ -4,6 +4,7 @@ from concurrent.futures import Future
 
 import pytest
 import structlog
+from django.db import connection
 
 from accounts.commit import CommitUnavailable
 from accounts.mailstore import folders, index
@@ -52,3 +53,14 @@ def test_what_cannot_be_written_down_is_no_error(monkeypatch: pytest.MonkeyPatch
         recent.write_down(index.picture(inbox(mailbox_id)))
         failed.set_exception(CommitUnavailable("full"))
     assert [each["event"] for each in logged] == ["recent_not_written_down"]
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL has no stamps")
+def test_what_was_shown_leaves_the_folder_at_hand() -> None:
+    mailbox_id = make_mailbox()
+    folder_id = inbox(mailbox_id)
+    append_many(mailbox_id, folder_id, 1)
+    folders.note_shown(mailbox_id, folder_id, index.picture(folder_id).uidnext).result()
+    current = index.current(folder_id)
+    assert current is not None
+    assert current.recent_from_uid == 2
