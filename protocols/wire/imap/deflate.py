@@ -50,6 +50,11 @@ class Deflate:
         self._is_full = len(octets) == limit
         return octets
 
+    def left_over(self) -> bytes:
+        """What came and was not inflated, for whoever takes it as it is."""
+        waiting, self._waiting = self._waiting, b""
+        return waiting
+
     def deflate(self, octets: bytes, *, flush: bool) -> bytes:
         """Octets for the peer; `flush`: it can read all of them without waiting for more."""
         if self._compressor is None:

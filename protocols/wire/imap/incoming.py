@@ -30,6 +30,10 @@ class TooLong(Exception):
         self.start = start
 
 
+# Octets that no tag begins with.
+_NO_TEXT = bytes(range(0x21)) + bytes(range(0x7F, 0x100))
+
+
 class _Dropping(Enum):
     NOTHING = auto()
     LITERAL = auto()
@@ -40,11 +44,13 @@ class _Dropping(Enum):
 class Incoming:
     """The octets of one client, inflated where they come compressed."""
 
-    __slots__ = ("_buffer", "_deflate", "_dropping", "_left", "_tail")
+    __slots__ = ("_buffer", "_deflate", "_dropping", "_is_after_stream", "_left", "_tail")
 
     def __init__(self) -> None:
         self._buffer = ReceiveBuffer()
         self._deflate: Deflate | None = None
+        # A compressed stream was left, and nothing has come since.
+        self._is_after_stream = False
         self._dropping = _Dropping.NOTHING
         self._left = 0  # Octets still to drop of a literal.
         self._tail = b""  # The end of a line being dropped: it may announce a literal.
@@ -78,13 +84,28 @@ class Incoming:
         """Take octets as they come; b"" means the client hung up."""
         if data and self._deflate is not None:
             self._deflate.feed(data)
-        else:
-            self._buffer.feed(data)
+            return
+        if data and self._is_after_stream:
+            # What flushed the stream may come behind its last command, and can begin no line.
+            data = data.lstrip(_NO_TEXT)
+            if not data:
+                return
+            self._is_after_stream = False
+        self._buffer.feed(data)
 
     def decompress(self, deflate: Deflate) -> None:
         """Inflate everything from here on (RFC 4978 §3)."""
         self._deflate = deflate
+        self._is_after_stream = False
         deflate.feed(self._buffer.take(len(self._buffer)))
+
+    def stop_decompressing(self) -> None:
+        """Take what comes from here on as it is (RFC 8437 §3)."""
+        deflate, self._deflate = self._deflate, None
+        if deflate is not None:
+            self._is_after_stream = True
+            if octets := deflate.left_over():
+                self.feed(octets)
 
     def inflate_more(self) -> int:
         """Inflate some more; how many octets came, 0 when none will. Raises BrokenStream."""

@@ -31,6 +31,17 @@ class Outgoing:
         self._pieces.clear()
         self._deflate = deflate
 
+    def stop_compressing(self) -> None:
+        """Leave what is added from now on as it is (RFC 8437 §3).
+
+        What waits still is compressed in one go: an answer begins when little waits before it.
+        """
+        if self._deflate is None:
+            return
+        packed = self._deflate.deflate(b"".join(self._pieces), flush=True)
+        self._pieces = [self._plain + packed]
+        self._plain, self._deflate = b"", None
+
     def take(self, limit: int) -> Pieces:
         """At most `limit` octets to write next, none of the pieces empty."""
         if self._deflate is None:

@@ -28,6 +28,7 @@ from .commands import (
     Login,
     SaslResponse,
     StartTls,
+    Unauthenticate,
 )
 from .cursor import Fault
 from .deflate import BrokenStream, Deflate
@@ -165,6 +166,9 @@ class ServerConversation:
                 deflate = Deflate()
                 self._out.compress(deflate)
                 self._incoming.decompress(deflate)
+            case Unauthenticate() if reply.status == "OK":
+                self._out.stop_compressing()
+                self._incoming.stop_decompressing()
             case Login() | Authenticate() | SaslResponse():
                 self._unfinished.is_of_stranger &= reply.status != "OK"
         self._count(reply)

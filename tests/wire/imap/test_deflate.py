@@ -5,7 +5,7 @@ import zlib
 import pytest
 
 from protocols.wire.conversation import READ_AHEAD
-from protocols.wire.imap.commands import Compress, Invalid, Noop
+from protocols.wire.imap.commands import Compress, Invalid, Noop, Unauthenticate
 from protocols.wire.imap.responses import Tagged
 from protocols.wire.imap.server import ServerConversation
 
@@ -19,6 +19,9 @@ class Peer:
         assert self.conversation.next_event() == Compress(b"a", "DEFLATE")
         self.conversation.send(Tagged(b"a", "OK", "Go."))
         assert self.conversation.data_to_send() == b"a OK Go.\r\n"
+        self.begin()
+
+    def begin(self) -> None:
         self._out = zlib.compressobj(9, zlib.DEFLATED, -15)
         self._in = zlib.decompressobj(-15)
 
@@ -122,3 +125,58 @@ def test_once_is_enough() -> None:
         assert isinstance(event, Invalid)
         peer.conversation.send(event.reply)
         assert peer.heard()[2:].startswith(code)
+
+
+def _leave(peer: Peer) -> None:
+    assert peer.conversation.next_event() == Unauthenticate(b"u")
+    peer.conversation.push(b"* 1 EXISTS\r\n")
+    peer.conversation.send(Tagged(b"u", "OK", "Logged out."))
+    assert peer.heard() == b"* 1 EXISTS\r\nu OK Logged out.\r\n"
+
+
+def _says_noop_in_clear(peer: Peer) -> None:
+    assert peer.conversation.next_event() == Noop(b"b")
+    peer.conversation.send(Tagged(b"b", "OK", "Done."))
+    assert peer.conversation.data_to_send() == b"b OK Done.\r\n"
+
+
+def test_who_logs_out_leaves_compression_too() -> None:
+    """RFC 8437 §3: all state goes but TLS and ID; the OK is the last that is compressed."""
+    peer = Peer()
+    peer.say(b"u UNAUTHENTICATE\r\n")
+    _leave(peer)
+    assert peer.conversation.next_event() is None
+    peer.conversation.receive_data(b"b NOOP\r\n")
+    _says_noop_in_clear(peer)
+
+
+@pytest.mark.parametrize("late", range(1, 6))
+def test_the_end_of_the_flush_may_come_late(late: int) -> None:
+    peer = Peer()
+    packed = peer.pack(b"u UNAUTHENTICATE\r\n")
+    peer.conversation.receive_data(packed[:-late])
+    _leave(peer)
+    peer.conversation.receive_data(packed[-late:])
+    assert peer.conversation.next_event() is None
+    peer.conversation.receive_data(b"b NOOP\r\n")
+    _says_noop_in_clear(peer)
+
+
+def test_who_ends_the_stream_may_go_on_in_clear() -> None:
+    peer = Peer()
+    peer.conversation.receive_data(peer.finish(b"u UNAUTHENTICATE\r\n") + b"b NOOP\r\n")
+    _leave(peer)
+    _says_noop_in_clear(peer)
+
+
+def test_compression_comes_again_with_the_next_login() -> None:
+    peer = Peer()
+    peer.say(b"u UNAUTHENTICATE\r\n")
+    _leave(peer)
+    peer.conversation.receive_data(b"a COMPRESS DEFLATE\r\n")
+    assert peer.conversation.next_event() == Compress(b"a", "DEFLATE")
+    peer.conversation.send(Tagged(b"a", "OK", "Go."))
+    assert peer.conversation.data_to_send() == b"a OK Go.\r\n"
+    peer.begin()
+    peer.say(b"b NOOP\r\n")
+    assert peer.conversation.next_event() == Noop(b"b")
