@@ -12,8 +12,8 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 def test_every_row_learns_its_own_key() -> None:
     for count in (1, 2, 50):
-        rows = [PendingRow((100 * count + number,)) for number in range(count)]
-        insert_rows(DirectoryVersion, ("token",), rows)
+        rows = [PendingRow((100 * count + number, 0)) for number in range(count)]
+        insert_rows(DirectoryVersion, ("token", "last_uidvalidity"), rows)
         for row in rows:
             assert DirectoryVersion.objects.get(pk=row.pk).token == row.values[0]
         # A key is never used again.
@@ -21,8 +21,8 @@ def test_every_row_learns_its_own_key() -> None:
 
 
 def test_keys_that_are_given_stay() -> None:
-    rows = [PendingRow((given, 1)) for given in (900, 700, 800)]
-    insert_rows(DirectoryVersion, ("id", "token"), rows)
+    rows = [PendingRow((given, 1, 0)) for given in (900, 700, 800)]
+    insert_rows(DirectoryVersion, ("id", "token", "last_uidvalidity"), rows)
     assert [row.pk for row in rows] == [900, 700, 800]
 
 

@@ -6,7 +6,7 @@ import pytest
 from django.conf import settings
 from django.db import connection
 
-from accounts import commit, directory, maildrop, maildrop_lock, maildrop_table
+from accounts import commit, directory, maildrop, maildrop_lock, maildrop_table, stamps
 from accounts.directory.domains import create_domain
 from accounts.directory.mailboxes import create_mailbox
 from accounts.directory.tenants import create_tenant
@@ -17,6 +17,7 @@ from accounts.mailstore.flags import Flag
 from accounts.models import Entry, Folder, Mailbox
 from tests.accounts import as_owner
 from tests.accounts.mail import delivery
+from tests.accounts.test_index import unsaid
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -191,14 +192,20 @@ def test_only_mail_since_a_day_is_shown(mailbox: int) -> None:
 
 @pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL has no stamps")
 def test_whether_a_message_is_left_is_known_without_a_query(
-    mailbox: int, django_assert_num_queries
+    mailbox: int, django_assert_num_queries, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    inbox = fill(mailbox, b"one\r\n", b"two\r\n")
+    inbox = fill(mailbox, b"one\r\n", b"two\r\n", b"three\r\n")
     drop = Maildrop(mailbox)
     with django_assert_num_queries(0):
         assert drop.look_at_hand()
         assert drop.is_left(1)
         assert drop.is_left(2)
+    as_owner.expunge_uids(inbox, [drop.uids[2]], only_deleted=False)
+    with django_assert_num_queries(0):
+        assert drop.look_at_hand()
+        assert not drop.is_left(3)
+    # From here on it takes a look to know which state a commit left.
+    monkeypatch.setattr(stamps, "change", unsaid(stamps.change))
     as_owner.expunge_uids(inbox, [drop.uids[0]], only_deleted=False)
     with django_assert_num_queries(1):
         assert not drop.look_at_hand()

@@ -31,6 +31,12 @@ def notify(client: imaplib.IMAP4, groups: bytes = PERSONAL) -> None:
     assert hears(client, b"n ") == b"n OK Done.\r\n"
 
 
+def uidvalidity(client: imaplib.IMAP4, name: str) -> bytes:
+    _, [status] = client.status(name, "(UIDVALIDITY)")
+    assert isinstance(status, bytes)
+    return status.rpartition(b" ")[2].rstrip(b")")
+
+
 def test_sessions_in_all_processes_are_told(host: Instance) -> None:
     assert len(host.servers()) > 1
     watchers = [host.imap(ALICE) for _ in range(CONNECTIONS)]
@@ -44,12 +50,14 @@ def test_sessions_in_all_processes_are_told(host: Instance) -> None:
 
     alice.create("Work")
     all_hear(b'* LIST (\\HasNoChildren) "/" Work\r\n')
-    all_hear(b"* STATUS Work (MESSAGES 0 UIDNEXT 1 UIDVALIDITY 7 UNSEEN 0 HIGHESTMODSEQ 2)\r\n")
+    valid = uidvalidity(alice, "Work")
+    numbers = b"* STATUS %b (MESSAGES %d UIDNEXT %d UIDVALIDITY %b UNSEEN %d HIGHESTMODSEQ %d)\r\n"
+    all_hear(numbers % (b"Work", 0, 1, valid, 0, 2))
     alice.append("Work", None, None, b"Subject: news\r\n\r\nHello.\r\n")
-    all_hear(b"* STATUS Work (MESSAGES 1 UIDNEXT 2 UIDVALIDITY 7 UNSEEN 1 HIGHESTMODSEQ 3)\r\n")
+    all_hear(numbers % (b"Work", 1, 2, valid, 1, 3))
     alice.select("Work")
     alice.store("1", "+FLAGS.SILENT", r"(\Seen)")
-    all_hear(b"* STATUS Work (MESSAGES 1 UIDNEXT 2 UIDVALIDITY 7 UNSEEN 0 HIGHESTMODSEQ 4)\r\n")
+    all_hear(numbers % (b"Work", 1, 2, valid, 0, 4))
     alice.unselect()
     alice.subscribe("Work")
     all_hear(b'* LIST (\\HasNoChildren \\Subscribed) "/" Work\r\n')
@@ -58,7 +66,7 @@ def test_sessions_in_all_processes_are_told(host: Instance) -> None:
     all_hear(b"* METADATA Work /private/comment\r\n")
     alice.rename("Work", "Play")
     all_hear(b'* LIST (\\HasNoChildren) "/" Play ("OLDNAME" (Work))\r\n')
-    all_hear(b"* STATUS Play (MESSAGES 1 UIDNEXT 2 UIDVALIDITY 7 UNSEEN 0 HIGHESTMODSEQ 7)\r\n")
+    all_hear(numbers % (b"Play", 1, 2, valid, 0, 7))
     alice.delete("Play")
     all_hear(b'* LIST (\\NonExistent) "/" Play\r\n')
 
@@ -74,7 +82,8 @@ def test_folders_of_others_are_told_of_in_all_processes(host: Instance) -> None:
             assert hears(watcher, b"* ") == line
 
     name = b"Shared/alice@notify.test/Sent"
-    numbers = b"* STATUS %b (MESSAGES %d UIDNEXT %d UIDVALIDITY 3 UNSEEN %d)\r\n"
+    valid = uidvalidity(alice, "Sent")
+    numbers = b"* STATUS %b (MESSAGES %d UIDNEXT %d UIDVALIDITY " + valid + b" UNSEEN %d)\r\n"
     alice.setacl("Sent", BOB, "lr")
     all_hear(b'* LIST (\\HasNoChildren) "/" %b\r\n' % name)
     all_hear(numbers % (name, 0, 1, 0))
