@@ -59,13 +59,23 @@ class _Shelf:
         # Of pictures as they were kept: a stamp of when they were the state of the database.
         self._stamps: dict[int, tuple[Picture, int]] = {}
         self._loading: dict[int, threading.Lock] = {}
+        # Folders whose picture a commit was laid over, and nobody has asked for it since.
+        self._unasked: set[int] = set()
         self._lock = threading.Lock()
+
+    def is_unasked(self, folder_id: int) -> bool:
+        return folder_id in self._unasked
+
+    def peek(self, folder_id: int) -> Picture | None:
+        """As `get`, for who has no use for the picture unless others have."""
+        return self._pictures.get(folder_id)
 
     def get(self, folder_id: int) -> Picture | None:
         with self._lock:
             found = self._pictures.get(folder_id)
             if found is not None:
                 self._pictures.move_to_end(folder_id)
+                self._unasked.discard(folder_id)
             return found
 
     def get_current(self, folder_id: int) -> Picture | None:
@@ -78,6 +88,7 @@ class _Shelf:
             if self._pictures.get(folder_id) is not picture:
                 return None
             self._pictures.move_to_end(folder_id)
+            self._unasked.discard(folder_id)
             return picture
 
     def stamp(self, picture: Picture, stamp: int | None) -> None:
@@ -103,6 +114,7 @@ class _Shelf:
             if self._pictures.get(old.folder_id) is old:
                 self._octets += new.octets - old.octets
                 self._pictures[old.folder_id] = new
+                self._unasked.add(old.folder_id)
                 self._stamps.pop(old.folder_id, None)
                 if stamp is not None:
                     self._stamps[old.folder_id] = new, stamp
@@ -115,6 +127,7 @@ class _Shelf:
     def clear(self) -> None:
         with self._lock:
             self._pictures.clear()
+            self._unasked.clear()
             self._stamps.clear()
             self._loading.clear()
             self._octets = 0
@@ -125,6 +138,7 @@ class _Shelf:
 
     def _drop(self, folder_id: int) -> None:
         self._stamps.pop(folder_id, None)
+        self._unasked.discard(folder_id)
         old = self._pictures.pop(folder_id, None)
         if old is not None:
             self._octets -= old.octets
@@ -190,7 +204,7 @@ def kept(folder: FolderState) -> Picture | None:
 
 def _kept_before(folder: FolderState) -> Picture | None:
     """The picture of the state before this commit, if it is at hand."""
-    known = _shelf.get(folder.id)
+    known = _shelf.peek(folder.id)
     state = folder.uidvalidity, folder.loaded_modseq
     return (
         known if known is not None and (known.uidvalidity, known.highest_modseq) == state else None
@@ -217,7 +231,9 @@ def _lay_over(folder: FolderState, deeds: Sequence[Deed], step: stamps.Step | No
     known = _kept_before(folder)
     if known is None:
         return
-    if len(known) > COPIED_FOR_ONE and any(isinstance(deed, Came) for deed in deeds):
+    has_come = any(isinstance(deed, Came) for deed in deeds)
+    # A mailbox that takes mail in all night is not copied all night.
+    if has_come and (len(known) > COPIED_FOR_ONE or _shelf.is_unasked(folder.id)):
         return
     fresh = followed(known, _counters_of(folder), deeds)
     if fresh is not None and len(fresh) == folder.exists_count:

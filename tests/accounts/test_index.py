@@ -243,6 +243,18 @@ def test_an_arrival_is_not_laid_over_a_large_folder(monkeypatch: pytest.MonkeyPa
     check(index.picture(folder_id))
 
 
+def test_an_arrival_is_laid_over_once_until_somebody_looks() -> None:
+    mailbox_id = make_mailbox()
+    folder_id = inbox(mailbox_id)
+    index.picture(folder_id)
+    for _ in range(2):
+        for _ in range(3):
+            append_many(mailbox_id, folder_id, 1)
+        # The other two are read by who looks.
+        assert len(index._shelf.peek(folder_id)) == Entry.objects.count() - 2
+        check(index.picture(folder_id))
+
+
 def test_a_changed_folder_reads_only_what_changed(
     django_assert_num_queries, monkeypatch: pytest.MonkeyPatch
 ) -> None:
