@@ -168,7 +168,10 @@ class Load:
     def _read(self) -> None:
         user, folder = random.choice(USERS), random.choice(FOLDERS)
         with self._imap(user) as client:
-            client.select(folder)
+            status, said = client.select(folder)
+            if status == "NO" and b"[UNAVAILABLE]" in said[0]:
+                # The database is away, and the server said so.
+                return
             validity = int(client.response("UIDVALIDITY")[1][0])
             _, data = client.uid("SEARCH", "ALL")
             uids = data[0].split()
