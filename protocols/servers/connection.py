@@ -30,8 +30,9 @@ __all__ = ["After", "Connection", "Later", "Peer", "Session", "Shell"]
 
 log = structlog.get_logger(__name__)
 
-# Events answered without a break, so that a pipelined flood leaves turns to other peers.
+# Events answered without a break, and how long, so that a flood leaves turns to other peers.
 EVENTS_PER_TURN = 100
+TURN_SECONDS = 0.01
 # Seconds.
 HANDSHAKE_TIMEOUT = 30.0
 LINGER = 2.0
@@ -230,6 +231,7 @@ class Connection(TwistedProtocol):
 
     def _serve_events(self) -> None:
         left = EVENTS_PER_TURN
+        until = self.runtime.reactor.seconds() + TURN_SECONDS
         while self._conversation is not None and not (
             self._is_busy or self._is_ending or self._pace.paused_at is not None
         ):
@@ -242,7 +244,9 @@ class Connection(TwistedProtocol):
                 return
             elif (event := self._conversation.next_event()) is not None:
                 self._serve(event)
-                left -= 1
+                left = 0 if self.runtime.reactor.seconds() > until else left - 1
+                if self._conversation is not None and self._conversation.wants_flush:
+                    self._flush()
             else:
                 return
 

@@ -98,7 +98,8 @@ def _deliver(
         case Soon(future, then):
             future.add_done_callback(partial(_resolve, host, session, event, then))
         case Home(future, then):
-            future.add_done_callback(partial(_bring_home, host, session, event, then))
+            at_home = partial(_resolve, host, session, event, then, is_home=True)
+            future.add_done_callback(partial(host.runtime.way_back.post, at_home))
         case Later(reply, seconds):
             host.runtime.way_back.post(host.answer_later, reply, seconds)
         case Again(work, seconds):
@@ -119,47 +120,24 @@ def _go_on(
     host.runtime.pool.submit(partial(handle, host, session, event, lambda: then(done.result())))
 
 
-def _bring_home(
-    host: Host,
-    session: AnySession,
-    event: Any,
-    then: "Callable[[Future[Any]], Any]",
-    done: "Future[Any]",
-) -> None:
-    host.runtime.way_back.post(_dress, host, session, event, then, done)
-
-
-def _dress(
-    host: Host,
-    session: AnySession,
-    event: Any,
-    then: "Callable[[Future[Any]], Any]",
-    done: "Future[Any]",
-) -> None:
-    """Make the answer of what a Future brought, on the reactor thread."""
-    try:
-        answer = then(done)
-    except Exception:  # noqa: BLE001 (`failure` logs it)
-        answer = failure(host, session, event)
-    if isinstance(answer, _DEFERRED):
-        _deliver(host, session, event, answer)
-    else:
-        host.answered(answer)
-
-
 def _resolve(
     host: Host,
     session: AnySession,
     event: Any,
     then: "Callable[[Future[Any]], Any]",
     done: "Future[Any]",
+    *,
+    is_home: bool = False,
 ) -> None:
+    """Make the answer of what a Future brought; `is_home`: on the reactor thread."""
     try:
         answer = then(done)
     except Exception:  # noqa: BLE001 (`failure` logs it)
         answer = failure(host, session, event)
     if isinstance(answer, _DEFERRED):
         _deliver(host, session, event, answer)
+    elif is_home:
+        host.answered(answer)
     else:
         host.runtime.way_back.post(host.answered, answer)
 

@@ -14,6 +14,8 @@ Pieces: TypeAlias = list[bytes | memoryview]
 
 # Above this many unread octets a conversation asks its shell to stop reading.
 READ_AHEAD = 64 * 1024
+# Above this many octets to send it asks its shell to write before it goes on.
+SAY_AHEAD = 256 * 1024
 
 
 class ConversationError(Exception):
@@ -40,6 +42,11 @@ class Conversation(Protocol[EventT, ReplyT, PushT]):
     @property
     def wants_tls(self) -> bool:
         """True once the OK to STARTTLS is flushed: the shell starts TLS and calls `tls_started`."""
+        ...
+
+    @property
+    def wants_flush(self) -> bool:
+        """True while much waits to be sent: the shell writes before it takes another event."""
         ...
 
     def receive_data(self, data: bytes) -> None:

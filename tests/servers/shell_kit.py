@@ -7,15 +7,16 @@ import contextlib
 import socket
 import struct
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from typing import Any
 
 from protocols.servers.listeners import Door, Listener, listen, open_socket
 from protocols.servers.runtime import Caps, Runtime
-from protocols.servers.session import After, Later, Shell, Soon
+from protocols.servers.session import After, Home, Later, Shell, Soon
 from protocols.servers.threads import SessionPool
-from protocols.wire.conversation import READ_AHEAD, Pieces
+from protocols.wire.conversation import READ_AHEAD, SAY_AHEAD, Pieces
 from protocols.wire.receive_buffer import ReceiveBuffer
 from tests.transcripts.real import on_reactor, reactor, tls_server
 
@@ -38,6 +39,10 @@ class Lines:
         if b"break the grammar" in data:
             raise RuntimeError("a bug in the grammar")
         self.input.feed(data)
+
+    @property
+    def wants_flush(self) -> bool:
+        return len(self.output) > SAY_AHEAD
 
     def next_event(self) -> bytes | None:
         if self.asked is None and not self.is_over and not self.wants_tls:
@@ -136,6 +141,8 @@ class Obedient:
                 return After(self.future, lambda got: b"after " + got)
             case b"soon":
                 return Soon(self.future, lambda done: b"soon " + done.result())
+            case b"home":
+                return Home(self.future, self._dressed)
             case b"later":
                 return Later(b"late", 0.05)
             case b"wait":
@@ -151,12 +158,20 @@ class Obedient:
                 return b"closing"
             case b"tls":
                 return self.shell.tls_description.encode()
+            case b"quick" if rest.startswith(b"much "):
+                return b"x" * int(rest[5:])
+            case b"quick" if rest == b"slow":
+                time.sleep(0.02)
             case b"pieces":
                 count, size = map(int, rest.split())
                 return self._pieces(count, size)
             case b"torn":
                 return self._torn()
         return b"ok " + event
+
+    def _dressed(self, done: "Future[bytes]") -> bytes:
+        self.threads.append(threading.current_thread().name)
+        return b"home " + done.result()
 
     def _woken(self) -> list[bytes]:
         self.threads.append(threading.current_thread().name)

@@ -12,6 +12,7 @@ import pytest
 from protocols.servers import connection, pace, sending
 from protocols.servers.runtime import Caps
 from protocols.servers.sending import unsent_octets
+from protocols.wire.conversation import SAY_AHEAD
 from tests.servers.shell_kit import Client, Stage, until
 from tests.transcripts.real import on_reactor
 
@@ -53,6 +54,17 @@ def test_a_future_is_answered_when_it_is_done(stage: Stage, client: Client) -> N
     until(lambda: stage.sessions[0].threads)
     stage.sessions[0].future.set_result(b"done")
     assert [client.hear(), client.hear()] == [b"done", b"ok quick after"]
+
+
+def test_what_dresses_a_future_at_home_runs_on_the_reactor_thread(
+    stage: Stage, client: Client
+) -> None:
+    client.say(b"home", b"quick after", b"home")
+    until(lambda: stage.sessions[0].threads)
+    stage.sessions[0].future.set_result(b"that")
+    assert [client.hear() for _ in range(3)] == [b"home that", b"ok quick after", b"home that"]
+    assert stage.sessions[0].threads[1] == "reactor"
+    assert not stage.sessions[0].has_overlapped
 
 
 def test_what_comes_after_a_future_runs_in_the_pool(stage: Stage, client: Client) -> None:
@@ -257,6 +269,29 @@ def test_a_flood_leaves_turns_to_others(stage: Stage, client: Client) -> None:
     client.say(*[b"quick"] * 5000)
     assert other.ask(b"quick") == b"ok quick"
     assert [client.hear() for _ in range(5000)] == [b"ok quick"] * 5000
+
+
+def test_slow_answers_leave_turns_to_others(stage: Stage, client: Client) -> None:
+    other = stage.connect()
+    assert other.hear() == b"hello"
+    client.say(*[b"quick slow"] * connection.EVENTS_PER_TURN)
+    until(lambda: stage.sessions[0].threads)
+    assert other.ask(b"quick") == b"ok quick"
+    assert len(stage.sessions[0].threads) < connection.EVENTS_PER_TURN
+
+
+def test_large_answers_wait_for_their_reader(stage: Stage, client: Client) -> None:
+    """Though each of them is there at once."""
+    size, count = 400_000, 60
+    client.say(*[b"quick much %d" % size] * count)
+    until(lambda: any(c._pace.paused_at is not None for c in stage.runtime.connections))
+
+    def held() -> int:
+        return max(len(c._conversation.output) for c in stage.runtime.connections)
+
+    assert on_reactor(held) < SAY_AHEAD + size + 1000
+    assert len(stage.sessions[0].threads) < count
+    assert [len(client.hear()) for _ in range(count)] == [size] * count
 
 
 def test_starttls_forgets_what_was_injected(stage: Stage, client: Client) -> None:

@@ -100,7 +100,7 @@ class Incoming:
         deflate.feed(self._buffer.take(len(self._buffer)))
 
     def stop_decompressing(self) -> None:
-        """Take what comes from here on as it is (RFC 8437 §3)."""
+        """Take what comes from here on as it is (RFC 8437)."""
         deflate, self._deflate = self._deflate, None
         if deflate is not None:
             self._is_after_stream = True

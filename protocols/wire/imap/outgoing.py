@@ -11,9 +11,11 @@ MAX_DEFLATED = 128 * 1024
 class Outgoing:
     """A queue of octets that is taken out in pieces."""
 
-    __slots__ = ("_deflate", "_pieces", "_plain")
+    __slots__ = ("_deflate", "_pieces", "_plain", "octets")
 
     def __init__(self) -> None:
+        # What waits, not compressed yet.
+        self.octets = 0
         self._pieces: Pieces = []
         self._deflate: Deflate | None = None
         self._plain = b""  # What is still to go out as it is.
@@ -24,15 +26,17 @@ class Outgoing:
     def add(self, *pieces: bytes | memoryview) -> None:
         """Say these octets, which are whole lines or part of what others go on with."""
         self._pieces += pieces
+        self.octets += sum(map(len, pieces))
 
     def compress(self, deflate: Deflate) -> None:
         """Compress what is added from now on (RFC 4978 §3)."""
         self._plain = b"".join(self._pieces)
         self._pieces.clear()
+        self.octets = 0
         self._deflate = deflate
 
     def stop_compressing(self) -> None:
-        """Leave what is added from now on as it is (RFC 8437 §3).
+        """Leave what is added from now on as it is (RFC 8437).
 
         What waits still is compressed in one go: an answer begins when little waits before it.
         """
@@ -40,6 +44,7 @@ class Outgoing:
             return
         packed = self._deflate.deflate(b"".join(self._pieces), flush=True)
         self._pieces = [self._plain + packed]
+        self.octets = len(self._pieces[0])
         self._plain, self._deflate = b"", None
 
     def take(self, limit: int) -> Pieces:
@@ -60,7 +65,9 @@ class Outgoing:
                 view = memoryview(piece)
                 taken = [*pieces[:count], view[:room]] if room else pieces[:count]
                 pieces[: count + 1] = [view[room:]]
+                self.octets -= limit
                 return taken
             room -= len(piece)
         self._pieces = []
+        self.octets = 0
         return pieces

@@ -10,7 +10,7 @@ from binascii import b2a_base64
 from collections.abc import Callable
 from enum import Enum, auto
 
-from protocols.wire.conversation import ConversationError, Pieces
+from protocols.wire.conversation import SAY_AHEAD, ConversationError, Pieces
 
 from .append_grammar import parse_append, parse_more
 from .commands import (
@@ -100,18 +100,19 @@ class ServerConversation:
 
     @property
     def wants_data(self) -> bool:
-        """False while enough is buffered."""
         return self._incoming.wants_data and not self._is_over
 
     @property
     def is_over(self) -> bool:
-        """True once nothing more will be said."""
         return self._is_over
 
     @property
     def wants_tls(self) -> bool:
-        """True once the OK to STARTTLS is flushed."""
         return self._mode is _Mode.TLS and not self._out
+
+    @property
+    def wants_flush(self) -> bool:
+        return self._out.octets > SAY_AHEAD
 
     def receive_data(self, data: bytes) -> None:
         """Take octets as they come; b"" means the peer hung up."""
@@ -184,11 +185,9 @@ class ServerConversation:
             self._out.add(response)
 
     def data_to_send(self, limit: int = 1 << 20) -> bytes:
-        """At most `limit` octets to write next; b"" when there are none."""
         return b"".join(self._out.take(limit))
 
     def pieces_to_send(self, limit: int = 1 << 20) -> Pieces:
-        """As `data_to_send`, in pieces as they are there; [] when there are none."""
         return self._out.take(limit)
 
     def tls_started(self) -> None:

@@ -11,7 +11,7 @@ from collections import deque
 from enum import Enum
 
 from protocols.wire import sasl
-from protocols.wire.conversation import READ_AHEAD, ConversationError, Pieces
+from protocols.wire.conversation import READ_AHEAD, SAY_AHEAD, ConversationError, Pieces
 from protocols.wire.pop3 import commands, languages
 from protocols.wire.pop3.commands import BadCommand, Command, Login
 from protocols.wire.pop3.dots import DotStuffer, stuff_whole
@@ -93,6 +93,10 @@ class ServerConversation:
 
     def receive_data(self, data: bytes) -> None:
         self._input.feed(data)
+
+    @property
+    def wants_flush(self) -> bool:
+        return sum(map(len, self._output)) > SAY_AHEAD
 
     def next_event(self) -> Command | None:
         while self._asked is None and not self.is_over and not self.wants_tls:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable
 
 from protocols.wire import sasl
-from protocols.wire.conversation import READ_AHEAD, ConversationError, Pieces
+from protocols.wire.conversation import READ_AHEAD, SAY_AHEAD, ConversationError, Pieces
 from protocols.wire.receive_buffer import LineTooLong, ReceiveBuffer
 from protocols.wire.smtp import refusals as say
 from protocols.wire.smtp.envelope import parse_mail, parse_rcpt
@@ -100,6 +100,10 @@ class ServerConversation:
     @property
     def wants_tls(self) -> bool:
         return self._is_tls_due and not self._out
+
+    @property
+    def wants_flush(self) -> bool:
+        return len(self._out) > SAY_AHEAD
 
     def receive_data(self, data: bytes) -> None:
         """Take octets as they come; b"" means the client hung up."""

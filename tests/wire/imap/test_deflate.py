@@ -4,9 +4,9 @@ import zlib
 
 import pytest
 
-from protocols.wire.conversation import READ_AHEAD
+from protocols.wire.conversation import READ_AHEAD, SAY_AHEAD
 from protocols.wire.imap.commands import Compress, Invalid, Noop, Unauthenticate
-from protocols.wire.imap.responses import Tagged
+from protocols.wire.imap.responses import InPieces, Tagged
 from protocols.wire.imap.server import ServerConversation
 
 
@@ -141,7 +141,7 @@ def _says_noop_in_clear(peer: Peer) -> None:
 
 
 def test_who_logs_out_leaves_compression_too() -> None:
-    """RFC 8437 §3: all state goes but TLS and ID; the OK is the last that is compressed."""
+    """RFC 8437: all state goes but TLS and ID; the OK is the last that is compressed."""
     peer = Peer()
     peer.say(b"u UNAUTHENTICATE\r\n")
     _leave(peer)
@@ -180,3 +180,19 @@ def test_compression_comes_again_with_the_next_login() -> None:
     peer.begin()
     peer.say(b"b NOOP\r\n")
     assert peer.conversation.next_event() == Noop(b"b")
+
+
+@pytest.mark.parametrize("is_compressed", [False, True])
+def test_much_that_waits_is_to_be_written_first(is_compressed: bool) -> None:
+    conversation = Peer().conversation if is_compressed else ServerConversation()
+    line = b"* " + bytes(range(97, 123)) * 2_000 + b"\r\n"
+    for _ in range(SAY_AHEAD // len(line)):
+        conversation.push(line)
+    assert not conversation.wants_flush
+    conversation.push(InPieces([line, memoryview(line)]))
+    assert conversation.wants_flush
+    conversation.data_to_send(3 * len(line))
+    assert not conversation.wants_flush
+    while conversation.data_to_send(1000):
+        assert not conversation.wants_flush
+    assert conversation._out.octets == 0
