@@ -12,7 +12,7 @@ from accounts.mailstore import lately, overview
 from accounts.mailstore.deeds import Came
 from accounts.mailstore.expunge import remove_entries
 from accounts.mailstore.flags import Flag, flags_within, keyword_bits
-from accounts.mailstore.lately import Kept
+from accounts.mailstore.lately import Arrival
 from accounts.mailstore.locked import (
     locked_folder,
     locked_with_rights,
@@ -132,8 +132,9 @@ def add_entry(
     folder.unseen_count += not flags & _SEEN
     folder.octets += size
     mailbox.use(size, 1)
-    kept = Kept.of(prepared, size, received_at, zone_minutes, octets, prefix)
-    rows.after_commit(partial(lately.keep, folder.id, folder.uidvalidity, uid, kept))
+    # Copied behind the commit, one by one: a thousand recipients share the octets until then.
+    came = Arrival(prepared, size, received_at, zone_minutes, prefix, octets)
+    rows.after_commit(partial(lately.keep, folder.id, folder.uidvalidity, uid, came))
     return Appended(folder.id, folder.uidvalidity, uid, modseq)
 
 

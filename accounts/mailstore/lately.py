@@ -50,20 +50,16 @@ class Kept(NamedTuple):
     headers: bytes
     octets: bytes | None
 
-    @classmethod
-    def of(
-        cls,
-        prepared: Prepared,
-        size: int,
-        internal_date: int,
-        zone_minutes: int,
-        octets: Buffer | None,
-        prefix: bytes,
-    ) -> "Kept":
-        """A message that comes in; of a long one, not the octets."""
-        whole = None if octets is None or size > LONGEST else prefix + bytes(octets)
-        texts = prepared.envelope, prepared.bodystructure, prepared.body, prepared.headers
-        return cls(size, internal_date, zone_minutes, *texts, whole)
+
+class Arrival(NamedTuple):
+    """A message that comes in, for one mailbox; `octets` are all recipients', behind `prefix`."""
+
+    prepared: Prepared
+    size: int
+    internal_date: int
+    zone_minutes: int
+    prefix: bytes
+    octets: Buffer | None
 
 
 # A folder, its UIDVALIDITY, a UID.
@@ -114,11 +110,15 @@ def _weight(kept: Kept) -> int:
 _shelf = _Shelf(LIMIT)
 
 
-def keep(folder_id: int, uidvalidity: int, uid: int, kept: Kept) -> None:
-    """Keep a message, unless its texts are long."""
-    texts = (kept.envelope, kept.bodystructure, kept.body, kept.headers)
-    if max(map(len, texts)) <= LONGEST_TEXT:
-        _shelf.put((folder_id, uidvalidity, uid), kept)
+def keep(folder_id: int, uidvalidity: int, uid: int, came: Arrival) -> None:
+    """Keep a message that has come, unless its texts are long; of a long one, not the octets."""
+    prepared, size, internal_date, zone_minutes, prefix, octets = came
+    texts = (prepared.envelope, prepared.bodystructure, prepared.body, prepared.headers)
+    if max(map(len, texts)) > LONGEST_TEXT:
+        return
+    whole = None if octets is None or size > LONGEST else prefix + bytes(octets)
+    kept = Kept(size, internal_date, zone_minutes, *texts, whole)
+    _shelf.put((folder_id, uidvalidity, uid), kept)
 
 
 def at_hand(picture: Picture, uids: Sequence[int], *, with_octets: bool) -> list[Kept] | None:

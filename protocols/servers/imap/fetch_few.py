@@ -21,8 +21,10 @@ from protocols.wire.imap.fetch_items import BodySection, FetchItem
 from protocols.wire.imap.responses import InPieces
 
 FEW = 100
-# Octets of sections in one answer.
+# Octets of sections in one answer, and in one that the reactor makes: to find the parts of so much
+# takes a few milliseconds at worst.
 OCTETS = 256 << 10
+OCTETS_AT_HAND = 64 << 10
 # Of so few messages all columns are read where some are asked for, lest the next FETCH read again.
 READ = 50
 READ_WHOLE = 40
@@ -44,7 +46,9 @@ def at_hand(client: Client, plan: Plan, chunk: Chunk) -> bytes | InPieces | None
         return None
     uids = pick(view.told.uids, chunk.places)
     messages = lately.at_hand(view.told, uids, with_octets=bool(plan.sections))
-    return None if messages is None else _lines(client, plan, chunk, uids, messages)
+    if messages is None:
+        return None
+    return _lines(client, plan, chunk, uids, messages, OCTETS_AT_HAND)
 
 
 def read(client: Client, plan: Plan, chunk: Chunk) -> bytes | InPieces | None:
@@ -55,7 +59,7 @@ def read(client: Client, plan: Plan, chunk: Chunk) -> bytes | InPieces | None:
         return None
     uids = pick(view.told.uids, chunk.places)
     messages = lately.read(view.told, uids, with_octets=bool(plan.sections))
-    return None if messages is None else _lines(client, plan, chunk, uids, messages)
+    return None if messages is None else _lines(client, plan, chunk, uids, messages, OCTETS)
 
 
 def _is_served(view: FolderView, plan: Plan, chunk: Chunk) -> bool:
@@ -65,12 +69,17 @@ def _is_served(view: FolderView, plan: Plan, chunk: Chunk) -> bool:
 
 
 def _lines(
-    client: Client, plan: Plan, chunk: Chunk, uids: Sequence[int], messages: Sequence[Kept]
+    client: Client,
+    plan: Plan,
+    chunk: Chunk,
+    uids: Sequence[int],
+    messages: Sequence[Kept],
+    at_most: int,
 ) -> bytes | InPieces | None:
     bodies: dict[FetchItem, Sequence[Octets | None]] = {}
     if plan.sections:
         octets = [each.octets or b"" for each in messages]
-        if sum(map(len, octets)) * len(plan.sections) > OCTETS:
+        if sum(map(len, octets)) * len(plan.sections) > at_most:
             return None
         for section in plan.sections:
             assert isinstance(section, BodySection)

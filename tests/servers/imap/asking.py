@@ -12,3 +12,18 @@ def ask(wire: DirectWire, command: bytes) -> bytes:
         if line.startswith(b"t "):
             break
     return said
+
+
+def answered(wire: DirectWire, command: bytes) -> tuple[bytes, bool]:
+    """The same, and whether it was said without a thread for it."""
+    session, noted = wire._session, []
+    is_quick = session.is_quick
+
+    def noting(event: object) -> bool:
+        noted.append(is_quick(event))
+        return noted[-1]
+
+    session.is_quick = noting
+    said = ask(wire, command)
+    session.is_quick = is_quick
+    return said, noted == [True]

@@ -1,5 +1,6 @@
 """A FETCH of a few messages, told from memory as it would be by the long road, always."""
 
+import tracemalloc
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -10,15 +11,16 @@ from accounts import commit
 from accounts.login import Identity
 from accounts.mailstore import append, index, lately
 from accounts.mailstore.flags import Flag, StoreMode
-from accounts.models import Mailbox, Message
-from accounts.rows import FolderGone
+from accounts.models import Blob, Mailbox, Message
+from accounts.rows import FolderGone, Rows
 from protocols.servers.imap import at_hand, fetch_few
 from protocols.servers.imap import fetch as fetching
 from protocols.servers.imap.kept_lines import KeptLines
+from protocols.wire.message import prepare
 from tests.accounts.as_owner import expunge_uids, store_flags
 from tests.accounts.mail import HELLO, append_many, delivery, inbox, make_mailbox
 from tests.hostile_mail import SAMPLES
-from tests.servers.imap.asking import ask
+from tests.servers.imap.asking import answered, ask
 from tests.transcripts.direct import DirectVenue, DirectWire
 from tests.transcripts.given import Scene
 
@@ -112,17 +114,7 @@ def test_what_is_kept_is_told_without_a_thread(wire: DirectWire, mailbox_id: int
 
 def is_quick(wire: DirectWire, line: bytes) -> bool:
     """Whether the line is answered at once."""
-    session, noted = wire._session, []
-    is_quick = session.is_quick
-
-    def noting(event: object) -> bool:
-        noted.append(is_quick(event))
-        return noted[-1]
-
-    session.is_quick = noting
-    ask(wire, line)
-    session.is_quick = is_quick
-    return noted == [True]
+    return answered(wire, line)[1]
 
 
 @has_stamps
@@ -278,3 +270,46 @@ def test_a_refusal_behind_news_is_told_as_one(
     said = ask(wire, b"FETCH 1 (PREVIEW)")
     assert b"* 2 FETCH (UID 2 FLAGS (\\Flagged" in said
     assert b"t NO The folder is gone." in said
+
+
+@has_stamps
+def test_much_is_read_in_the_pool(
+    wire: DirectWire, mailbox_id: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    append_many(mailbox_id, inbox(mailbox_id), 3)
+    select(wire)
+    monkeypatch.setattr(fetch_few, "OCTETS_AT_HAND", 2 * len(HELLO) + 10)
+    assert is_quick(wire, b"FETCH 1:2 BODY.PEEK[]")
+    assert not is_quick(wire, b"FETCH 1:3 BODY.PEEK[]")
+    assert not is_quick(wire, b"FETCH 1:2 (BODY.PEEK[] BODY.PEEK[TEXT])")
+
+
+def test_many_recipients_share_the_octets_until_the_commit() -> None:
+    """A thousand copies of each message of a batch would be gigabytes."""
+    keys = [make_mailbox() for _ in range(40)]
+    octets = HELLO + b"x" * 50_000
+    prepared = prepare(octets)
+    grown: list[int] = []
+
+    def write(rows: Rows, blob: Blob | None) -> None:
+        assert blob is not None
+        rows.before_commit(lambda: grown.append(tracemalloc.get_traced_memory()[1]))
+        tracemalloc.start()
+        for key in keys:
+            append.add_entry(
+                rows,
+                mailbox_id=key,
+                folder_id=None,
+                blob=blob,
+                prefix=b"Delivered-To: somebody\r\n",
+                prepared=prepared,
+                octets_size=len(octets),
+                octets=octets,
+            )
+
+    try:
+        commit.run(commit.Unit(frozenset(keys), write, octets))
+    finally:
+        tracemalloc.stop()
+    # Besides the rows, which hold prepared texts alone.
+    assert grown[0] < 10 * len(octets)

@@ -11,7 +11,7 @@ from accounts.mailstore import acl, folders, rights, subscriptions
 from accounts.models import Mailbox
 from protocols.servers.imap import kept_lists
 from tests.accounts.mail import append_many, inbox
-from tests.servers.imap.asking import ask
+from tests.servers.imap.asking import answered, ask
 from tests.transcripts.direct import DirectWire
 
 pytestmark = [
@@ -41,21 +41,6 @@ def lines() -> list[bytes]:
     asked = [f"LIST {s}{p}{o}" for s in selected for p in PATTERNS for o in options]
     plain = [f"LSUB {each}" for each in PATTERNS[:-1]]
     return [each.encode() for each in asked + plain]
-
-
-def answered(wire: DirectWire, line: bytes) -> tuple[bytes, bool]:
-    """The answer, and whether it was given at once."""
-    session, noted = wire._session, []
-    is_quick = session.is_quick
-
-    def noting(event: object) -> bool:
-        noted.append(is_quick(event))
-        return noted[-1]
-
-    session.is_quick = noting
-    said = ask(wire, line)
-    session.is_quick = is_quick
-    return said, noted == [True]
 
 
 def test_the_answer_is_that_of_a_look(wire: DirectWire, mailbox_id: int) -> None:
