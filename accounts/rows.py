@@ -62,14 +62,15 @@ class Rows:
         self._changes: dict[tuple[FolderState, str], list[Sequence[int]]] = {}
         self._deeds: dict[FolderState, list[object]] = {}
         self._lists: set[int] = set()
-        self._announced: list[Callable[[], object]] = []
+        self._announced: list[Callable[[], None]] = []
         self._callbacks: list[Callable[[], None]] = []
         # Of the unit at work only:
         self._own = Inserts()
         self._undo: dict[Counters, tuple[Any, ...]] = {}
-        self._own_changes: list[tuple[FolderState, str, Sequence[int], object]] = []
+        # Of no kind: it is told to who follows the commits alone.
+        self._own_changes: list[tuple[FolderState, str | None, Sequence[int], object]] = []
         self._own_lists: set[int] = set()
-        self._own_announced: list[Callable[[], object]] = []
+        self._own_announced: list[Callable[[], None]] = []
         self._own_callbacks: list[Callable[[], None]] = []
         self._forgotten: list[FolderState] = []
         self._savepoint: ExitStack | None = None
@@ -153,7 +154,7 @@ class Rows:
 
     def tell(self, folder: FolderState, deed: object) -> None:
         """Tell whoever follows the commits of a deed that no client needs to hear of."""
-        self._own_changes.append((folder, "", (), deed))
+        self._own_changes.append((folder, None, (), deed))
 
     def list_changed(self, mailbox_id: int) -> int:
         """Say that something of the mailbox changed that is no folder; the MODSEQ to write."""
@@ -188,7 +189,7 @@ class Rows:
         del self.folders[folder.id]
         self._forgotten.append(folder)
 
-    def before_commit(self, callback: Callable[[], object]) -> None:
+    def before_commit(self, callback: Callable[[], None]) -> None:
         """Call this when nothing is left to be done but the COMMIT: it must be quick."""
         self._own_announced.append(callback)
 
@@ -228,7 +229,7 @@ class Rows:
             self._own.write()
             self._savepoint.close()
         for folder, kind, uids, deed in self._own_changes:
-            if kind:
+            if kind is not None:
                 self._changes.setdefault((folder, kind), []).append(uids)
             self._deeds.setdefault(folder, []).append(deed)
         self._lists |= self._own_lists

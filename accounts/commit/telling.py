@@ -83,7 +83,10 @@ def settle(batch: list[Item], outcome: Outcome) -> None:
                 log.exception("commit: folder %d could not be followed", folder.id)
     for mailbox_id, step, changes_names in outcome.steps:
         for walker in walkers:
-            walker(mailbox_id, step, changes_names)
+            try:
+                walker(mailbox_id, step, changes_names)
+            except Exception:
+                log.exception("commit: mailbox %d could not be walked", mailbox_id)
     for item in batch:
         item.settle()
     for callback in outcome.callbacks:

@@ -65,13 +65,18 @@ class Came:
     flags: int
     keywords: int
 
+    @property
+    def uids(self) -> Sequence[int]:
+        return (self.uid,)
+
 
 @dataclass(frozen=True, slots=True)
 class Shown:
     """Nothing but which entries are \\Recent: the counters say it."""
 
 
-Deed = Flagged | Removed | Came | Shown
+Alteration = Flagged | Removed | Came
+Deed = Alteration | Shown
 
 
 def followed(old: Picture, counters: Counters, deeds: Sequence[Deed]) -> Picture | None:
@@ -79,14 +84,14 @@ def followed(old: Picture, counters: Counters, deeds: Sequence[Deed]) -> Picture
 
     Where nothing went the UIDs stay the same object, which tells upper rooms so.
     """
-    deeds = [deed for deed in deeds if not isinstance(deed, Shown)]
-    if not deeds:
+    changes = [deed for deed in deeds if not isinstance(deed, Shown)]
+    if not changes:
         return replace(old, recent_from_uid=counters.recent_from_uid)
     uids, flags, keywords, modseqs = old.uids, old.flags[:], old.keywords[:], old.modseqs[:]
-    if any(isinstance(deed, Came | Removed) for deed in deeds):
+    if not all(isinstance(change, Flagged) for change in changes):
         uids = uids[:]
-    for deed in deeds:
-        match deed:
+    for change in changes:
+        match change:
             case Came(uid, flag_bits, keyword_bits):
                 if uids and uids[-1] >= uid:
                     return None
@@ -95,16 +100,16 @@ def followed(old: Picture, counters: Counters, deeds: Sequence[Deed]) -> Picture
                 keywords.append(keyword_bits)
                 modseqs.append(counters.highest_modseq)
             case Flagged():
-                places = places_of(uids, deed.uids)
+                places = places_of(uids, change.uids)
                 if places is None:
                     return None
-                change_bits(flags, places, deed.flags)
-                change_bits(keywords, places, deed.keywords)
+                change_bits(flags, places, change.flags)
+                change_bits(keywords, places, change.keywords)
                 _put(modseqs, places, array("Q", [counters.highest_modseq]) * len(places))
             case Removed():
-                if places_of(uids, deed.uids) is None:
+                if places_of(uids, change.uids) is None:
                     return None
-                cut_out(runs(deed.uids), uids, flags, keywords, modseqs)
+                cut_out(runs(change.uids), uids, flags, keywords, modseqs)
     return replace(
         old,
         uidnext=counters.uidnext,
@@ -115,7 +120,7 @@ def followed(old: Picture, counters: Counters, deeds: Sequence[Deed]) -> Picture
         flags=flags,
         keywords=keywords,
         modseqs=modseqs,
-        journal=longer_journal(old, _all_uids(deeds)),
+        journal=longer_journal(old, _all_uids(changes)),
         memo={},
     )
 
@@ -134,16 +139,7 @@ def _put(column: "array[int]", places: Sequence[int], values: "array[int]") -> N
         column[place] = value
 
 
-def _all_uids(deeds: Sequence[Deed]) -> Sequence[int]:
-    if len(deeds) == 1:
-        return as_range(_uids(deeds[0]))
-    return as_range(sorted(set(chain.from_iterable(map(_uids, deeds)))))
-
-
-def _uids(deed: Deed) -> Sequence[int]:
-    match deed:
-        case Came(uid):
-            return (uid,)
-        case Shown():
-            return ()
-    return deed.uids
+def _all_uids(changes: Sequence[Alteration]) -> Sequence[int]:
+    if len(changes) == 1:
+        return as_range(changes[0].uids)
+    return as_range(sorted(set(chain.from_iterable(change.uids for change in changes))))

@@ -85,18 +85,22 @@ class Picture:
         """The place of the first entry without a flag, or -1."""
         # Octets are looked through fifty times as fast as numbers: a folder whose hundred thousand
         # messages have all been read is nothing rare.
-        return self.flags.tobytes().translate(_only(int(flag))).find(0)
+        return self._marks(flag).find(0)
 
     def with_flag(self, flag: int, *, at_most: int) -> list[int] | None:
         """The UIDs of the entries with a flag; None where there are more than `at_most`."""
-        marks = self.flags.tobytes().translate(_only(int(flag)))
-        if len(marks) - marks.count(0) > at_most:
+        count = len(self) - self.count_without(flag)
+        if count > at_most:
             return None
-        return list(compress(self.uids, marks)) if any(marks) else []
+        return list(compress(self.uids, self._marks(flag))) if count else []
 
     def count_without(self, flag: int) -> int:
         """How many entries are without a flag."""
-        return self.flags.tobytes().translate(_only(int(flag))).count(0)
+        return self._marks(flag).count(0)
+
+    def _marks(self, flag: int) -> bytes:
+        """For each entry the flag, or 0."""
+        return self.flags.tobytes().translate(_only(int(flag)))
 
     def places(self, uids: Sequence[int]) -> range | list[int] | None:
         """As `places_of`, in this picture."""

@@ -568,6 +568,19 @@ def test_listeners_hear_of_changed_folders() -> None:
     assert heard == [(mailbox_id, inbox(mailbox_id), appended.modseq)]
 
 
+@pytest.mark.parametrize("list_name", ["followers", "walkers", "listeners"])
+def test_who_is_told_and_fails_holds_up_nobody(
+    list_name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise ValueError("whoever is told is not the commit's business")
+
+    mailbox_id = make_mailbox()
+    monkeypatch.setattr(telling, list_name, [fail])
+    for uid in (1, 2):
+        assert commit.submit(delivery(mailbox_id, HELLO)).result(20).uid == uid
+
+
 def test_effects_run_after_the_commit_and_may_fail() -> None:
     mailbox_id = make_mailbox()
     ran = threading.Event()

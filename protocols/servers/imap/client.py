@@ -130,8 +130,7 @@ class Client:
         self.appending: Appending | None = None
         # Where the last APPEND went.
         self.append_target: Target | None = None
-        # Set while the client idles.
-        self.stop_watching: Callable[[], None] | None = None
+        self.stop_watching: Callable[[], None] | None = None  # Set while the client idles.
         # Once the client has enabled METADATA.
         self.annotations: AnnotationNews | None = None
         # While NOTIFY is in force.
@@ -237,6 +236,7 @@ class Client:
         untold: Collection[int] = (),
         removed: Collection[int] = (),
     ) -> bytes:
+        """The part of `news` that is of the selected folder, from its present picture."""
         if picture.uidvalidity != view.told.uidvalidity:
             raise FolderGone(f"folder {self.folder_id} was made anew")
         if picture.uidnext != view.told.uidnext and not self.is_rev2:

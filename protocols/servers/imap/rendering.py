@@ -66,6 +66,8 @@ def _with(text: bytes, more: bytes) -> bytes:
 def lines(template: bytes, columns: Sequence[Sequence[object]]) -> bytes:
     """`template` once a row of `columns`, many at once."""
     values, step = by_row(columns), ROWS * len(columns)
+    if len(values) <= step:
+        return (template * len(columns[0])) % values
     some, rest = template * ROWS, len(columns[0]) % ROWS
     told = [some % values[at : at + step] for at in range(0, len(values) - step + 1, step)]
     if rest:
