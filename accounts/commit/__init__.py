@@ -32,7 +32,7 @@ from typing import TypeVar
 
 from accounts import blobs
 from accounts.blobs import OutOfSpace, Spool
-from accounts.commit.committer import MAX_ROWS, committers, goes_aside
+from accounts.commit.committer import MAX_ROWS, committers, goes_aside, keep_to
 from accounts.commit.items import Item
 from accounts.commit.telling import follow, listen, walk
 from accounts.commit.units import DATABASE_AWAY, CommitUnavailable, Unit
@@ -52,6 +52,7 @@ __all__ = [
     "Rows",
     "Unit",
     "follow",
+    "keep_to",
     "listen",
     "reset",
     "run",

@@ -1,8 +1,10 @@
 """The queue of units and the two threads that empty it, batch by batch."""
 
 import logging
+import os
 import threading
 from collections import deque
+from contextlib import suppress
 from typing import Any
 
 from django.db import connection
@@ -23,6 +25,16 @@ MAX_OCTETS = 8 << 20
 # About 15 ms of a write transaction.
 MAX_ROWS = 10_000
 MAX_WAITING = 20_000
+
+
+# Where the committer's thread runs; None: anywhere.
+_processor: int | None = None
+
+
+def keep_to(processor: int) -> None:
+    """Run the committer's thread on this processor; called before anything is committed."""
+    global _processor
+    _processor = processor
 
 
 def goes_aside(unit: Unit[Any]) -> bool:
@@ -123,6 +135,9 @@ class Committer:
         if self._is_aside:
             self._run_aside()
             return
+        if _processor is not None:
+            with suppress(OSError):
+                os.sched_setaffinity(0, {_processor})
         try:
             while self._has_work():
                 # What comes while we wait for our turn is in the same batch.

@@ -26,9 +26,9 @@ PAUSE = 1.0
 
 
 class Children:
-    """`count` copies of this process, each running `serve(when_ready)`."""
+    """`count` copies of this process, each running `serve(place, when_ready)`, places from 0."""
 
-    def __init__(self, count: int, serve: Callable[[Callable[[], None]], None]) -> None:
+    def __init__(self, count: int, serve: Callable[[int, Callable[[], None]], None]) -> None:
         self._count = count
         self._serve = serve
         self._pids: dict[int, int] = {}  # process id → place
@@ -74,7 +74,7 @@ class Children:
         os.close(reading)
         status = 1
         try:
-            self._serve(lambda: _tell(writing))
+            self._serve(place, lambda: _tell(writing))
             status = 0
         except BaseException:
             log.exception("server_process_failed")

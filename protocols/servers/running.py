@@ -30,7 +30,7 @@ from twisted.logger import (
 
 import accounts.mailstore.changes  # noqa: F401 (it tells other processes of our commits)
 from accounts import commit
-from protocols.servers import loop
+from protocols.servers import loop, processors
 from protocols.servers.allocation import give_back_large_blocks
 from protocols.servers.hang_up import answer_to_hang_up
 from protocols.servers.listeners import LISTENERS, Door, Listener, listen, open_socket
@@ -98,10 +98,12 @@ class Server:
         self._is_stopping = False
         self._tls = tls
 
-    def run(self, when_ready: Callable[[], None]) -> None:
-        """Serve until SIGTERM, SIGINT or the terminal's end."""
+    def run(self, when_ready: Callable[[], None], *, processor: int | None = None) -> None:
+        """Serve until SIGTERM, SIGINT or the terminal's end, on a processor of its own if given."""
         _log_through_logging()
         give_back_large_blocks()
+        if processor is not None:
+            processors.keep_to(processor)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._asked_to_stop)
         signal.signal(signal.SIGHUP, answer_to_hang_up(self._asked_to_stop))

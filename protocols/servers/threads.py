@@ -21,6 +21,8 @@ import structlog
 from django.db import close_old_connections, connection, connections
 from twisted.internet.interfaces import IReactorFromThreads
 
+from protocols.servers.processors import roam
+
 Job = Callable[[], object]
 
 log = structlog.get_logger(__name__)
@@ -142,6 +144,7 @@ class _Worker(Thread):
         self._has_been_given.release()
 
     def run(self) -> None:
+        roam()
         self._has_been_given.acquire()
         job = self._given
         used_at = time.monotonic()

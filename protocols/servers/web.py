@@ -19,6 +19,7 @@ from twisted.python.threadpool import ThreadPool
 from twisted.web import resource, server
 from twisted.web.wsgi import WSGIResource
 
+from protocols.servers.processors import Roaming
 from protocols.servers.tls import TlsServer
 from protocols.servers.web_peers import WebPeers, is_near
 
@@ -128,7 +129,8 @@ class Web:
     """The application, its threads, and a factory for each of its two ports."""
 
     def __init__(self, reactor: Any, tls: TlsServer) -> None:
-        self._threads = ThreadPool(minthreads=1, maxthreads=THREADS, name="web")
+        self._threads: Any = ThreadPool(minthreads=1, maxthreads=THREADS, name="web")
+        self._threads.threadFactory = Roaming
         self._application = WSGIResource(reactor, self._threads, get_wsgi_application())
         self._tls = tls
         self._reactor = reactor

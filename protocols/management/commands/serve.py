@@ -10,6 +10,7 @@ from django.db import connections
 
 from protocols.servers.children import Children
 from protocols.servers.listeners import SERVICES, CannotListen, bind_socket
+from protocols.servers.processors import own_processor
 from protocols.servers.running import ReadyFile, Server, chosen, open_sockets, tls_server
 from protocols.servers.tls import TlsError
 
@@ -59,10 +60,11 @@ class Command(BaseCommand):
         finally:
             ready.remove()
 
-        def serve(when_ready: Callable[[], None]) -> None:
+        def serve(place: int, when_ready: Callable[[], None]) -> None:
             for sock in held:
                 sock.close()
-            Server(listeners, open_sockets(listeners, shared=True), tls).run(when_ready)
+            server = Server(listeners, open_sockets(listeners, shared=True), tls)
+            server.run(when_ready, processor=own_processor(place, count))
 
         try:
             status = Children(count, serve).run(lambda: ready.write(ports))
