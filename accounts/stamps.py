@@ -108,8 +108,11 @@ def change(mailbox_ids: Collection[int] | None = None) -> dict[int, Step]:
 
 
 def heal() -> None:
-    """Call it first in a transaction: what others began and did not end is over."""
-    if (table := _table(must_be=True)) is not None:
+    """Call it first in a transaction: what others began and did not end is over.
+
+    Of a table that has just been replaced nobody reads any more, and the new one is healed next.
+    """
+    if (table := _table()) is not None:
         table.heal()
 
 

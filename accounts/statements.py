@@ -6,13 +6,17 @@ statements watched (tests, the debug log), gets Django's.
 """
 
 import re
+import sqlite3
 import threading
 from collections.abc import Sequence
-from functools import lru_cache
+from datetime import UTC, datetime
+from functools import cache, lru_cache
 from typing import Any
 
+from django.conf import settings
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.utils import timezone
 
 _PLACEHOLDER = re.compile(r"(?<!%)%s")
 
@@ -38,9 +42,12 @@ def fetch(statement: str, parameters: Sequence[Any]) -> list[Any]:
             cursor.execute(statement, parameters)
             found: list[Any] = cursor.fetchall()
             return found
-    with database.wrap_database_errors:
+    try:
         rows: list[Any] = database.connection.execute(_native(statement), parameters).fetchall()
-        return rows
+    except sqlite3.Error:
+        with database.wrap_database_errors:
+            raise
+    return rows
 
 
 def execute(statement: str, parameters: Sequence[Any]) -> tuple[int, int]:
@@ -54,9 +61,21 @@ def execute(statement: str, parameters: Sequence[Any]) -> tuple[int, int]:
             cursor.execute(statement, parameters)
             is_told = database.vendor == "sqlite"
             return cursor.rowcount, (cursor.lastrowid or 0) if is_told else 0
-    with database.wrap_database_errors:
+    try:
         done = database.connection.execute(_native(statement), parameters)
-        return done.rowcount, done.lastrowid or 0
+    except sqlite3.Error:
+        with database.wrap_database_errors:
+            raise
+    return done.rowcount, done.lastrowid or 0
+
+
+def now_as_stored() -> object:
+    """The present moment as the database stores it."""
+    database = own_database()
+    if database.vendor == "sqlite":
+        # As Django writes it, in a quarter of the time.
+        return datetime.now(UTC).replace(tzinfo=None).isoformat(" ")
+    return database.ops.adapt_datetimefield_value(timezone.now())
 
 
 def may_be_short(database: BaseDatabaseWrapper) -> bool:
@@ -71,7 +90,13 @@ def may_be_short(database: BaseDatabaseWrapper) -> bool:
 
 
 def _is_watched(database: BaseDatabaseWrapper) -> bool:
-    return bool(database.execute_wrappers or database.queries_logged)
+    # What Django calls `queries_logged`, without a look at the settings for each statement.
+    return bool(database.execute_wrappers or database.force_debug_cursor or _logs_all())
+
+
+@cache
+def _logs_all() -> bool:
+    return bool(settings.DEBUG)
 
 
 @lru_cache(maxsize=2048)

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.db import InterfaceError, OperationalError, connection
-from django.utils import timezone
 
 from accounts import stamps
 from accounts.blobs import Place
@@ -24,7 +23,7 @@ from accounts.commit.telling import Outcome, nothing
 from accounts.commit.writer import Writer
 from accounts.models import Blob
 from accounts.rows import Rows
-from accounts.statements import own_database
+from accounts.statements import now_as_stored
 from accounts.transactions import Transaction
 
 log = logging.getLogger(__name__)
@@ -121,7 +120,7 @@ class Attempt:
 
     def run(self) -> None:
         verdicts: list[tuple[Any, BaseException | None]] = []
-        now = own_database().ops.adapt_datetimefield_value(timezone.now())
+        now = now_as_stored()
         kept = self.writer.kept
         place: Place | None = None
         with Transaction():

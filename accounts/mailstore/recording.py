@@ -3,13 +3,10 @@
 import json
 from collections.abc import Sequence
 
-from django.db import connection
-from django.utils import timezone
-
 from accounts.counters import FolderState
 from accounts.entry_sql import uids_sql
 from accounts.models import Domain, Entry, Mailbox, Recoverable, RecoverableEntry
-from accounts.statements import execute, fetch
+from accounts.statements import execute, fetch, now_as_stored
 
 # Nothing comes of it where the domain keeps nothing.
 _BATCH = (
@@ -32,8 +29,7 @@ def record(folder: FolderState, uids: Sequence[int] | None, *, messages: int, oc
     `messages` and `octets` are what they come to. Octets are none of ours: the rows alone keep the
     collector away from them.
     """
-    now = connection.ops.adapt_datetimefield_value(timezone.now())
-    kept = json.dumps(folder.keywords)
+    kept, now = json.dumps(folder.keywords), now_as_stored()
     batch = fetch(_BATCH, [folder.id, folder.name, kept, now, messages, octets, folder.mailbox_id])
     if not batch:
         return

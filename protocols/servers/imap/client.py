@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
-from enum import Enum, IntFlag
+from enum import IntFlag, StrEnum
 from typing import NamedTuple
 
 from accounts.blobs import Spool
@@ -28,7 +28,7 @@ from protocols.wire.imap.commands import NewMessage
 from protocols.wire.imap.dialect import REV1, Dialect
 
 
-class State(Enum):
+class State(StrEnum):
     """RFC 3501 §3."""
 
     NOT_AUTHENTICATED = "not authenticated"

@@ -30,6 +30,8 @@ LOGIN_TIMEOUT = 60.0
 
 # What the store says no with.
 _REFUSALS = (StoreRefusal, CommitUnavailable, OSError, FolderGone)
+# Answers of which nothing is still to come: to ask of these whether they are iterators takes long.
+_WHOLE = (Tagged, responses.Continuation, type(None))
 
 
 class ImapSession:
@@ -115,6 +117,8 @@ class ImapSession:
             answer = at_once() if at_once else DUTIES[type(event)].act(self._client, event)
         except _REFUSALS as error:
             return self._refusal(event, error)
+        if type(answer) in _WHOLE:
+            return answer
         if isinstance(answer, Iterator):
             return self._guarded(event, answer)
         return self._guarded_later(event, answer)

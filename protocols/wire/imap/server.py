@@ -8,7 +8,7 @@ in step.
 
 from binascii import b2a_base64
 from collections.abc import Callable
-from enum import Enum, auto
+from enum import IntEnum, auto
 
 from protocols.wire.conversation import SAY_AHEAD, ConversationError, Pieces
 
@@ -49,7 +49,7 @@ MAX_BADS = 20
 _TOO_BIG = b"TOOBIG"
 
 
-class _Mode(Enum):
+class _Mode(IntEnum):
     """What the next octets from the client are."""
 
     COMMAND = auto()

@@ -5,6 +5,7 @@ names that strangers choose, remember every miss, and offers codecs that are no 
 """
 
 from encodings.aliases import aliases
+from functools import lru_cache
 
 _CODEC_NAMES = """
     ascii utf_8 utf_7 utf_16 utf_16_be utf_16_le utf_32 utf_32_be utf_32_le
@@ -49,9 +50,12 @@ _ALIASES = {
 
 def find_codec(charset: bytes) -> str | None:
     """The name of the codec for a declared charset, or None for one that is not known."""
-    name = (
-        charset[:60].decode("latin-1").strip(" \t\"'").lower().replace("-", "_").replace(" ", "_")
-    )
+    return _codec(charset[:60])
+
+
+@lru_cache(maxsize=256)
+def _codec(charset: bytes) -> str | None:
+    name = charset.decode("latin-1").strip(" \t\"'").lower().replace("-", "_").replace(" ", "_")
     name = _ALIASES.get(name, name)
     name = aliases.get(name, name)
     name = _ALIASES.get(name, name)

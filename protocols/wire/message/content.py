@@ -5,11 +5,14 @@ Parameters keep their order, their spelling and any RFC 2231 form, which is what
 """
 
 import re
+from functools import lru_cache
 from typing import NamedTuple, TypeAlias
 
 Params: TypeAlias = tuple[tuple[bytes, bytes], ...]
 
 VALUE_LIMIT = 64 * 1024
+# Octets: mail programs write what is no longer again and again; a boundary is new each time.
+RECURRING = 50
 PARAM_LIMIT = 200
 
 _TYPE_TOKEN = rb"([^\x00-\x20\x7f-\xff/;,=\"<>()@]++)"
@@ -34,7 +37,15 @@ class Content(NamedTuple):
     @property
     def kind(self) -> bytes:
         """`type/subtype` in lower case."""
-        return b"%b/%b" % (self.type.lower(), self.subtype.lower())
+        is_long = len(self.type) + len(self.subtype) > RECURRING
+        return (_kind if is_long else _recurring_kind)(self.type, self.subtype)
+
+
+def _kind(name: bytes, subtype: bytes) -> bytes:
+    return b"%b/%b" % (name.lower(), subtype.lower())
+
+
+_recurring_kind = lru_cache(maxsize=256)(_kind)
 
 
 TEXT_PLAIN = Content(b"text", b"plain", ((b"charset", b"us-ascii"),))
@@ -43,11 +54,18 @@ MESSAGE_RFC822 = Content(b"message", b"rfc822", ())
 
 def parse_content_type(value: bytes) -> Content | None:
     """The media type in an unfolded value; None where there is no `type/subtype` to be read."""
+    return (_recurring if len(value) <= RECURRING else _content_type)(value)
+
+
+def _content_type(value: bytes) -> Content | None:
     value = strip_comments(value[:VALUE_LIMIT])
     found = _TYPE.match(value)
     if found is None:
         return None
     return Content(found.group(1), found.group(2), _params(value, found.end()))
+
+
+_recurring = lru_cache(maxsize=512)(_content_type)
 
 
 def parse_disposition(value: bytes) -> tuple[bytes, Params] | None:

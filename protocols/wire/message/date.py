@@ -61,8 +61,23 @@ _FORMS = (
 )
 
 
+# What nearly all mail has: the form of RFC 5322 without comments, or with the zone's name in one.
+_ORDINARY = re.compile(
+    rb"(?:[A-Z][a-z]{2}, )?(\d{1,2}) ([A-Z][a-z]{2}) (\d{4}) ([01]\d|2[0-3]):([0-5]\d):([0-5]\d)"
+    rb" ([+-](?:0\d|1[0-3])[0-5]\d)(?: \([A-Z]{1,5}\))?"
+)
+
+
 def parse_date(value: bytes) -> Moment | None:
     """The moment an unfolded Date value names, or None where none can be made of it."""
+    if ordinary := _ORDINARY.fullmatch(value):
+        day, month, year, hour, minute, second, offset = ordinary.groups()
+        number = _MONTHS.get(month.lower())
+        if number is not None and 1 <= int(day) <= 31:
+            zone = _zone_minutes(offset, None)
+            days = _days_since_1970(int(year), number, int(day))
+            seconds = int(hour) * 3600 + (int(minute) - zone) * 60 + int(second)
+            return Moment(days * 86400 + seconds, zone)
     text = b" ".join(strip_comments(value[:_VALUE_LIMIT]).split())
     if b" :" in text or b": " in text:
         text = text.replace(b" :", b":").replace(b": ", b":")

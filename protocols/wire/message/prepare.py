@@ -11,7 +11,7 @@ from protocols.wire.message.address import ADDRESS_LIMIT
 from protocols.wire.message.bodystructure import render_structure
 from protocols.wire.message.date import parse_date
 from protocols.wire.message.envelope import render_envelope
-from protocols.wire.message.header import BETWEEN_FIELDS, HEADER_LIMIT, split_header, unfold
+from protocols.wire.message.header import HEADER_LIMIT, split_header, unfold
 from protocols.wire.message.octets import Buffer, is_ascii, take
 from protocols.wire.message.preview import render_preview
 from protocols.wire.message.structure import (
@@ -100,10 +100,11 @@ def prepare(octets: Buffer, *, prefix: bytes = b"") -> Prepared:
     block = take(octets, 0, min(body_start, HEADER_LIMIT))
     if prefix:
         block = prefix + block
-    fields = read_fields(block, MESSAGE_FIELDS, FIELD_LIMIT)
+    viewed: list[bytes] = []
+    fields = read_fields(block, MESSAGE_FIELDS, FIELD_LIMIT, LIST_VIEW_FIELDS, viewed)
     root = parse_with_header(octets, body_start, fields)
     body, bodystructure = render_structure(octets, root)
-    headers = _list_view(block)
+    headers = b"".join(map(_closed, viewed))
     moment = parse_date(unfold(fields[b"date"])) if b"date" in fields else None
     return Prepared(
         envelope=render_envelope(fields, ADDRESS_LIMIT),
@@ -119,10 +120,6 @@ def prepare(octets: Buffer, *, prefix: bytes = b"") -> Prepared:
     )
 
 
-def _list_view(block: bytes) -> bytes:
-    wanted = LIST_VIEW_FIELDS
-    return b"".join(
-        raw + b"\n" if raw.endswith(b"\r") else raw.removesuffix(b"\n") + b"\r\n"
-        for raw in BETWEEN_FIELDS.split(block, FIELD_LIMIT)[:FIELD_LIMIT]
-        if raw.partition(b":")[0].rstrip().lower() in wanted
-    )
+def _closed(raw: bytes) -> bytes:
+    """A field with CRLF at its end, whatever stood there."""
+    return raw + b"\n" if raw.endswith(b"\r") else raw.removesuffix(b"\n") + b"\r\n"

@@ -111,13 +111,25 @@ def parse_with_header(octets: Buffer, body_start: int, fields: Fields | None) ->
     return part
 
 
-def read_fields(block: bytes, wanted: frozenset[bytes], limit: int) -> Fields:
-    """Values (folded) by lower-case name: the first of each; lists of recipients are joined."""
+def read_fields(
+    block: bytes,
+    wanted: frozenset[bytes],
+    limit: int,
+    view: frozenset[bytes] = frozenset(),
+    viewed: list[bytes] | None = None,
+) -> Fields:
+    """Values (folded) by lower-case name: the first of each; lists of recipients are joined.
+
+    The fields of the names in `view`, as received but for the line feed at their end, are put into
+    `viewed`.
+    """
     fields: Fields = {}
     repeated: dict[bytes, list[bytes]] = {}
     for raw in BETWEEN_FIELDS.split(block, limit)[:limit]:
         name, _colon, value = raw.partition(b":")
         name = name.rstrip().lower()
+        if viewed is not None and name in view:
+            viewed.append(raw)
         if name in wanted:
             if name not in fields:
                 fields[name] = value

@@ -3,6 +3,8 @@
 from datetime import UTC, datetime
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from protocols.wire.message import parse_date
 
@@ -59,3 +61,24 @@ def test_days_agree_with_the_calendar():
         when = datetime.fromtimestamp(days * 86400, UTC)
         text = when.strftime("%d %b ").encode() + b"%04d 00:00:00 +0000" % when.year
         assert parse_date(text) == (days * 86400, 0)
+
+
+TWO_DIGITS = st.integers(0, 99).map("{:02}".format)
+MONTH = st.sampled_from(["Jan", "Feb", "Jun", "Dec", "Foo", "feb"])
+
+
+@given(
+    st.sampled_from(["", "Mon, ", "mon, "]),
+    st.integers(0, 32),
+    MONTH,
+    st.integers(0, 9999).map("{:04}".format),
+    st.tuples(TWO_DIGITS, TWO_DIGITS, TWO_DIGITS).map(":".join),
+    st.tuples(st.sampled_from("+-"), TWO_DIGITS, TWO_DIGITS).map("".join),
+    st.sampled_from(["", " (CET)", " (x)", "x"]),
+)
+def test_the_form_that_nearly_all_mail_has_is_read_as_any_other(
+    weekday: str, day: int, month: str, year: str, time: str, zone: str, behind: str
+) -> None:
+    value = f"{weekday}{day} {month} {year} {time} {zone}{behind}".encode()
+    # No unfolded value begins with a space: so this is none of the form that is read at once.
+    assert parse_date(value) == parse_date(b" " + value)
