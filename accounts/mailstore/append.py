@@ -195,7 +195,7 @@ def append_message(
 def _remove(rows: Rows, folder_id: int, uid: int, actor: int) -> None:
     folder = locked_folder(rows, folder_id, actor, Right.MARK_DELETED | Right.EXPUNGE)
     rows.direct()
-    found = tally(folder_id, [uid])
+    found = tally(folder, [uid])
     if not found:
         raise NoSuchMessage("The message is gone.")
     remove_entries(rows, folder, found)

@@ -89,13 +89,14 @@ class _Copy:
         source = locked_folder(rows, self.folder_id, self.actor, needed)
         target, held = locked_with_rights(rows, self.target_folder_id, self.actor, Right.INSERT)
         rows.direct()
-        found = tally(source.id, self.uids)
+        found = tally(source, self.uids)
         if not found:
             return Copied(target.uidvalidity, (), ())
         is_elsewhere = source.mailbox_id != target.mailbox_id
         if is_elsewhere or not self.is_move:
             require_room(rows.mailbox(target.mailbox_id), found.octets, len(found))
-        used = _keywords_in_use(source.id, found.uids) if Right.WRITE in held else 0
+        may_have_keywords = bool(source.keywords) and Right.WRITE in held
+        used = _keywords_in_use(source.id, found.uids) if may_have_keywords else 0
         mask = int(flags_within(held))
         keywords = translated(source.keywords, target, used)
         first = copy_entries(rows, source, target, found.uids, keywords, mask)

@@ -97,7 +97,7 @@ class _Expunge:
         folder = locked_folder(rows, self.folder_id, self.actor, needed)
         rows.direct()
         flags = int(Flag.DELETED) if self.only_deleted else 0
-        gone = tally(self.folder_id, self.uids, flags=flags)
+        gone = tally(folder, self.uids, flags=flags)
         if not gone:
             return Expunged(folder.highest_modseq, ())
         modseq = remove_entries(rows, folder, gone)

@@ -254,7 +254,7 @@ def _rename(place: Place, new: str, rows: Rows) -> None:
 def _rename_inbox(mailbox_id: int, new: str, rows: Rows) -> None:
     inbox = rows.inbox(mailbox_id)
     target = rows.folder(_create(mailbox_id, new, "", rows))
-    found = tally(inbox.id)
+    found = tally(inbox)
     if not found:
         return
     target.keywords = inbox.keywords

@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from accounts.counters import FolderState
 from accounts.entry_sql import uids_sql
 from accounts.key_lists import gathered, gathered_sql
 from accounts.models import Entry, Message
 from accounts.statements import fetch
-from accounts.uid_sets import as_range
+from accounts.uid_sets import as_range, is_range
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +30,25 @@ _TALLY = (
 )
 
 
-def tally(folder_id: int, uids: Sequence[int] | None = None, *, flags: int = 0) -> Tally:
-    """Of the entries among `uids` (None: of all) that have all of `flags`."""
+# The same without a look at the messages, of which it takes most of the time.
+_COUNT = (
+    f"SELECT COUNT(*) FROM {Entry._meta.db_table}"  # noqa: S608
+    " WHERE folder_id = %s AND uid BETWEEN %s AND %s"
+)
+
+
+def tally(folder: FolderState, uids: Sequence[int] | None = None, *, flags: int = 0) -> Tally:
+    """Of the entries among `uids` (ascending; None: of all) that have all of `flags`.
+
+    `folder` is locked, and has been written out but for its counters.
+    """
+    if uids is not None and is_range(uids) and len(uids) == folder.exists_count:
+        whole = _COUNT + (f" AND flags & {flags:d} = {flags:d}" if flags else "")
+        if fetch(whole, (folder.id, uids[0], uids[-1]))[0][0] == len(uids):
+            # All that is there: its counters have the sum.
+            return Tally(as_range(uids), folder.octets, folder.unseen_count)
     statement = _TALLY.format(uids=gathered_sql("e.uid"))
-    parameters = [folder_id, flags, flags]
+    parameters = [folder.id, flags, flags]
     if uids is not None:
         condition, chosen = uids_sql(uids)
         statement += f" AND {condition}"

@@ -1,6 +1,7 @@
 """COPY and MOVE between folders (RFC 3501 §6.4.7, RFC 6851, RFC 4315)."""
 
 from collections.abc import Iterator
+from itertools import chain
 
 from accounts.mailstore import copy, folders
 from accounts.mailstore.copy import Copied
@@ -27,8 +28,9 @@ def copy_or_move(client: Client, command: commands.Copy | commands.Move) -> Iter
     if is_move and view.is_read_only:
         yield no(command.tag, "The folder is open for reading only.", code=b"CANNOT")
         return
-    uids = [view.uids[place] for span in spans for place in range(*span)]
-    there = [uid for uid in uids if view.told.position(uid) >= 0]
+    uids = list(chain.from_iterable(view.uids[slice(*span)] for span in spans))
+    position = view.told.position
+    there = uids if view.is_current else [uid for uid in uids if position(uid) >= 0]
     if len(there) < len(uids) and not command.is_uid:
         # RFC 2180 §4.4: another session expunged some; the client has not heard of it yet.
         news = client.news(may_expunge=True)
