@@ -31,7 +31,7 @@ def own_processor(place: int, count: int, usable: Collection[int] | None = None)
         usable = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else ()
     if len(usable) < 2 or count != len(usable):
         return None
-    return sorted(usable)[place % count]
+    return sorted(usable)[place]
 
 
 def keep_to(processor: int) -> None:

@@ -319,7 +319,7 @@ def test_a_full_disk(disk: Path, loopback: Loopback) -> None:
             assert told.send(each).startswith("250")
         assert send_message(greet(host), "x@far.test", ANA, BIG).startswith("250")
         told.check(host.inbox(ANA))
-        # What was full could not hear the beat of a worker either.
+        # A broker that cannot write ends the worker, and `up` starts it again.
         wait_until(lambda: not missing(host), "/readyz is content again", 60)
     finally:
         host.stop()

@@ -19,9 +19,8 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 FOLDER = 10_000
 OTHERS = int(os.environ.get("MAILHOST_PROOF_MESSAGES", "1000000"))
-# A fifteenth of what Dovecot takes once it has everything in memory is a seventh of what we take
-# without the index: 13 of 95 ms where both were measured. So it holds on a machine of any speed.
-GOAL = 1 / 7
+# Milliseconds: a fifteenth of what Dovecot takes once it has everything in memory.
+GOAL = 13.0
 
 _chance = random.Random(6203)
 _LETTERS = "etaoinshrdlucmfwypvbgkjqxz"
@@ -160,4 +159,4 @@ def test_search_among_a_million(
                 f"{command} in {FOLDER} of {OTHERS + FOLDER} messages: {first:.1f} ms of processor,"
                 f" again {again:.1f}; without the index {scanned:.1f}, again {in_memory:.1f}"
             )
-            assert max(first, again) < GOAL * scanned
+            assert max(first, again) < GOAL

@@ -13,10 +13,6 @@ from protocols.servers import processors
 from protocols.servers.processors import Roaming, own_processor
 from protocols.servers.threads import SessionPool
 
-pytestmark = pytest.mark.skipif(
-    not hasattr(os, "sched_setaffinity"), reason="the system does not let threads choose"
-)
-
 
 @pytest.mark.parametrize(
     ("count", "usable", "expected"),

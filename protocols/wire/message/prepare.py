@@ -17,6 +17,7 @@ from protocols.wire.message.preview import render_preview
 from protocols.wire.message.structure import (
     FIELD_LIMIT,
     MESSAGE_FIELDS,
+    cut_fields,
     parse_with_header,
     read_fields,
 )
@@ -100,11 +101,11 @@ def prepare(octets: Buffer, *, prefix: bytes = b"") -> Prepared:
     block = take(octets, 0, min(body_start, HEADER_LIMIT))
     if prefix:
         block = prefix + block
-    viewed: list[bytes] = []
-    fields = read_fields(block, MESSAGE_FIELDS, FIELD_LIMIT, LIST_VIEW_FIELDS, viewed)
+    cut = cut_fields(block, FIELD_LIMIT)
+    fields = read_fields(cut, MESSAGE_FIELDS)
     root = parse_with_header(octets, body_start, fields)
     body, bodystructure = render_structure(octets, root)
-    headers = b"".join(map(_closed, viewed))
+    headers = b"".join(_closed(raw) for name, _value, raw in cut if name in LIST_VIEW_FIELDS)
     moment = parse_date(unfold(fields[b"date"])) if b"date" in fields else None
     return Prepared(
         envelope=render_envelope(fields, ADDRESS_LIMIT),

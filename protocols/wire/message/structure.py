@@ -22,6 +22,9 @@ from protocols.wire.message.octets import Buffer, occurrences, take
 
 Kind: TypeAlias = Literal["", "HEADER", "TEXT", "MIME"]
 Fields: TypeAlias = dict[bytes, bytes]
+# A field as it stands in a header: its name in lower case, its value, folded, and all of it but the
+# line feed at its end.
+Cut: TypeAlias = tuple[bytes, bytes, bytes]
 
 PART_LIMIT = 1000
 DEPTH_LIMIT = 50
@@ -105,31 +108,26 @@ def parse_with_header(octets: Buffer, body_start: int, fields: Fields | None) ->
     scanner = _Scanner(octets)
     if fields is None:
         block = take(octets, 0, min(body_start, HEADER_LIMIT))
-        fields = read_fields(block, MESSAGE_FIELDS, FIELD_LIMIT)
+        fields = read_fields(cut_fields(block, FIELD_LIMIT), MESSAGE_FIELDS)
     part = Part((), 0, body_start, len(octets), fields, TEXT_PLAIN, is_message=True)
     scanner.read_content(part, 0, TEXT_PLAIN)
     return part
 
 
-def read_fields(
-    block: bytes,
-    wanted: frozenset[bytes],
-    limit: int,
-    view: frozenset[bytes] = frozenset(),
-    viewed: list[bytes] | None = None,
-) -> Fields:
-    """Values (folded) by lower-case name: the first of each; lists of recipients are joined.
-
-    The fields of the names in `view`, as received but for the line feed at their end, are put into
-    `viewed`.
-    """
-    fields: Fields = {}
-    repeated: dict[bytes, list[bytes]] = {}
+def cut_fields(block: bytes, limit: int) -> list[Cut]:
+    """The fields of a header block in order, `limit` of them at most."""
+    cut: list[Cut] = []
     for raw in BETWEEN_FIELDS.split(block, limit)[:limit]:
         name, _colon, value = raw.partition(b":")
-        name = name.rstrip().lower()
-        if viewed is not None and name in view:
-            viewed.append(raw)
+        cut.append((name.rstrip().lower(), value, raw))
+    return cut
+
+
+def read_fields(cut: list[Cut], wanted: frozenset[bytes]) -> Fields:
+    """Values (folded) by lower-case name: the first of each; lists of recipients are joined."""
+    fields: Fields = {}
+    repeated: dict[bytes, list[bytes]] = {}
+    for name, value, _raw in cut:
         if name in wanted:
             if name not in fields:
                 fields[name] = value
@@ -228,7 +226,7 @@ class _Scanner:
     ) -> Part:
         body_start = split_header(self.octets, start, end)
         block = take(self.octets, start, min(body_start, start + _INNER_HEADER_LIMIT))
-        fields = read_fields(block, CONTENT_FIELDS, _PART_FIELD_LIMIT)
+        fields = read_fields(cut_fields(block, _PART_FIELD_LIMIT), CONTENT_FIELDS)
         part = Part(path, start, body_start, end, fields, default, is_message=False)
         self.read_content(part, depth, default)
         return part
@@ -237,7 +235,7 @@ class _Scanner:
         start, end = holder.body_start, holder.body_end
         body_start = split_header(self.octets, start, end)
         block = take(self.octets, start, min(body_start, start + _INNER_HEADER_LIMIT))
-        fields = read_fields(block, MESSAGE_FIELDS, _ATTACHED_FIELD_LIMIT)
+        fields = read_fields(cut_fields(block, _ATTACHED_FIELD_LIMIT), MESSAGE_FIELDS)
         part = Part(holder.path, start, body_start, end, fields, TEXT_PLAIN, is_message=True)
         self.read_content(part, depth, TEXT_PLAIN)
         return part
