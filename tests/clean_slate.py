@@ -49,8 +49,12 @@ def wipe() -> None:
         transaction.atomic(),
         connection.cursor() as cursor,
     ):
-        for table in _tables():
-            cursor.execute(f"DELETE FROM {connection.ops.quote_name(table)}")
+        statements = [f"DELETE FROM {connection.ops.quote_name(table)}" for table in _tables()]
+        if connection.vendor == "postgresql":
+            # One journey instead of forty.
+            statements = [";".join(statements)]
+        for statement in statements:
+            cursor.execute(statement)
 
 
 @cache

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import argon2
 import pytest
 from django.conf import settings
 from django.test import TransactionTestCase
@@ -31,9 +32,24 @@ def pytest_configure(config: pytest.Config) -> None:
         # No test pulls the plug; `tests/proof` does, on a database of its own.
         options = database["OPTIONS"]
         options["init_command"] = options["init_command"].replace("FULL", "OFF")
+    _cheapen_passwords()
     stamp_guard.install()
     deed_guard.install()
     TransactionTestCase._fixture_teardown = lambda self: clean_slate.wipe()
+
+
+_at_full_cost: list[argon2.PasswordHasher] = []
+
+
+def _cheapen_passwords() -> None:
+    """argon2id as ever, for a hundredth of its time: most tests make a mailbox and log in."""
+    from accounts import hashers
+
+    _at_full_cost.append(hashers._OURS)
+    cheap = argon2.PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
+    hashers._OURS = cheap
+    hashers.Argon2idHasher.time_cost = cheap.time_cost
+    hashers.Argon2idHasher.memory_cost = cheap.memory_cost
 
 
 @pytest.fixture(scope="session")
@@ -41,6 +57,12 @@ def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
     """Migrations bring rows of ours: tests begin with none."""
     with django_db_blocker.unblock():
         clean_slate.wipe()
+
+
+@pytest.fixture
+def full_cost(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Passwords cost what they cost outside of tests."""
+    monkeypatch.setattr("accounts.hashers._OURS", _at_full_cost[0])
 
 
 @pytest.fixture(autouse=True)

@@ -93,7 +93,7 @@ def test_imported_hashes_open_with_their_password_only(stored: str, password: st
     assert hashers.wants_renewal(stored)
 
 
-def test_ours_is_argon2id_at_our_cost() -> None:
+def test_ours_is_argon2id_at_our_cost(full_cost: None) -> None:
     stored = hashers.hash_password("sésamo")
     assert stored.startswith("$argon2id$v=19$m=19456,t=2,p=1$")
     assert hashers.verify("sésamo", stored)

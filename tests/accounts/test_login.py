@@ -141,7 +141,7 @@ def test_a_removed_mailbox_is_unknown(people: People) -> None:
     assert check("alice@a.test", PASSWORD) == Refused("credentials")
 
 
-def test_an_imported_hash_is_renewed_at_the_first_login(people: People) -> None:
+def test_an_imported_hash_is_renewed_at_the_first_login(full_cost: None, people: People) -> None:
     mailbox = directory.create_mailbox(
         "moved@a.test", password_hash="{SHA512-CRYPT}" + DREPPER[0][2]
     )
