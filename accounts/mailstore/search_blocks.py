@@ -2,7 +2,8 @@
 
 Invariants (what a kill -9 at any line leaves behind):
 
-1. A block appears whole or not at all, in one short transaction.
+1. A block appears whole or not at all: it is a Unit of a group commit, which waits for its turn
+   where mail comes in meanwhile, instead of making that wait.
 2. The blocks of a mailbox stand for all its messages up to the highest `last` among them. Keys are
    allocated under the mailbox's lock, so no message comes in below a block later.
 3. A block may stand for messages that are gone: they are nowhere found. The collector makes such
@@ -10,18 +11,23 @@ Invariants (what a kill -9 at any line leaves behind):
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from itertools import groupby, islice
 from typing import NamedTuple
 
-from django.db import connection, transaction
+from django.db import connection
 from django.db.models import Max
 
+from accounts import commit
+from accounts.inserts import PendingRow, insert_rows
 from accounts.mailstore import message_octets, search_bits, search_kept
-from accounts.mailstore.search_bits import COLUMNS, Matrix
+from accounts.mailstore.search_bits import COLUMNS, PARTS, Matrix
 from accounts.mailstore.search_index import VERSION, pack_keys, unpack_keys
-from accounts.models import Message, SearchBits, SearchBlock
+from accounts.models import Blob, Message, SearchBits, SearchBlock
+from accounts.rows import Rows
 
 _CHUNK = 64
+_BITS = ("block_id", "part", "rows")
 
 
 def index_full_blocks(
@@ -49,13 +55,12 @@ def last_indexed(mailbox_id: int) -> int:
 
 
 def drop(mailbox_id: int, *, is_outdated: bool = False) -> None:
-    """Delete the mailbox's blocks (only those of other versions), one a transaction."""
+    """Delete the mailbox's blocks (only those of other versions), one a Unit."""
     blocks = SearchBlock.objects.filter(mailbox_id=mailbox_id)
     if is_outdated:
         blocks = blocks.exclude(version=VERSION)
     for key in list(blocks.values_list("pk", flat=True)):
-        with transaction.atomic():
-            _delete((key,))
+        _commit(partial(_delete, (key,)), rows=PARTS)
 
 
 def forget_gone() -> int:
@@ -122,16 +127,26 @@ def _write(
 ) -> None:
     """Make a block of these messages, in the place of others."""
     parts = _matrix(keys, pause).parts() if keys else []
-    with transaction.atomic():
+
+    def work() -> None:
         _delete(replaced)
-        if not keys:
-            return
-        block = _insert_block(mailbox_id, span, keys)
+        block = _insert_block(mailbox_id, span, keys) if keys else None
         if block is None:
             return
-        SearchBits.objects.bulk_create(
-            SearchBits(block_id=block, part=part, rows=rows) for part, rows in enumerate(parts)
-        )
+        bits = [PendingRow((block, part, rows)) for part, rows in enumerate(parts)]
+        insert_rows(SearchBits, _BITS, bits)
+
+    _commit(work, rows=PARTS * (len(replaced) + 1))
+
+
+def _commit(work: Callable[[], object], rows: int) -> None:
+    """Commit what `work` does; `rows` is about how many it writes."""
+
+    def write(each: Rows, blob: Blob | None) -> None:
+        each.direct()
+        work()
+
+    commit.run(commit.Unit(frozenset(), write, rows=rows))
 
 
 _INSERT = (

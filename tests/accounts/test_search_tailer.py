@@ -1,11 +1,14 @@
 """The tailer of the search index begins soon after mail came, and gives way to who brings much."""
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from accounts import commit
 from accounts.mailstore import (
     flags,
     search_bits,
@@ -14,9 +17,11 @@ from accounts.mailstore import (
     search_intake,
     search_tailer,
 )
-from accounts.models import Message, SearchCursor, SearchText
+from accounts.models import Message, SearchBlock, SearchCursor, SearchText
+from accounts.turns import Turns
 from mailhost.celery import SCHEDULE
 from tests.accounts.mail import append_many, inbox, make_mailbox
+from tests.accounts.test_turns import await_waiters
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -255,3 +260,31 @@ def test_it_rests_while_it_makes_a_block(monkeypatch: pytest.MonkeyPatch) -> Non
     last = Message.objects.latest("pk").pk
     assert search_blocks.index_full_blocks(mailbox_id, last, pause) == 1
     assert was_in_transaction == [False] * 4
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL needs no turns")
+def test_a_block_waits_for_its_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (search_bits, search_blocks):
+        monkeypatch.setattr(module, "COLUMNS", 8)
+    mailbox_id = make_mailbox()
+    append_many(mailbox_id, inbox(mailbox_id), 8)
+    commit.reset()
+    last = Message.objects.latest("pk").pk
+    turns = Turns()
+    with ThreadPoolExecutor(1) as pool:
+        with turns:
+            made = pool.submit(_made, mailbox_id, last)
+            await_waiters(Path(connection.settings_dict["NAME"]), 1)
+            assert not SearchBlock.objects.exists()
+            # Nor does it hold what others write with.
+            SearchCursor.objects.all().delete()
+        assert made.result(10) == 1
+    turns.close()
+    assert SearchBlock.objects.exists()
+
+
+def _made(mailbox_id: int, last: int) -> int:
+    try:
+        return search_blocks.index_full_blocks(mailbox_id, last)
+    finally:
+        connection.close()
