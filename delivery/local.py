@@ -14,7 +14,6 @@ from accounts.blobs import Spool
 from accounts.commit import Rows, Unit
 from accounts.directory import Route
 from accounts.mailstore.append import add_entry
-from accounts.models import Blob
 from delivery import queue
 from delivery.envelope import Recipient, delivery_fields
 from protocols.wire.message import Buffer, Prepared, prepare
@@ -59,9 +58,9 @@ class Plan:
         """What the Unit that writes this must lock."""
         return frozenset(self.prefixes)
 
-    def write(self, rows: Rows, blob: Blob | None) -> None:
+    def write(self, rows: Rows, blob_id: int | None) -> None:
         """Make the rows. MailboxGone or FolderGone undo the whole message: nothing is written."""
-        assert blob is not None
+        assert blob_id is not None
         parcel = self.parcel
         for mailbox_id, prefix in self.prefixes.items():
             assert self.prepared is not None
@@ -69,7 +68,7 @@ class Plan:
                 rows,
                 mailbox_id=mailbox_id,
                 folder_id=None,
-                blob=blob,
+                blob_id=blob_id,
                 prefix=prefix,
                 prepared=self.prepared,
                 octets_size=len(parcel.octets),
@@ -79,7 +78,7 @@ class Plan:
         for tenant_id, recipients in self.queued.items():
             queue.add_rows(
                 rows,
-                blob,
+                blob_id,
                 queue_id=queue_id,
                 prefix=parcel.trace,
                 size=parcel.size,

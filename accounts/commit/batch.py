@@ -134,9 +134,9 @@ class Attempt:
                 (key for item in self._items for key in item.unit.folder_ids),
             )
             dead: list[int] = []
-            for item, blob in zip(self._items, stored, strict=True):
+            for item, blob_id in zip(self._items, stored, strict=True):
                 try:
-                    result = item.unit.write(rows, blob)
+                    result = item.unit.write(rows, blob_id)
                     rows.finish_unit()
                 except (OperationalError, InterfaceError):
                     raise
@@ -145,8 +145,8 @@ class Attempt:
                         raise
                     rows.fail_unit(error)
                     verdicts.append((None, error))
-                    if blob is not None:
-                        dead.append(blob.pk)
+                    if blob_id is not None:
+                        dead.append(blob_id)
                 else:
                     verdicts.append((result, None))
                     place = place or item.place

@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
 
 from django.db import connection
 from django.db.utils import Error as DatabaseError
@@ -58,11 +57,8 @@ def await_octets(items: Iterable[Item]) -> None:
         raise OctetsLost(str(error)) from error
 
 
-def insert_blobs(items: Sequence[Item], now: object) -> list[Blob | None]:
-    """Rows for the batch's octets; a fresh instance for each item that has any.
-
-    `now` is as the database stores it.
-    """
+def insert_blobs(items: Sequence[Item], now: object) -> list[int | None]:
+    """Rows for the batch's octets, at `now` as the database stores it; their keys, by item."""
     adopted = [item.adopted for item in items if item.adopted is not None]
     segments: Iterator[Segment] = iter(
         Segment.objects.bulk_create(
@@ -71,8 +67,7 @@ def insert_blobs(items: Sequence[Item], now: object) -> list[Blob | None]:
         if adopted
         else ()
     )
-    found: list[Blob | None] = []
-    pending: list[PendingRow] = []
+    pending: list[PendingRow | None] = []
     for item in items:
         if item.place is not None:
             segment_id, offset, length = item.place[:3]
@@ -80,19 +75,12 @@ def insert_blobs(items: Sequence[Item], now: object) -> list[Blob | None]:
             segment_id = next(segments).pk
             offset, length = item.adopted.offset, item.adopted.length
         else:
-            found.append(None)
+            pending.append(None)
             continue
-        # By position: half of what it takes by name.
-        values: tuple[Any, ...] = None, segment_id, offset, length, now
-        found.append(Blob(*values))
         pending.append(PendingRow((segment_id, offset, length, now)))
-    if pending:
-        insert_rows(Blob, _BLOB, pending)
-    keys = iter(pending)
-    for blob in found:
-        if blob is not None:
-            blob.pk = next(keys).pk
-    return found
+    if rows := [row for row in pending if row is not None]:
+        insert_rows(Blob, _BLOB, rows)
+    return [None if row is None else row.pk for row in pending]
 
 
 def unavailable(error: Exception) -> Exception:

@@ -7,7 +7,6 @@ from typing import Generic, TypeVar
 from django.db import InterfaceError, OperationalError
 
 from accounts.blobs import Spool
-from accounts.models import Blob
 from accounts.rows import Rows
 
 T = TypeVar("T")
@@ -25,14 +24,15 @@ DATABASE_AWAY = (OperationalError, InterfaceError, CommitUnavailable)
 class Unit(Generic[T]):
     """Something to commit: the mailboxes to lock, octets to store, and what makes the rows.
 
-    `write` runs in the committer thread, perhaps more than once (after a lost connection), so it
-    has no effect but on `rows`. An exception from it fails this unit alone and reaches the Future.
+    `write` is given the rows of the batch and the key of its octets' Blob, where it has any. It runs
+    in the committer thread, perhaps more than once (after a lost connection), so it has no effect
+    but on `rows`. An exception from it fails this unit alone and reaches the Future.
     `folder_ids` are folders it will want: naming them saves a query each. `rows` is about how many
     rows it will touch, so that a batch stays short.
     """
 
     mailbox_ids: frozenset[int]
-    write: Callable[[Rows, Blob | None], T]
+    write: Callable[[Rows, int | None], T]
     octets: bytes | Spool | None = None
     folder_ids: frozenset[int] = frozenset()
     rows: int = 1

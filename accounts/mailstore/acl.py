@@ -18,7 +18,7 @@ from accounts.mailstore.folder_info import FolderInfo
 from accounts.mailstore.locked import locked_folder
 from accounts.mailstore.refusals import NoSuchIdentifier, NotPermitted, TooManyEntries
 from accounts.mailstore.rights import Right
-from accounts.models import Blob, Change, Folder, FolderRight, Mailbox
+from accounts.models import Change, Folder, FolderRight, Mailbox
 from accounts.rows import Rows
 
 ANYONE = "anyone"
@@ -121,7 +121,7 @@ def set_rights_everywhere(owner: int, who: Identifier, given: Right) -> None:
         Folder.objects.filter(mailbox_id=owner, is_selectable=True).values_list("pk", flat=True)
     )
 
-    def write(rows: Rows, blob: Blob | None) -> None:
+    def write(rows: Rows, blob_id: int | None) -> None:
         rows.direct()
         rows.before_commit(_end_all_stamps)
         _write_everywhere(owner, folder_ids, who, given)
@@ -245,7 +245,7 @@ def _is(who: Identifier) -> Q:
 
 
 def _run(owner: int, work: Callable[[Rows], None]) -> None:
-    def write(rows: Rows, blob: Blob | None) -> None:
+    def write(rows: Rows, blob_id: int | None) -> None:
         work(rows)
 
     commit.run(commit.Unit(frozenset((owner,)), write))

@@ -15,7 +15,7 @@ from accounts.mailstore import rights, shared_names, special_uses
 from accounts.mailstore.folder_info import FolderInfo
 from accounts.mailstore.refusals import AnnotationTooLong, NoSuchFolder, TooManyAnnotations
 from accounts.mailstore.rights import Right
-from accounts.models import Annotation, Blob, Folder, Mailbox
+from accounts.models import Annotation, Folder, Mailbox
 from accounts.rows import FolderGone, Rows
 
 MAX_VALUE = 32 * 1024
@@ -106,7 +106,7 @@ def write(
     use = kept.pop(special_uses.ENTRY) if is_use_set else None
     keepers = {name: owner if name.startswith(SHARED) else mailbox_id for name in kept}
 
-    def work(rows: Rows, blob: Blob | None) -> int:
+    def work(rows: Rows, blob_id: int | None) -> int:
         rows.direct()
         if folder_id is not None:
             _require_right(rows, mailbox_id, owner, folder_id, values)

@@ -23,7 +23,7 @@ from accounts.mailstore.quota import require_room
 from accounts.mailstore.refusals import NoSuchFolder, NoSuchMessage
 from accounts.mailstore.rights import ALL, Right
 from accounts.mailstore.tally import tally
-from accounts.models import Blob, Change, Entry, Message, Overview
+from accounts.models import Change, Entry, Message, Overview
 from accounts.rows import Rows
 from protocols.wire.message import Prepared, prepare
 from protocols.wire.message.octets import Buffer
@@ -65,7 +65,7 @@ def add_entry(
     *,
     mailbox_id: int,
     folder_id: int | None,
-    blob: Blob,
+    blob_id: int,
     prefix: bytes,
     prepared: Prepared,
     octets_size: int,
@@ -110,7 +110,7 @@ def add_entry(
         _MESSAGE,
         (
             mailbox_id,
-            blob.pk,
+            blob_id,
             prefix,
             size,
             received_at,
@@ -163,8 +163,8 @@ def append_message(
     size = len(data)
     prepared = prepare(data)
 
-    def write(rows: Rows, blob: Blob | None) -> Appended:
-        assert blob is not None
+    def write(rows: Rows, blob_id: int | None) -> Appended:
+        assert blob_id is not None
         if folder_name is not None:
             require_name(rows, folder_id, folder_name)
         if replaced is not None:
@@ -175,7 +175,7 @@ def append_message(
             rows,
             mailbox_id=mailbox_id,
             folder_id=folder_id,
-            blob=blob,
+            blob_id=blob_id,
             prefix=b"",
             prepared=prepared,
             octets_size=size,

@@ -54,9 +54,9 @@ def store(
     size = octets.size
     prepared = prepare(octets.octets())
 
-    def write(rows: Rows, blob: Blob | None) -> int:
-        assert blob is not None
-        return int(blob.pk)
+    def write(rows: Rows, blob_id: int | None) -> int:
+        assert blob_id is not None
+        return blob_id
 
     future = commit.submit(commit.Unit(frozenset(), write, octets))
     future.add_done_callback(lambda _done: octets.discard())
@@ -75,7 +75,7 @@ def append_stored(
     keys = [message.blob.result() for message in messages]
     size = sum(message.size for message in messages)
 
-    def write(rows: Rows, blob: Blob | None) -> list[Appended]:
+    def write(rows: Rows, blob_id: int | None) -> list[Appended]:
         require_name(rows, folder_id, folder_name)
         require_room(rows.mailbox(mailbox_id), size, len(messages))
         rows.direct()
@@ -88,7 +88,7 @@ def append_stored(
                 rows,
                 mailbox_id=mailbox_id,
                 folder_id=folder_id,
-                blob=Blob(pk=key),
+                blob_id=key,
                 prefix=b"",
                 prepared=message.prepared,
                 octets_size=message.size,

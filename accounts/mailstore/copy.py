@@ -23,7 +23,7 @@ from accounts.mailstore.quota import require_room
 from accounts.mailstore.rights import Right
 from accounts.mailstore.tally import Tally, tally
 from accounts.mailstore.uids import chunked, in_uids
-from accounts.models import Blob, Change, Entry, Message, Overview
+from accounts.models import Change, Entry, Message, Overview
 from accounts.rows import Rows
 from accounts.uid_sets import is_range
 
@@ -81,7 +81,7 @@ class _Copy:
     target_folder_id: int
     is_move: bool
 
-    def __call__(self, rows: Rows, blob: Blob | None) -> Copied:
+    def __call__(self, rows: Rows, blob_id: int | None) -> Copied:
         needed = Right.READ
         if self.is_move:
             # RFC 6851 §4.2: as COPY, STORE \Deleted and EXPUNGE.

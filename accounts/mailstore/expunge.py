@@ -22,7 +22,7 @@ from accounts.mailstore.rights import Right
 from accounts.mailstore.settling import settle
 from accounts.mailstore.tally import Tally, tally
 from accounts.mailstore.uids import chunked
-from accounts.models import Blob, Change, Entry, Vanished
+from accounts.models import Change, Entry, Vanished
 from accounts.rows import Rows
 from accounts.statements import execute
 from accounts.uid_sets import sequence_set
@@ -90,7 +90,7 @@ class _Expunge:
     uids: Sequence[int]
     only_deleted: bool
 
-    def __call__(self, rows: Rows, blob: Blob | None) -> Expunged:
+    def __call__(self, rows: Rows, blob_id: int | None) -> Expunged:
         needed = Right.EXPUNGE
         if not self.only_deleted:
             needed |= Right.MARK_DELETED

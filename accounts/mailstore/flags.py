@@ -21,7 +21,7 @@ from accounts.mailstore.locked import locked_with_rights, mailbox_of
 from accounts.mailstore.refusals import NotPermitted, TooManyKeywords
 from accounts.mailstore.rights import Right
 from accounts.mailstore.uids import chunked
-from accounts.models import Blob, Change
+from accounts.models import Change
 from accounts.rows import Rows
 from accounts.uid_sets import as_range
 
@@ -213,7 +213,7 @@ class _Store:
         own, folders = frozenset((mailbox_id,)), frozenset((self.folder_id,))
         return commit.Unit(own, replace(self, uids=uids), folder_ids=folders, rows=len(uids))
 
-    def __call__(self, rows: Rows, blob: Blob | None) -> Stored:
+    def __call__(self, rows: Rows, blob_id: int | None) -> Stored:
         # At the latest then: of a large STORE that leaves its work the COMMIT alone takes long.
         rows.before_commit(self.at_work.set)
         try:

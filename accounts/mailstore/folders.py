@@ -49,7 +49,7 @@ from accounts.mailstore.refusals import (
 )
 from accounts.mailstore.rights import Right
 from accounts.mailstore.tally import tally
-from accounts.models import Blob, Change, Entry, Folder, Mailbox, Subscription, Vanished
+from accounts.models import Change, Entry, Folder, Mailbox, Subscription, Vanished
 from accounts.rows import Rows
 from accounts.statements import fetch
 
@@ -292,7 +292,7 @@ def note_shown(mailbox_id: int, folder_id: int, below: int) -> "Future[None]":
     The Future raises NoSuchFolder and what a commit raises.
     """
 
-    def note(rows: Rows, blob: Blob | None) -> None:
+    def note(rows: Rows, blob_id: int | None) -> None:
         folder, _ = locked_with_rights(rows, folder_id, mailbox_id, Right.SEEN, is_settled=False)
         folder.recent_from_uid = max(folder.recent_from_uid, min(below, folder.uidnext))
         rows.tell(folder, Shown())
@@ -322,7 +322,7 @@ def provision(mailbox_id: int) -> None:
 
 
 def _run(mailbox_id: int, work: Callable[[Rows], T], *, rows: int = 1) -> T:
-    def write(held: Rows, blob: Blob | None) -> T:
+    def write(held: Rows, blob_id: int | None) -> T:
         return work(held)
 
     return commit.run(commit.Unit(frozenset((mailbox_id,)), write, rows=rows))

@@ -13,7 +13,7 @@ from django.db.models import QuerySet, Sum
 from accounts import commit
 from accounts.mailstore.recovery import drop_entries
 from accounts.mailstore.uids import CHUNK, chunked
-from accounts.models import Blob, Domain, Recoverable, RecoverableEntry
+from accounts.models import Domain, Recoverable, RecoverableEntry
 from accounts.rows import Rows
 
 
@@ -83,6 +83,6 @@ class _Forget:
 
     keys: Sequence[int]
 
-    def __call__(self, rows: Rows, blob: Blob | None) -> int:
+    def __call__(self, rows: Rows, blob_id: int | None) -> int:
         rows.direct()
         return drop_entries(self.keys)

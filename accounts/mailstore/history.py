@@ -17,7 +17,7 @@ from django.db.models import QuerySet
 
 from accounts import commit
 from accounts.key_lists import listed
-from accounts.models import Blob, Change, Folder, Mailbox, Vanished
+from accounts.models import Change, Folder, Mailbox, Vanished
 from accounts.rows import Rows
 from accounts.statements import fetch
 
@@ -78,7 +78,7 @@ class _Prune:
     folder_id: int | None
     modseq: int
 
-    def __call__(self, rows: Rows, blob: Blob | None) -> int:
+    def __call__(self, rows: Rows, blob_id: int | None) -> int:
         rows.direct()
         mailbox = Mailbox.objects.filter(pk=self.mailbox_id, pruned_modseq__lt=self.modseq)
         mailbox.update(pruned_modseq=self.modseq)

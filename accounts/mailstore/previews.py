@@ -12,7 +12,7 @@ from accounts.blobs import BlobMissing
 from accounts.mailstore import fetch
 from accounts.mailstore.columns import Found
 from accounts.mailstore.fetch import Columns, FetchRow
-from accounts.models import Blob, Message
+from accounts.models import Message
 from accounts.rows import Rows
 from protocols.wire.message import prepare
 
@@ -58,7 +58,7 @@ _KEEP = (
 
 
 def _keep_soon(values: list[tuple[str, int | None]]) -> None:
-    def write(rows: Rows, blob: Blob | None) -> None:
+    def write(rows: Rows, blob_id: int | None) -> None:
         rows.direct()
         with connection.cursor() as cursor:
             cursor.executemany(_KEEP, values)

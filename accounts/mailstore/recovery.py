@@ -31,7 +31,7 @@ from accounts.mailstore.rights import Right
 from accounts.mailstore.subscriptions import subscribe
 from accounts.mailstore.tally import Tally
 from accounts.mailstore.uids import CHUNK
-from accounts.models import Blob, Change, Domain, Entry, Folder, Recoverable, RecoverableEntry
+from accounts.models import Change, Domain, Entry, Folder, Recoverable, RecoverableEntry
 from accounts.rows import Rows
 
 # Where mail goes whose folder is gone.
@@ -136,7 +136,7 @@ class _Restore:
     folder_id: int
     keywords: Sequence[str]
 
-    def __call__(self, rows: Rows, blob: Blob | None) -> int:
+    def __call__(self, rows: Rows, blob_id: int | None) -> int:
         folder = locked_folder(rows, self.folder_id, self.mailbox_id, Right.INSERT)
         rows.direct()
         first = RecoverableEntry.objects.filter(batch_id=self.batch_id).order_by("pk")[:CHUNK]

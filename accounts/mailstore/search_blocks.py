@@ -23,7 +23,7 @@ from accounts.inserts import PendingRow, insert_rows
 from accounts.mailstore import message_octets, search_bits, search_kept
 from accounts.mailstore.search_bits import COLUMNS, PARTS, Matrix
 from accounts.mailstore.search_index import VERSION, pack_keys, unpack_keys
-from accounts.models import Blob, Message, SearchBits, SearchBlock
+from accounts.models import Message, SearchBits, SearchBlock
 from accounts.rows import Rows
 
 _CHUNK = 64
@@ -142,7 +142,7 @@ def _write(
 def _commit(work: Callable[[], object], rows: int) -> None:
     """Commit what `work` does; `rows` is about how many it writes."""
 
-    def write(each: Rows, blob: Blob | None) -> None:
+    def write(each: Rows, blob_id: int | None) -> None:
         each.direct()
         work()
 

@@ -16,7 +16,7 @@ from accounts import commit
 from accounts.entry_sql import uids_sql
 from accounts.key_lists import listed
 from accounts.mailstore.search_text import TEXT_LIMIT, fold
-from accounts.models import Blob, Entry, Message, SearchText
+from accounts.models import Entry, Message, SearchText
 from accounts.rows import Rows
 from protocols.wire.message import decoded_header, decoded_text
 
@@ -98,7 +98,7 @@ def keep_soon(made: Sequence[tuple[int, Texts]]) -> None:
     """Keep the texts of messages, given with their keys, by the next commit."""
     values = packed(made)
 
-    def write(rows: Rows, blob: Blob | None) -> None:
+    def write(rows: Rows, blob_id: int | None) -> None:
         rows.direct()
         keep(values)
 

@@ -24,7 +24,7 @@ from accounts import commit
 from accounts.mailstore import message_octets, search_blocks, search_kept
 from accounts.mailstore.search_index import VERSION
 from accounts.mailstore.search_intake import Intake
-from accounts.models import Blob, Mailbox, SearchCursor
+from accounts.models import Mailbox, SearchCursor
 from accounts.rows import Rows
 
 # Seconds: a little less than what lies between two calls of beat.
@@ -249,7 +249,7 @@ _MOVE = (
 def _write(step: _Step, pace: _Pace) -> int:
     """Commit a step, then make the blocks that are full now."""
 
-    def write(rows: Rows, blob: Blob | None) -> None:
+    def write(rows: Rows, blob_id: int | None) -> None:
         rows.direct()
         search_kept.keep(step.texts)
         with connection.cursor() as cursor:

@@ -29,7 +29,7 @@ def _settle(folder_id: int) -> None:
     except NoSuchFolder:
         return
 
-    def write(rows: Rows, blob: object) -> None:
+    def write(rows: Rows, blob_id: object) -> None:
         try:
             rows.folder(folder_id)
         except FolderGone:

@@ -49,7 +49,7 @@ def save_snapshot(picture: Picture) -> Future[None]:
     """Keep `picture` in place of an earlier one, if its folder is still there."""
     arrays = to_octets(picture)
 
-    def write(rows: Rows, blob: object) -> None:
+    def write(rows: Rows, blob_id: object) -> None:
         rows.direct()
         if Folder.objects.filter(pk=picture.folder_id).exists():
             FolderSnapshot.objects.update_or_create(

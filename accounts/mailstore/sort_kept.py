@@ -16,7 +16,7 @@ from accounts.key_lists import listed
 from accounts.mailstore.columns import large_ones, read_columns
 from accounts.mailstore.fetch import Columns
 from accounts.mailstore.sort_keys import Keys, keys_of
-from accounts.models import Blob, Entry, Message, SortKeys
+from accounts.models import Entry, Message, SortKeys
 from accounts.rows import Rows
 
 # To be raised with every change of decoding or folding.
@@ -105,7 +105,7 @@ def keep_soon(made: Sequence[tuple[int, Keys]]) -> None:
         (key, VERSION, *keys, key) for key, keys in made if sum(map(len, keys[1:])) <= LARGEST_KEPT
     ]
 
-    def write(rows: Rows, blob: Blob | None) -> None:
+    def write(rows: Rows, blob_id: int | None) -> None:
         rows.direct()
         with connection.cursor() as cursor:
             cursor.executemany(_KEEP, values)

@@ -7,7 +7,7 @@ from accounts.mailstore import shared_names
 from accounts.mailstore.names import checked
 from accounts.mailstore.quota import MAX_FOLDERS
 from accounts.mailstore.refusals import TooManyFolders
-from accounts.models import Blob, Change, Subscription
+from accounts.models import Change, Subscription
 from accounts.rows import Rows
 
 
@@ -17,7 +17,7 @@ def subscribe(mailbox_id: int, name: str) -> None:
     if Subscription.objects.filter(mailbox_id=mailbox_id).count() >= MAX_FOLDERS:
         raise TooManyFolders(f"A mailbox has at most {MAX_FOLDERS} subscriptions.")
 
-    def write(rows: Rows, blob: Blob | None) -> None:
+    def write(rows: Rows, blob_id: int | None) -> None:
         rows.direct()
         _, is_new = Subscription.objects.get_or_create(mailbox_id=mailbox_id, name=name)
         if is_new:
@@ -29,7 +29,7 @@ def subscribe(mailbox_id: int, name: str) -> None:
 def unsubscribe(mailbox_id: int, name: str) -> None:
     """Forget a subscription; a name that was none is no error."""
 
-    def write(rows: Rows, blob: Blob | None) -> None:
+    def write(rows: Rows, blob_id: int | None) -> None:
         rows.direct()
         named = Subscription.objects.filter(mailbox_id=mailbox_id, name=shared_names.as_seen(name))
         gone, _ = named.delete()

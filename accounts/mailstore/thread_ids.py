@@ -15,7 +15,7 @@ from accounts import commit
 from accounts.key_lists import listed
 from accounts.mailstore.leftovers import is_unplaced
 from accounts.mailstore.thread_names import first_fields, names
-from accounts.models import Blob, Message, ThreadCursor, ThreadedMessage, ThreadName
+from accounts.models import Message, ThreadCursor, ThreadedMessage, ThreadName
 from accounts.rows import Rows
 
 CHUNK = 250
@@ -81,7 +81,7 @@ class _Threading:
         self._mailbox_id = mailbox_id
         self._newcomers = newcomers
 
-    def __call__(self, rows: Rows, blob: Blob | None) -> None:
+    def __call__(self, rows: Rows, blob_id: int | None) -> None:
         rows.mailbox(self._mailbox_id)
         rows.direct()
         last = _last(self._mailbox_id)

@@ -13,7 +13,6 @@ from django.db import InterfaceError, OperationalError
 
 from accounts import commit
 from accounts.commit import CommitUnavailable, OutOfSpace, Rows, Unit
-from accounts.models import Blob
 from delivery import bounces, queue, schedule
 from delivery.outbound.parcels import read_original
 from delivery.queue import Claim, Settlement
@@ -111,9 +110,9 @@ class Judge:
             return failed
         settlements = [settlement for _, settlement in group]
 
-        def write(rows: Rows, blob: Blob | None) -> object:
+        def write(rows: Rows, blob_id: int | None) -> object:
             if queue.settle_rows(rows, settlements, now):
-                plan.write(rows, blob)
+                plan.write(rows, blob_id)
             return None
 
         return commit.submit(Unit(plan.mailbox_ids, write, octets))
@@ -138,7 +137,7 @@ class Judge:
 def _settling(group: Sequence[Settled], now: datetime) -> Future[object]:
     settlements = [settlement for _, settlement in group]
 
-    def write(rows: Rows, _: Blob | None) -> object:
+    def write(rows: Rows, _: int | None) -> object:
         return queue.settle_rows(rows, settlements, now)
 
     return commit.submit(Unit(frozenset(), write))

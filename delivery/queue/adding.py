@@ -9,7 +9,6 @@ from datetime import datetime
 from django.utils import timezone
 
 from accounts.commit import Rows
-from accounts.models import Blob
 from delivery.dns import to_a_labels
 from delivery.models import QueuedMessage, QueuedRecipient
 from delivery.queue.waking import wake_worker
@@ -41,7 +40,7 @@ def new_queue_id(
 
 def add_rows(
     rows: Rows,
-    blob: Blob,
+    blob_id: int,
     *,
     queue_id: str,
     prefix: bytes,
@@ -62,7 +61,7 @@ def add_rows(
     queued_at = now or timezone.now()
     message = QueuedMessage(
         queue_id=queue_id,
-        blob=blob,
+        blob_id=blob_id,
         prefix=prefix,
         size=size,
         return_path=return_path,

@@ -8,7 +8,6 @@ from django.db import connection
 
 from accounts import commit
 from accounts.commit import Rows, Unit
-from accounts.models import Blob
 from delivery.models import Attempt, QueuedRecipient
 from delivery.transport.outcome import Kind, Outcome
 
@@ -54,7 +53,7 @@ class Settlement:
 def settle(settlements: Sequence[Settlement], now: datetime) -> frozenset[int]:
     """Settle a batch in one commit; returns the recipients (by id) that were not stale."""
 
-    def write(rows: Rows, _: Blob | None) -> frozenset[int]:
+    def write(rows: Rows, _: int | None) -> frozenset[int]:
         return settle_rows(rows, settlements, now)
 
     return commit.run(Unit(mailbox_ids=frozenset(), write=write))

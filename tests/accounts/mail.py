@@ -5,7 +5,7 @@ from itertools import count
 from accounts import commit
 from accounts.mailstore import append, fetch, folders
 from accounts.mailstore.append import Appended
-from accounts.models import Blob, Domain, Entry, Folder, Mailbox, Tenant
+from accounts.models import Domain, Entry, Folder, Mailbox, Tenant
 from accounts.rows import Rows
 from protocols.wire.message import prepare
 
@@ -50,13 +50,13 @@ def delivery(mailbox_id: int, octets: bytes, prefix: bytes = b"") -> commit.Unit
     """A Unit that delivers to INBOX, as SMTP does."""
     prepared = prepare(octets, prefix=prefix)
 
-    def write(rows: Rows, blob: Blob | None) -> Appended:
-        assert blob is not None
+    def write(rows: Rows, blob_id: int | None) -> Appended:
+        assert blob_id is not None
         return append.add_entry(
             rows,
             mailbox_id=mailbox_id,
             folder_id=None,
-            blob=blob,
+            blob_id=blob_id,
             prefix=prefix,
             prepared=prepared,
             octets_size=len(octets),

@@ -28,7 +28,7 @@ class Held:
         self._go = threading.Event()
         started = threading.Event()
 
-        def wait(rows: Rows, blob: Blob | None) -> None:
+        def wait(rows: Rows, blob_id: int | None) -> None:
             started.set()
             assert self._go.wait(20)
 
@@ -73,7 +73,7 @@ def held_large_unit(mailbox_id: int) -> tuple[Future[None], threading.Event]:
     """A unit larger than a batch, under way until the event is set."""
     started, go = threading.Event(), threading.Event()
 
-    def wait(rows: Rows, blob: Blob | None) -> None:
+    def wait(rows: Rows, blob_id: int | None) -> None:
         started.set()
         assert go.wait(20)
 
@@ -137,8 +137,8 @@ def test_an_exception_of_a_unit_undoes_that_unit_alone(tries: list[batch.Attempt
 
     spoilt = delivery(first, HELLO)
 
-    def write(rows: Rows, blob: Blob | None) -> None:
-        spoilt.write(rows, blob)
+    def write(rows: Rows, blob_id: int | None) -> None:
+        spoilt.write(rows, blob_id)
         raise Full
 
     with Held():
@@ -310,7 +310,7 @@ def test_octets_mark_their_batch_and_a_row_one_that_keeps_none(
     commit.run(delivery(mailbox_id, HELLO))
     assert not CommitMark.objects.exists()
 
-    def refuse(rows: Rows, blob: Blob | None) -> None:
+    def refuse(rows: Rows, blob_id: int | None) -> None:
         raise ValueError
 
     _fail_after_commit(monkeypatch, OperationalError("lost in COMMIT"))
@@ -462,7 +462,7 @@ def test_rows_are_made_while_the_disk_works_and_committed_after_it(
         assert may_sync.wait(20)
         sync(fd)
 
-    def write(rows: Rows, blob: Blob | None) -> int:
+    def write(rows: Rows, blob_id: int | None) -> int:
         made.set()
         return rows.modseq(mailbox_id)
 
@@ -492,9 +492,9 @@ def test_octets_that_the_disk_lost_leave_no_rows(monkeypatch: pytest.MonkeyPatch
     def counted(made: commit.Unit[Appended]) -> commit.Unit[Appended]:
         write = made.write
 
-        def again(rows: Rows, blob: Blob | None) -> Appended:
+        def again(rows: Rows, blob_id: int | None) -> Appended:
             runs.append(rows.mailbox(mailbox_id).used_messages)
-            return write(rows, blob)
+            return write(rows, blob_id)
 
         made.write = again
         return made
@@ -529,8 +529,8 @@ def test_one_message_for_many_shares_its_octets() -> None:
     ids = [make_mailbox() for _ in range(3)]
     writes = [delivery(mailbox_id, HELLO).write for mailbox_id in ids]
 
-    def write(rows: Rows, blob: Blob | None) -> list[int]:
-        return [each(rows, blob).uid for each in writes]
+    def write(rows: Rows, blob_id: int | None) -> list[int]:
+        return [each(rows, blob_id).uid for each in writes]
 
     assert commit.run(commit.Unit(frozenset(ids), write, HELLO)) == [1, 1, 1]
     assert Blob.objects.count() == 1

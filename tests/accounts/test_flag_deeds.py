@@ -166,7 +166,7 @@ def test_what_fails_leaves_nothing_and_settles_nothing(mailbox_id: int, folder_i
         return _Store(mailbox_id, folder_id, uids, StoreMode.ADD, int(flag), (), None)
 
     def fail_after(work: Callable[[Rows], object]) -> Callable[[Rows, object], object]:
-        def write(rows: Rows, blob: object) -> object:
+        def write(rows: Rows, blob_id: object) -> object:
             work(rows)
             raise ValueError("as planned")
 

@@ -29,7 +29,7 @@ def statements(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     said: list[str] = []
     work = _Store.__call__
 
-    def watched(store: _Store, rows: Rows, blob: object) -> Stored:
+    def watched(store: _Store, rows: Rows, blob_id: object) -> Stored:
         with CaptureQueriesContext(connection) as queries:
             done = work(store, rows, None)
         said.extend(query["sql"] for query in queries if Entry._meta.db_table in query["sql"])

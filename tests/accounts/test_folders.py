@@ -19,7 +19,7 @@ from accounts.mailstore.refusals import (
     OverQuota,
     TooManyFolders,
 )
-from accounts.models import Blob, Change, Entry, Mailbox
+from accounts.models import Change, Entry, Mailbox
 from accounts.rows import Rows
 from tests.accounts.mail import append_many, content, counters_agree, inbox, make_mailbox
 
@@ -189,10 +189,10 @@ def committed_statements() -> Iterator[list[str]]:
         found.append(statement)
         return execute(statement, *rest)
 
-    def install(rows: Rows, blob: Blob | None) -> None:
+    def install(rows: Rows, blob_id: int | None) -> None:
         connection.execute_wrappers.append(note)
 
-    def remove(rows: Rows, blob: Blob | None) -> None:
+    def remove(rows: Rows, blob_id: int | None) -> None:
         connection.execute_wrappers.remove(note)
 
     commit.run(commit.Unit(frozenset(), install))

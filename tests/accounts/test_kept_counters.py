@@ -98,7 +98,7 @@ def test_a_unit_with_statements_of_its_own_leaves_nothing_kept() -> None:
     deliver(mailbox_id)
     folder_id = inbox(mailbox_id)
 
-    def write(held: rows.Rows, blob: object) -> None:
+    def write(held: rows.Rows, blob_id: object) -> None:
         held.folder(folder_id)
         held.direct()
         Folder.objects.filter(pk=folder_id).update(recent_from_uid=77)
@@ -106,7 +106,7 @@ def test_a_unit_with_statements_of_its_own_leaves_nothing_kept() -> None:
     commit.run(commit.Unit(frozenset((mailbox_id,)), write))
     seen: list[int] = []
 
-    def look(held: rows.Rows, blob: object) -> None:
+    def look(held: rows.Rows, blob_id: object) -> None:
         seen.append(held.folder(folder_id).recent_from_uid)
 
     commit.run(commit.Unit(frozenset((mailbox_id,)), look))
@@ -117,7 +117,7 @@ def test_what_was_undone_was_never_kept() -> None:
     mailbox_id = make_mailbox()
     deliver(mailbox_id)
 
-    def fail(held: rows.Rows, blob: object) -> None:
+    def fail(held: rows.Rows, blob_id: object) -> None:
         held.inbox(mailbox_id).take_uids(40)
         held.mailbox(mailbox_id).use(1 << 20, 40)
         raise ValueError("no")

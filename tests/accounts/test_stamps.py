@@ -291,7 +291,7 @@ from accounts import commit
 mailbox_id = int(sys.argv[2])
 told = memoryview(mmap.mmap(os.open(sys.argv[3], os.O_RDWR), 8)).cast("Q")
 
-def write(rows, blob):
+def write(rows, blob_id):
     return rows.list_changed(mailbox_id)
 
 while True:

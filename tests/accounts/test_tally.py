@@ -6,7 +6,6 @@ from accounts import commit
 from accounts.mailstore import append, expunge, flags
 from accounts.mailstore.flags import Flag
 from accounts.mailstore.tally import Tally, tally
-from accounts.models import Blob
 from accounts.rows import Rows
 from tests.accounts.mail import HELLO, inbox, make_mailbox
 
@@ -27,7 +26,7 @@ def mailbox_id() -> int:
 
 
 def tallied(mailbox_id: int, uids: list[int] | None, marks: int = 0) -> Tally:
-    def work(rows: Rows, blob: Blob | None) -> Tally:
+    def work(rows: Rows, blob_id: int | None) -> Tally:
         folder = rows.folder(inbox(mailbox_id))
         rows.direct()
         return tally(folder, uids, flags=marks)
@@ -70,13 +69,13 @@ def test_of_all_only_those_with_a_flag(mailbox_id: int) -> None:
 def test_what_came_in_the_same_batch_counts(mailbox_id: int) -> None:
     folder_id = inbox(mailbox_id)
 
-    def add_and_sum(rows: Rows, blob: Blob | None) -> Tally:
-        assert blob is not None
+    def add_and_sum(rows: Rows, blob_id: int | None) -> Tally:
+        assert blob_id is not None
         append.add_entry(
             rows,
             mailbox_id=mailbox_id,
             folder_id=folder_id,
-            blob=blob,
+            blob_id=blob_id,
             prefix=b"",
             prepared=append.prepare(HELLO),
             octets_size=len(HELLO),

@@ -5,7 +5,6 @@ from datetime import datetime
 
 from accounts import commit
 from accounts.commit import Rows, Unit
-from accounts.models import Blob
 from delivery import queue
 from delivery.models import Attempt, QueuedRecipient
 
@@ -25,11 +24,11 @@ def enqueue(
     queue_id = queue.new_queue_id()
     addresses = recipients or ("bob@b.test",)
 
-    def write(rows: Rows, blob: Blob | None) -> None:
-        assert blob is not None
+    def write(rows: Rows, blob_id: int | None) -> None:
+        assert blob_id is not None
         queue.add_rows(
             rows,
-            blob,
+            blob_id,
             queue_id=queue_id,
             prefix=prefix,
             size=len(prefix) + len(octets),

@@ -8,7 +8,6 @@ from django.db import connection, connections
 
 from accounts import commit
 from accounts.commit import Rows, Unit
-from accounts.models import Blob
 from delivery import queue
 from delivery.models import Attempt, QueuedMessage, QueuedRecipient
 from delivery.queue import Selection, Settlement, adding
@@ -64,10 +63,10 @@ def test_queue_ids_do_not_repeat_when_the_clock_steps_back(monkeypatch):
 
 
 def test_invariant_1_rows_come_with_their_octets_or_not_at_all(nudges):
-    def write(rows: Rows, blob: Blob | None) -> None:
+    def write(rows: Rows, blob_id: int | None) -> None:
         queue.add_rows(
             rows,
-            blob,
+            blob_id,
             queue_id="Q",
             prefix=b"",
             size=1,

@@ -8,7 +8,6 @@ import pytest
 
 from accounts import commit
 from accounts.commit import Rows, Unit, committer
-from accounts.models import Blob
 from protocols.servers import processors
 from protocols.servers.processors import Roaming, own_processor
 from protocols.servers.threads import SessionPool
@@ -48,7 +47,7 @@ def kept() -> Iterator[int]:
 
 @pytest.mark.django_db(transaction=True)
 def test_the_committer_keeps_to_the_reactors_processor(kept: int) -> None:
-    def where(rows: Rows, blob: Blob | None) -> set[int]:
+    def where(rows: Rows, blob_id: int | None) -> set[int]:
         return os.sched_getaffinity(0)
 
     assert os.sched_getaffinity(0) == {kept}

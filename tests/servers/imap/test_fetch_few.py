@@ -11,7 +11,7 @@ from accounts import commit
 from accounts.login import Identity
 from accounts.mailstore import append, index, lately
 from accounts.mailstore.flags import Flag, StoreMode
-from accounts.models import Blob, Mailbox, Message
+from accounts.models import Mailbox, Message
 from accounts.rows import FolderGone, Rows
 from protocols.servers.imap import at_hand, fetch_few
 from protocols.servers.imap import fetch as fetching
@@ -291,8 +291,8 @@ def test_many_recipients_share_the_octets_until_the_commit() -> None:
     prepared = prepare(octets)
     grown: list[int] = []
 
-    def write(rows: Rows, blob: Blob | None) -> None:
-        assert blob is not None
+    def write(rows: Rows, blob_id: int | None) -> None:
+        assert blob_id is not None
         rows.before_commit(lambda: grown.append(tracemalloc.get_traced_memory()[1]))
         tracemalloc.start()
         for key in keys:
@@ -300,7 +300,7 @@ def test_many_recipients_share_the_octets_until_the_commit() -> None:
                 rows,
                 mailbox_id=key,
                 folder_id=None,
-                blob=blob,
+                blob_id=blob_id,
                 prefix=b"Delivered-To: somebody\r\n",
                 prepared=prepared,
                 octets_size=len(octets),
