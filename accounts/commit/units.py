@@ -24,9 +24,9 @@ DATABASE_AWAY = (OperationalError, InterfaceError, CommitUnavailable)
 class Unit(Generic[T]):
     """Something to commit: the mailboxes to lock, octets to store, and what makes the rows.
 
-    `write` is given the rows of the batch and the key of its octets' Blob, where it has any. It runs
-    in the committer thread, perhaps more than once (after a lost connection), so it has no effect
-    but on `rows`. An exception from it fails this unit alone and reaches the Future.
+    `write` is given the batch's rows and the key of its octets' Blob, where it has any. It runs in
+    the committer thread, perhaps more than once (after a lost connection), so it has no effect but
+    on `rows`. An exception from it fails this unit alone and reaches the Future.
     `folder_ids` are folders it will want: naming them saves a query each. `rows` is about how many
     rows it will touch, so that a batch stays short.
     """
