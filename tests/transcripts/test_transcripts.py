@@ -4,11 +4,10 @@ from itertools import cycle
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, Phase, example, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from tests import clean_slate
-from tests.partners.platform import PLATFORM
 from tests.transcripts.dialogue import Dialogue, Differs
 from tests.transcripts.direct import DirectVenue
 from tests.transcripts.given import given as make_true
@@ -53,12 +52,8 @@ def test_direct(transcript: Transcript) -> None:
     _play_direct(transcript, None)
 
 
-# How octets arrive is no matter of the database: on the second one octet by octet will do.
-_PHASES = [Phase.explicit] if PLATFORM == "scaled" else list(Phase)
-
-
 @every
-@settings(max_examples=3, phases=_PHASES, suppress_health_check=list(HealthCheck), derandomize=True)
+@settings(max_examples=3, suppress_health_check=list(HealthCheck), derandomize=True)
 @example(cuts=[1])
 @given(cuts=st.lists(st.integers(1, 50), min_size=2, max_size=9))
 def test_shredded(transcript: Transcript, cuts: list[int]) -> None:
