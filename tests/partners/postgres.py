@@ -27,10 +27,15 @@ def _wheel_binaries() -> Path | None:
 
 
 class Postgres:
-    """A cluster of its own in `directory`, at `address`:5432, user and database `mailhost`."""
+    """A cluster of its own in `directory`, at `address`:5432, user and database `mailhost`.
 
-    def __init__(self, directory: Path, address: str) -> None:
+    Unless it `outlives_power`, the disk is not waited for: its processes may be killed, not the
+    machine.
+    """
+
+    def __init__(self, directory: Path, address: str, *, outlives_power: bool = True) -> None:
         self.address = address
+        self._fsync = "on" if outlives_power else "off"
         self.directory = directory
         system = program("initdb") or program("postgres")
         binaries = Path(os.path.realpath(system)).parent if system else _wheel_binaries()
@@ -106,6 +111,8 @@ class Postgres:
                 "max_connections=200",
                 "-c",
                 "shared_buffers=64MB",
+                "-c",
+                f"fsync={self._fsync}",
             ),
             self.directory.parent / f"{self.directory.name}.log",
             cwd=Path("/"),
