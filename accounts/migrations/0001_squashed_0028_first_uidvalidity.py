@@ -1,4 +1,4 @@
-"""What a new home begins with: the 28 before it in one, for a tenth of their time.
+"""What a new home begins with: the 28 before it in one, for a fifth of their time.
 
 A home that has some of them goes on with those.
 """

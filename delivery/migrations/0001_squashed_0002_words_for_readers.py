@@ -7,8 +7,9 @@ class Migration(migrations.Migration):
 
     initial = True
 
+    # Not the one that replaces it: a home that has some of those yet has all of ours.
     dependencies = [
-        ("accounts", "0001_squashed_0028_first_uidvalidity"),
+        ("accounts", "0008_words_for_readers"),
     ]
 
     operations = [
