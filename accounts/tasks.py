@@ -3,7 +3,7 @@
 from celery import shared_task
 from django.utils import timezone
 
-from accounts import directory, garbage, limits
+from accounts import background, directory, garbage, limits
 from accounts.mailstore import forgetting, history, search_tailer, settling
 
 
@@ -24,7 +24,8 @@ def forget_deleted_mail() -> None:
 
 @shared_task(name="accounts.index_mail")
 def index_mail() -> None:
-    search_tailer.catch_up()
+    # The mail itself, and who reads it, come first.
+    background.run(search_tailer.catch_up)
 
 
 @shared_task(name="accounts.settle_flags")
