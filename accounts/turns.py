@@ -19,17 +19,36 @@ log = logging.getLogger(__name__)
 class Turns:
     """Of one thread: the file stays open for its next turn.
 
-    As a context manager it is one turn: at once where the database needs none, or where the lock
-    cannot be had.
+    It is had at once where the database needs none, or where the lock cannot be had. As a context
+    manager it is one turn.
     """
 
     def __init__(self) -> None:
         self._file: int | None = None
         self._held: int | None = None
 
-    def __enter__(self) -> None:
+    def take(self) -> None:
+        """Wait for the turn."""
         if _needs_turns():
-            self._held = self._locked()
+            self._held = self._locked(fcntl.LOCK_EX)
+
+    def take_at_once(self) -> bool:
+        """Take the turn unless somebody else has it."""
+        if _needs_turns():
+            try:
+                self._held = self._locked(fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return False
+        return True
+
+    def give_back(self) -> None:
+        """Let the next one have it."""
+        file, self._held = self._held, None
+        if file is not None:
+            fcntl.flock(file, fcntl.LOCK_UN)
+
+    def __enter__(self) -> None:
+        self.take()
 
     def __exit__(
         self,
@@ -37,16 +56,16 @@ class Turns:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        file, self._held = self._held, None
-        if file is not None:
-            fcntl.flock(file, fcntl.LOCK_UN)
+        self.give_back()
 
-    def _locked(self) -> int | None:
+    def _locked(self, how: int) -> int | None:
         try:
             if self._file is None:
                 path = f"{own_database().settings_dict['NAME']}.turn"
                 self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            fcntl.flock(self._file, fcntl.LOCK_EX)
+            fcntl.flock(self._file, how)
+        except BlockingIOError:
+            raise
         except OSError as error:
             # SQLite keeps us apart without it, only less smoothly.
             log.warning("turns: no turn: %s", error)

@@ -19,6 +19,7 @@ from accounts.blobs.segments import (
     begin,
     close_segment,
     forget_segment,
+    is_open,
     seal_abandoned,
 )
 from accounts.blobs.spool import Spool
@@ -49,6 +50,7 @@ __all__ = [
     "directory",
     "forget_files",
     "forget_segment",
+    "is_open",
     "leftovers",
     "read",
     "read_many",

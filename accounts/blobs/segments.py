@@ -196,16 +196,23 @@ class Storing:
             raise known(error) from error
 
 
-def begin(batch: Sequence[bytes]) -> Storing:
+def is_open() -> bool:
+    """Whether there is a segment to write to, so that no row is needed for another one."""
+    return _open is not None and not _open.is_due
+
+
+def begin(batch: Sequence[bytes], *, rolls: bool = False) -> Storing:
     """Begin to store octets; the committer thread alone calls this, outside any transaction.
 
+    `rolls`: in a new segment where it is time for one; not while rows for the open one are on
+    their way: once it is sealed the collector may take their octets for dead ones.
     After an OSError (OutOfSpace among them) nothing of the batch counts as stored, and the next
     call begins a new segment.
     """
     global _open
-    if _open is not None and _open.is_due:
-        close_segment()
     try:
+        if rolls and _open is not None and _open.is_due:
+            close_segment()
         if _open is None:
             seal_abandoned()
             _open = OpenSegment()
@@ -218,7 +225,7 @@ def begin(batch: Sequence[bytes]) -> Storing:
 
 def append(batch: Sequence[bytes]) -> list[Place]:
     """Store octets, durable on return; else as `begin`."""
-    storing = begin(batch)
+    storing = begin(batch, rolls=True)
     storing.wait()
     return storing.places
 

@@ -2,9 +2,10 @@
 
 There is no timer: what queues while one commit runs is the next batch. For each batch the octets
 are written, then its rows are made; once the octets are durable (one fdatasync) the rows are
-committed (one transaction), then the futures are resolved. Where the database locks rows and not
-itself, a unit larger than a whole batch (a COPY of a hundred thousand) is committed aside, by a
-thread of its own: only what is about the same mailboxes waits for it.
+committed (one transaction), then the futures are resolved. Where processes take turns at writing
+rows (`accounts.turns`), the octets go to the disk while others have theirs. Where the database
+locks rows and not itself, a unit larger than a whole batch (a COPY of a hundred thousand) is
+committed aside, by a thread of its own: only what is about the same mailboxes waits for it.
 
 Invariants (what a kill -9 at any line leaves behind):
 

@@ -39,15 +39,14 @@ class _OutcomeUnknown(Exception):
 
 
 def make_durable(batch: list[Item], writer: Writer) -> Outcome:
-    """Write the octets, then commit the rows: not before the octets are durable."""
+    """Commit the rows of a batch whose octets are written: not before these are durable."""
     try:
-        ready = store_octets(batch)
         try:
-            return _commit(ready, writer) if ready else nothing()
+            return _commit(_whole(batch), writer)
         except OctetsLost:
             log.exception("commit: a segment was abandoned")
-            ready = store_octets(batch, and_wait=True)
-            return _commit(ready, writer) if ready else nothing()
+            store_octets(_whole(batch), and_wait=True)
+            return _commit(_whole(batch), writer)
     except Exception as error:
         log.exception("commit: a batch of %d failed", len(batch))
         for item in batch:
@@ -55,8 +54,15 @@ def make_durable(batch: list[Item], writer: Writer) -> Outcome:
         return nothing()
 
 
+def _whole(batch: list[Item]) -> list[Item]:
+    """Those whose octets could be written."""
+    return [item for item in batch if item.error is None]
+
+
 def _commit(items: list[Item], writer: Writer) -> Outcome:
     """Commit the rows of a batch, repeating and splitting it as the package's invariants say."""
+    if not items:
+        return nothing()
     try:
         return _commit_under_one_mark(items, Attempt(items, writer))
     except _OutcomeUnknown as unknown:

@@ -4,6 +4,7 @@ import logging
 import os
 import threading
 from collections import deque
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -13,6 +14,7 @@ from accounts import blobs
 from accounts.commit.batch import make_durable
 from accounts.commit.items import Item
 from accounts.commit.log_ahead import read_log_ahead
+from accounts.commit.octets import OctetsLost, await_octets, store_octets
 from accounts.commit.telling import settle
 from accounts.commit.units import CommitUnavailable, Unit
 from accounts.commit.writer import Writer
@@ -101,15 +103,17 @@ class Committer:
     def _is_ready(self, item: Item) -> bool:
         return self._is_aside or self._held.isdisjoint(item.unit.mailbox_ids)
 
-    def _take(self) -> list[Item]:
-        """The next batch of what waits; empty where all of it was cancelled."""
-        batch: list[Item] = []
+    def _take(self, batch: Sequence[Item] = ()) -> list[Item]:
+        """What waits, as far as there is room for it in a batch."""
+        taken: list[Item] = []
         passed_over: list[Item] = []
-        octets = rows = 0
+        octets = sum(len(item.payload or b"") for item in batch)
+        rows = sum(item.unit.rows for item in batch)
+        room = MAX_UNITS - len(batch)
         with self._guard:
             while (
                 self._waiting
-                and len(batch) < MAX_UNITS
+                and len(taken) < room
                 and octets < MAX_OCTETS
                 and (not rows or rows + self._waiting[0].unit.rows <= MAX_ROWS)
             ):
@@ -120,10 +124,34 @@ class Committer:
                 octets += len(item.payload or b"")
                 rows += item.unit.rows
                 if item.future.set_running_or_notify_cancel():
-                    batch.append(item)
+                    taken.append(item)
                     if self._is_aside:
                         self._held.update(item.unit.mailbox_ids)
             self._waiting.extendleft(reversed(passed_over))
+        return taken
+
+    def _add_to(self, batch: list[Item]) -> bool:
+        """Put what waits into the batch, its octets written; False where nothing does."""
+        taken = self._take(batch)
+        store_octets(taken, rolls=not batch)
+        batch += taken
+        return bool(taken)
+
+    def _next_batch(self) -> list[Item]:
+        """What waits, in our turn; empty where all of it was cancelled.
+
+        While others have theirs the disk takes our octets, and what comes meanwhile joins them.
+        """
+        batch: list[Item] = []
+        # Another segment takes a row, and so the turn.
+        while blobs.is_open() and self._add_to(batch):
+            if self._turns.take_at_once():
+                return batch
+            # What the disk refuses is told once more where the rows wait for it.
+            with suppress(OctetsLost):
+                await_octets(batch)
+        self._turns.take()
+        self._add_to(batch)
         return batch
 
     def _let_go(self) -> None:
@@ -140,11 +168,12 @@ class Committer:
                 os.sched_setaffinity(0, {_processor})
         try:
             while self._has_work():
-                # What comes while we wait for our turn is in the same batch.
-                with self._turns:
-                    batch = self._take()
+                batch = self._next_batch()
+                try:
                     read_log_ahead(sum(item.unit.rows for item in batch))
                     outcome = make_durable(batch, self._writer)
+                finally:
+                    self._turns.give_back()
                 settle(batch, outcome)
             blobs.close_segment()
         except Exception:

@@ -4,7 +4,6 @@ import logging
 from collections.abc import Iterable, Iterator, Sequence
 
 from django.db import connection
-from django.db.utils import Error as DatabaseError
 
 from accounts import blobs
 from accounts.blobs import OutOfSpace
@@ -22,29 +21,31 @@ class OctetsLost(Exception):
     """The disk refused what it was given to store: nothing of the batch is committed."""
 
 
-def store_octets(batch: list[Item], *, and_wait: bool = False) -> list[Item]:
-    """Write the batch's octets, and wait for the disk if so asked; the items that may go on."""
-    with_octets = [item for item in batch if item.payload is not None]
+def store_octets(items: Sequence[Item], *, rolls: bool = False, and_wait: bool = False) -> None:
+    """Write octets, and wait for the disk if so asked; what cannot be stored has an error then.
+
+    `rolls` as in `blobs.begin`.
+    """
+    with_octets = [item for item in items if item.payload is not None]
     if not with_octets:
-        return batch
+        return
     payloads = [item.payload or b"" for item in with_octets]
     try:
         try:
-            storing = blobs.begin(payloads)
+            storing = blobs.begin(payloads, rolls=rolls)
         except OSError:
             log.exception("commit: a segment was abandoned")
-            storing = blobs.begin(payloads)
+            storing = blobs.begin(payloads, rolls=rolls)
         if and_wait:
             storing.wait()
-    except (OSError, DatabaseError) as error:
+    except Exception as error:
         log.exception("commit: octets could not be stored")
         for item in with_octets:
             item.error = unavailable(error)
         connection.close()
-        return [item for item in batch if item.error is None]
+        return
     for item, place in zip(with_octets, storing.places, strict=True):
         item.place, item.storing = place, storing
-    return batch
 
 
 def await_octets(items: Iterable[Item]) -> None:

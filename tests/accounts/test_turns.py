@@ -91,3 +91,14 @@ def test_a_disk_that_knows_no_locks_stops_nobody(
     with Turns():
         pass
     assert "No locks available" in caplog.text
+
+
+def test_a_turn_is_taken_at_once_or_not_at_all(database: Path) -> None:
+    first, second = Turns(), Turns()
+    assert first.take_at_once()
+    assert not second.take_at_once()
+    first.give_back()
+    assert second.take_at_once()
+    second.give_back()
+    first.close()
+    second.close()
