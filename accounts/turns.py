@@ -9,7 +9,6 @@ that dies, too. Whoever writes without a turn is kept apart by SQLite itself, as
 import fcntl
 import logging
 import os
-from types import TracebackType
 
 from accounts.statements import own_database
 
@@ -19,8 +18,7 @@ log = logging.getLogger(__name__)
 class Turns:
     """Of one thread: the file stays open for its next turn.
 
-    It is had at once where the database needs none, or where the lock cannot be had. As a context
-    manager it is one turn.
+    It is had at once where the database needs none, or where the lock cannot be had.
     """
 
     def __init__(self) -> None:
@@ -46,17 +44,6 @@ class Turns:
         file, self._held = self._held, None
         if file is not None:
             fcntl.flock(file, fcntl.LOCK_UN)
-
-    def __enter__(self) -> None:
-        self.take()
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.give_back()
 
     def _locked(self, how: int) -> int | None:
         try:

@@ -2,8 +2,6 @@
 
 import errno
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -11,22 +9,15 @@ from django.db import connection
 
 from accounts import blobs, commit
 from accounts.models import Blob, Entry, Segment
+from accounts.rows import Rows
 from accounts.turns import Turns
 from tests.accounts.mail import HELLO, content, delivery, inbox, make_mailbox
-from tests.accounts.test_turns import await_waiters
+from tests.accounts.test_turns import await_waiters, turn
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
     pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL needs no turns"),
 ]
-
-
-@contextmanager
-def turn_of_another() -> Iterator[None]:
-    turns = Turns()
-    with turns:
-        yield
-    turns.close()
 
 
 def await_committer() -> None:
@@ -58,7 +49,7 @@ def test_the_disk_has_the_octets_before_the_turn_comes(synced: list[int]) -> Non
     commit.run(delivery(mailbox_id, HELLO))
     synced.clear()
     other = b"Subject: other\r\n\r\nOther.\r\n"
-    with turn_of_another():
+    with turn():
         coming = commit.submit(delivery(mailbox_id, other))
         await_committer()
         assert other in octets_on_disk()
@@ -72,7 +63,7 @@ def test_the_disk_has_the_octets_before_the_turn_comes(synced: list[int]) -> Non
 def test_what_comes_before_the_turn_does_is_in_the_same_commit() -> None:
     mailbox_id = make_mailbox()
     commit.run(delivery(mailbox_id, HELLO))
-    with turn_of_another():
+    with turn():
         first = commit.submit(delivery(mailbox_id, HELLO))
         await_committer()
         second = commit.submit(delivery(mailbox_id, HELLO))
@@ -82,7 +73,7 @@ def test_what_comes_before_the_turn_does_is_in_the_same_commit() -> None:
 def test_no_segment_begins_without_the_turn() -> None:
     mailbox_id = make_mailbox()
     commit.reset()
-    with turn_of_another():
+    with turn():
         coming = commit.submit(delivery(mailbox_id, HELLO))
         await_committer()
         assert not Segment.objects.filter(is_sealed=False).exists()
@@ -94,7 +85,7 @@ def test_no_segment_ends_beneath_octets_whose_rows_are_to_come(
 ) -> None:
     mailbox_id = make_mailbox()
     commit.run(delivery(mailbox_id, HELLO))
-    with turn_of_another():
+    with turn():
         early = commit.submit(delivery(mailbox_id, HELLO))
         await_committer()
         monkeypatch.setattr(blobs.segments, "ROLL_SIZE", 1)
@@ -119,10 +110,22 @@ def test_octets_that_the_disk_loses_meanwhile_are_stored_again(
         sync(fd)
 
     monkeypatch.setattr("os.fdatasync", fail)
-    with turn_of_another():
+    with turn():
         early = commit.submit(delivery(mailbox_id, HELLO))
         await_committer()
         late = commit.submit(delivery(mailbox_id, HELLO))
     assert {early.result(20).uid, late.result(20).uid} == {2, 3}
     assert set(content(inbox(mailbox_id)).values()) == {HELLO}
     assert list(Segment.objects.order_by("pk").values_list("is_sealed", flat=True)) == [True, False]
+
+
+def test_what_fails_gives_the_turn_back() -> None:
+    def fail(rows: Rows, blob_id: int | None) -> None:
+        raise KeyError
+
+    with pytest.raises(KeyError):
+        commit.run(commit.Unit(frozenset(), fail))
+    turns = Turns()
+    assert turns.take_at_once()
+    turns.give_back()
+    turns.close()

@@ -18,10 +18,9 @@ from accounts.mailstore import (
     search_tailer,
 )
 from accounts.models import Message, SearchBlock, SearchCursor, SearchText
-from accounts.turns import Turns
 from mailhost.celery import SCHEDULE
 from tests.accounts.mail import append_many, inbox, make_mailbox
-from tests.accounts.test_turns import await_waiters
+from tests.accounts.test_turns import await_waiters, turn
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -270,16 +269,14 @@ def test_a_block_waits_for_its_turn(monkeypatch: pytest.MonkeyPatch) -> None:
     append_many(mailbox_id, inbox(mailbox_id), 8)
     commit.reset()
     last = Message.objects.latest("pk").pk
-    turns = Turns()
     with ThreadPoolExecutor(1) as pool:
-        with turns:
+        with turn():
             made = pool.submit(_made, mailbox_id, last)
             await_waiters(Path(connection.settings_dict["NAME"]), 1)
             assert not SearchBlock.objects.exists()
             # Nor does it hold what others write with.
             SearchCursor.objects.all().delete()
         assert made.result(10) == 1
-    turns.close()
     assert SearchBlock.objects.exists()
 
 

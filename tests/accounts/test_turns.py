@@ -4,6 +4,8 @@ import errno
 import os
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -21,11 +23,22 @@ def database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return path
 
 
+@contextmanager
+def turn() -> Iterator[None]:
+    """One turn to write."""
+    turns = Turns()
+    turns.take()
+    try:
+        yield
+    finally:
+        turns.give_back()
+        turns.close()
+
+
 def test_one_at_a_time_in_the_order_of_asking(database: Path) -> None:
     order: list[int] = []
-    first = Turns()
     waiting = []
-    with first:
+    with turn():
         for number in range(3):
             thread = threading.Thread(target=take, args=(order, number))
             thread.start()
@@ -38,10 +51,8 @@ def test_one_at_a_time_in_the_order_of_asking(database: Path) -> None:
 
 
 def take(order: list[int], number: int) -> None:
-    turns = Turns()
-    with turns:
+    with turn():
         order.append(number)
-    turns.close()
 
 
 def await_waiters(database: Path, count: int) -> None:
@@ -59,24 +70,16 @@ def await_waiters(database: Path, count: int) -> None:
 def test_a_process_that_dies_gives_its_turn_back(database: Path) -> None:
     pid = os.fork()
     if not pid:
-        with Turns():
+        with turn():
             os._exit(0)
     os.waitpid(pid, 0)
-    with Turns():
-        pass
-
-
-def test_a_failure_gives_the_turn_back(database: Path) -> None:
-    turns = Turns()
-    with pytest.raises(KeyError), turns:
-        raise KeyError
-    with Turns():
+    with turn():
         pass
 
 
 def test_without_its_file_nobody_waits(database: Path, caplog: pytest.LogCaptureFixture) -> None:
     database.with_name("a.sqlite3.turn").mkdir()
-    with Turns(), Turns():
+    with turn(), turn():
         pass
     assert "a.sqlite3.turn" in caplog.text
 
@@ -88,7 +91,7 @@ def test_a_disk_that_knows_no_locks_stops_nobody(
         raise OSError(errno.ENOLCK, "No locks available")
 
     monkeypatch.setattr("accounts.turns.fcntl.flock", refuse)
-    with Turns():
+    with turn():
         pass
     assert "No locks available" in caplog.text
 
