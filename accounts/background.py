@@ -15,6 +15,8 @@ from typing import TypeVar
 
 from django.db import close_old_connections
 
+from accounts import commit
+
 T = TypeVar("T")
 
 # Beside somebody who wants all of a processor it has a tenth of it: enough never to stand still.
@@ -23,6 +25,8 @@ NICENESS = 10
 
 def run(work: Callable[[], T]) -> T:
     """Do this there, and wait for it; one at a time."""
+    # A thread begins with the priority of who starts it, and nobody is to wait for a slow commit.
+    commit.start()
     return _thread().submit(_on_good_connections, work).result()
 
 

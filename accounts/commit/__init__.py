@@ -59,6 +59,7 @@ __all__ = [
     "run",
     "run_each",
     "shutdown",
+    "start",
     "submit",
     "walk",
 ]
@@ -97,6 +98,11 @@ def submit(unit: Unit[T]) -> Future[T]:
     except (OSError, CommitUnavailable) as error:
         item.future.set_exception(error)
     return item.future
+
+
+def start() -> None:
+    """Have the thread that commits begin: it has the priority of whoever asks first."""
+    _committer.start()
 
 
 def run(unit: Unit[T]) -> T:

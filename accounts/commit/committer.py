@@ -70,11 +70,16 @@ class Committer:
             if len(self._waiting) >= MAX_WAITING:
                 raise CommitUnavailable("too many commits are waiting")
             self._waiting.append(item)
+            self.start()
+            self._guard.notify_all()
+
+    def start(self) -> None:
+        """Have the thread begin, if it has not."""
+        with self._guard:
             if self._thread is None:
                 name = "committer aside" if self._is_aside else "committer"
                 self._thread = threading.Thread(target=self._run, name=name, daemon=True)
                 self._thread.start()
-            self._guard.notify_all()
 
     def stop(self) -> None:
         """Commit what waits, then end the thread."""

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from accounts import background, tasks
+from accounts import background, commit, tasks
 from accounts.mailstore import search_tailer
 
 
@@ -39,6 +39,14 @@ def test_mail_is_indexed_there(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(search_tailer, "catch_up", catch_up)
     tasks.index_mail()
     assert seen == [min(19, _niceness() + background.NICENESS)]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_it_commits_is_committed_as_soon_as_anything() -> None:
+    # By a thread that nobody has needed yet.
+    commit.reset()
+    unit = commit.Unit(frozenset(), lambda rows, blob_id: _niceness())
+    assert background.run(lambda: commit.run(unit)) == _niceness()
 
 
 def test_a_forked_child_has_a_thread_of_its_own() -> None:
