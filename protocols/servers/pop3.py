@@ -7,7 +7,6 @@ QUIT alone; a connection that is lost in any other way removes nothing.
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
-from itertools import chain, islice
 from typing import Any
 
 from django.conf import settings
@@ -20,7 +19,7 @@ from protocols.servers import authentication
 from protocols.servers.authentication import Authentication, Outcome, may_log_in
 from protocols.servers.session import After, Again, Answer, Later, Shell, in_pool
 from protocols.wire import sasl
-from protocols.wire.pop3 import commands
+from protocols.wire.pop3 import commands, listings
 from protocols.wire.pop3.commands import Command, Login
 from protocols.wire.pop3.replies import Err, Listing, Message, MessageEnd, Ok, Piece, Push, Reply
 from protocols.wire.pop3.server import ServerConversation
@@ -32,8 +31,6 @@ IDLE_TIMEOUT = 600.0
 PIECE = 256 * 1024
 # Longer lists, and sums over more that is marked, are made in the session pool.
 QUICK_LIST = 500
-# And longer ones still are made and sent in pieces of so many lines.
-LIST_CHUNK = 20_000
 # Seconds between tries at a maildrop that is taken: a client whose connection broke comes back at
 # once, while the session it had still lets go.
 LOCK_PAUSES = (0.05, 0.1, 0.2)
@@ -241,9 +238,9 @@ class Pop3Session:
                 gone = sum(drop.sizes[number - 1] for number in self._deleted)
                 return Ok(f"{len(drop) - len(self._deleted)} {drop.octets - gone}")
             case commands.ListSizes(None):
-                return self._list(drop, b"%d %d\r\n", drop.sizes)
+                return self._list(drop, drop.sizes)
             case commands.ListUids(None):
-                return self._list(drop, b"%%d %d.%%d\r\n" % drop.uidvalidity, drop.uids)
+                return self._list(drop, drop.uids, f"{drop.uidvalidity}.")
             case commands.Reset():
                 self._deleted.clear()
                 return Ok(f"{len(drop)} messages")
@@ -291,14 +288,11 @@ class Pop3Session:
     def _is_there(self, drop: Maildrop, number: int) -> bool:
         return number <= len(drop) and number not in self._deleted
 
-    def _list(self, drop: Maildrop, line: bytes, values: Iterable[int]) -> Answer[Reply]:
-        """A line a message: its number and a value, put into `line`."""
-        pairs: Iterable[tuple[int, int]] = enumerate(values, 1)
-        if self._deleted:
-            pairs = (pair for pair in pairs if pair[0] not in self._deleted)
-        pieces = _lines(line, pairs)
+    def _list(self, drop: Maildrop, values: Sequence[int], before: str = "") -> Answer[Reply]:
+        """A line a message: its number, `before` and its value."""
+        pieces = listings.lines(values, before, without=self._deleted)
         text = f"{len(drop) - len(self._deleted)} messages"
-        if len(drop) <= LIST_CHUNK:
+        if len(drop) <= listings.CHUNK:
             return Listing(text, b"".join(pieces))
         return _long_list(text, pieces)
 
@@ -334,13 +328,6 @@ def _pieces(drop: Maildrop, number: int, cutter: TopCutter | None) -> Iterator[R
 def _unique_id(drop: Maildrop, number: int) -> str:
     """The same for ever (RFC 1939 §7): a UID and its UIDVALIDITY never mean another message."""
     return f"{drop.uidvalidity}.{drop.uids[number - 1]}"
-
-
-def _lines(line: bytes, pairs: Iterable[tuple[int, int]]) -> Iterator[bytes]:
-    """`line` for each pair, many at a time: one format for them all takes a third less time."""
-    numbers = chain.from_iterable(pairs)
-    while some := tuple(islice(numbers, 2 * LIST_CHUNK)):
-        yield line * (len(some) // 2) % some
 
 
 def _long_list(text: str, pieces: Iterable[bytes]) -> Iterator[Reply | Push]:

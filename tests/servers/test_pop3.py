@@ -26,6 +26,7 @@ from accounts.mailstore.append import append_message
 from accounts.mailstore.expunge import expunge_uids
 from accounts.models import MaildropLock
 from protocols.servers import pop3
+from protocols.wire.pop3 import listings
 from protocols.wire.pop3.replies import Piece
 from tests.servers.shell_kit import Client, until
 from tests.transcripts.given import Scene
@@ -104,7 +105,7 @@ def test_a_long_list_comes_in_pieces(venue: RealVenue, monkeypatch: pytest.Monke
     whole = log_in(venue)
     expected = whole.list()[1], whole.uidl()[1]
     whole.quit()
-    monkeypatch.setattr(pop3, "LIST_CHUNK", 2)
+    monkeypatch.setattr(listings, "CHUNK", 2)
     client = log_in(venue)
     assert (client.list()[1], client.uidl()[1]) == expected
     client.dele(3)
@@ -118,8 +119,7 @@ def test_a_long_list_comes_in_pieces(venue: RealVenue, monkeypatch: pytest.Monke
 
 def test_a_list_of_hundreds_of_thousands_is_never_there_at_once() -> None:
     many = 300_000
-    pairs = ((number, number) for number in range(1, many + 1))
-    listed = pop3._long_list("", pop3._lines(b"%d 1.%d\r\n", pairs))
+    listed = pop3._long_list("", listings.lines(range(1, many + 1), "1."))
     pieces = [said for said in listed if isinstance(said, Piece)]
     assert max(len(piece) for piece in pieces) < 400_000
     lines = b"".join(piece.octets for piece in pieces).splitlines()
