@@ -226,23 +226,19 @@ def test_how_far_behind_it_is_is_counted_above_the_cursors(
     SearchCursor.objects.filter(pk=outdated).delete()
     assert search_tailer._are_far_behind(mailboxes)
     # However many a mailbox has: only what is above its cursor is read, and no more than matters.
+    # (Of a nearly empty table one index is to PostgreSQL as good as another.)
+    many = make_mailbox()
+    append_many(many, inbox(many), 2_000)
+    is_sqlite = connection.vendor == "sqlite"
     with connection.cursor() as cursor:
-        if connection.vendor == "postgresql":
-            cursor.execute("SET enable_seqscan = off")
-            cursor.execute("SET enable_bitmapscan = off")
-        try:
-            for query in queries.captured_queries[1:]:
-                assert "LIMIT" in query["sql"]
-                is_sqlite = connection.vendor == "sqlite"
-                cursor.execute(f"EXPLAIN {'QUERY PLAN ' if is_sqlite else ''}{query['sql']}")
-                plan = "\n".join(str(row) for row in cursor.fetchall())
-                assert "message_mailbox" in plan
-                conditions = "(mailbox_id=? AND id>?)" if is_sqlite else "(id > "
-                assert conditions in plan
-        finally:
-            if connection.vendor == "postgresql":
-                cursor.execute("RESET enable_seqscan")
-                cursor.execute("RESET enable_bitmapscan")
+        cursor.execute(f"ANALYZE {Message._meta.db_table}")
+        for query in queries.captured_queries[1:]:
+            assert "LIMIT" in query["sql"]
+            cursor.execute(f"EXPLAIN {'QUERY PLAN ' if is_sqlite else ''}{query['sql']}")
+            plan = "\n".join(str(row) for row in cursor.fetchall())
+            assert "message_mailbox" in plan
+            conditions = "(mailbox_id=? AND id>?)" if is_sqlite else "(id > "
+            assert conditions in plan
 
 
 def test_it_rests_while_it_makes_a_block(monkeypatch: pytest.MonkeyPatch) -> None:
