@@ -16,6 +16,7 @@ from accounts.mailstore.append import Appended
 from accounts.models import Blob, Change, CommitMark, Entry, Folder, Mailbox, Message, Segment
 from accounts.rows import Rows
 from accounts.transactions import Transaction
+from tests.accounts.disk import fail_one_sync
 from tests.accounts.mail import HELLO, content, counters_agree, delivery, inbox, make_mailbox
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -407,15 +408,7 @@ def test_a_full_disk_is_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_failed_sync_abandons_the_segment(monkeypatch: pytest.MonkeyPatch) -> None:
     mailbox_id = make_mailbox()
     commit.run(delivery(mailbox_id, HELLO))
-    failures = iter([True])
-    sync = blobs.segments.os.fdatasync
-
-    def fail(fd: int) -> None:
-        if next(failures, False):
-            raise OSError(errno.EIO, "Input/output error")
-        sync(fd)
-
-    monkeypatch.setattr("os.fdatasync", fail)
+    fail_one_sync(monkeypatch)
     assert commit.run(delivery(mailbox_id, HELLO)).uid == 2
     assert list(Segment.objects.order_by("pk").values_list("is_sealed", flat=True)) == [True, False]
     assert set(content(inbox(mailbox_id)).values()) == {HELLO}
@@ -427,20 +420,12 @@ def test_a_split_batch_commits_nothing_before_the_disk_has_all(
     mailbox_id = make_mailbox()
     commit.run(delivery(mailbox_id, HELLO))
     folder_id = inbox(mailbox_id)
-    failures = iter([True])
-    sync = blobs.segments.os.fdatasync
-
-    def fail(fd: int) -> None:
-        if next(failures, False):
-            raise OSError(errno.EIO, "Input/output error")
-        sync(fd)
-
     there = Entry.objects.get()
 
     def write_again(rows: Rows) -> None:
         rows.insert(Entry(folder_id=folder_id, message=there.message, uid=1, modseq=1, saved_at=0))
 
-    monkeypatch.setattr("os.fdatasync", fail)
+    fail_one_sync(monkeypatch)
     with Held():
         without = commit.submit(unit(lambda rows: rows.folder(folder_id).take_uids(), mailbox_id))
         bad = commit.submit(unit(write_again, mailbox_id))
@@ -480,14 +465,7 @@ def test_octets_that_the_disk_lost_leave_no_rows(monkeypatch: pytest.MonkeyPatch
     """The second time round another segment has them, and each unit has run twice."""
     mailbox_id = make_mailbox()
     commit.run(delivery(mailbox_id, HELLO))
-    failures = iter([True])
-    sync = blobs.segments.os.fdatasync
     runs: list[int] = []
-
-    def fail(fd: int) -> None:
-        if next(failures, False):
-            raise OSError(errno.EIO, "Input/output error")
-        sync(fd)
 
     def counted(made: commit.Unit[Appended]) -> commit.Unit[Appended]:
         write = made.write
@@ -499,7 +477,7 @@ def test_octets_that_the_disk_lost_leave_no_rows(monkeypatch: pytest.MonkeyPatch
         made.write = again
         return made
 
-    monkeypatch.setattr("os.fdatasync", fail)
+    fail_one_sync(monkeypatch)
     with Held():
         futures = [commit.submit(counted(delivery(mailbox_id, HELLO))) for _ in range(2)]
     assert [future.result(20).uid for future in futures] == [2, 3]

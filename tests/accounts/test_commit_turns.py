@@ -1,6 +1,5 @@
 """What a committer does while other processes have the turn to write, and what it leaves for it."""
 
-import errno
 import os
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from accounts import blobs, commit
 from accounts.models import Blob, Entry, Segment
 from accounts.rows import Rows
 from accounts.turns import Turns
+from tests.accounts.disk import fail_one_sync
 from tests.accounts.mail import HELLO, content, delivery, inbox, make_mailbox
 from tests.accounts.test_turns import await_waiters, turn
 
@@ -101,15 +101,7 @@ def test_octets_that_the_disk_loses_meanwhile_are_stored_again(
 ) -> None:
     mailbox_id = make_mailbox()
     commit.run(delivery(mailbox_id, HELLO))
-    failures = iter([True])
-    sync = os.fdatasync
-
-    def fail(fd: int) -> None:
-        if next(failures, False):
-            raise OSError(errno.EIO, "Input/output error")
-        sync(fd)
-
-    monkeypatch.setattr("os.fdatasync", fail)
+    fail_one_sync(monkeypatch)
     with turn():
         early = commit.submit(delivery(mailbox_id, HELLO))
         await_committer()
