@@ -14,12 +14,9 @@ from unfold.decorators import display
 
 from accounts import directory
 from accounts.admin.pages import (
-    RESUMED,
     STATE_LABELS,
-    SUSPENDED,
     LookOnlyInline,
-    Page,
-    apply,
+    SuspendPage,
     as_form_error,
     state_label,
 )
@@ -91,7 +88,7 @@ def _count(model: Any, condition: Q) -> Coalesce:
 
 
 @admin.register(Domain)
-class DomainAdmin(Page):
+class DomainAdmin(SuspendPage):
     form = DomainForm
     list_display = ["name", "tenant", "mailboxes_held", "aliases_held", "alias_of", "state"]
     list_select_related = ["tenant", "alias_of"]
@@ -104,7 +101,7 @@ class DomainAdmin(Page):
     ]
     readonly_fields = ["is_suspended"]
     inlines = [_MailboxInline, _AliasInline, _KeyInline]
-    actions = ["suspend", "resume"]
+    suspend_row = staticmethod(directory.suspend_domain)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
         # Addresses in clients and in DNS lead to the name: another name is another domain.
@@ -127,19 +124,6 @@ class DomainAdmin(Page):
     @display(description=_("state"), label=STATE_LABELS)
     def state(self, domain: Domain) -> Any:
         return state_label(domain.is_suspended)
-
-    @admin.action(description=_("Suspend: no mail, no logins"), permissions=["change"])
-    def suspend(self, request: HttpRequest, rows: QuerySet[Domain]) -> None:
-        apply(request, rows, directory.suspend_domain, SUSPENDED)
-
-    @admin.action(description=_("Resume"), permissions=["change"])
-    def resume(self, request: HttpRequest, rows: QuerySet[Domain]) -> None:
-        apply(
-            request,
-            rows,
-            lambda each: directory.suspend_domain(each, is_suspended=False),
-            RESUMED,
-        )
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         super().save_model(request, obj, form, change)

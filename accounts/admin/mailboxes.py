@@ -16,11 +16,9 @@ from accounts.admin.app_passwords import AppPasswordInline, tell_generated
 from accounts.admin.pages import (
     PURGED,
     RESTORED,
-    RESUMED,
-    SUSPENDED,
     LookOnlyInline,
-    Page,
     SizeField,
+    SuspendPage,
     apply,
     as_form_error,
     size_in_words,
@@ -166,7 +164,7 @@ class StateFilter(admin.SimpleListFilter):
 
 
 @admin.register(Mailbox)
-class MailboxAdmin(Page):
+class MailboxAdmin(SuspendPage):
     form = MailboxForm
     list_display = ["address", "name", "used_of_quota", "state", "created_at"]
     list_select_related = ["domain"]
@@ -183,7 +181,8 @@ class MailboxAdmin(Page):
         AppPasswordInline,
         _TokenInline,
     ]
-    actions = ["suspend", "resume", "restore", "purge"]
+    suspend_row = staticmethod(directory.suspend_mailbox)
+    actions = [*SuspendPage.actions, "restore", "purge"]
     readonly_fields = ["used", "used_messages", "full_since", "state_in_words"]
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
@@ -255,19 +254,6 @@ class MailboxAdmin(Page):
     @display(description=_("state"))
     def state_in_words(self, mailbox: Mailbox) -> Any:
         return self.state(mailbox)[1]
-
-    @admin.action(description=_("Suspend: no mail, no logins"), permissions=["change"])
-    def suspend(self, request: HttpRequest, rows: QuerySet[Mailbox]) -> None:
-        apply(request, rows, directory.suspend_mailbox, SUSPENDED)
-
-    @admin.action(description=_("Resume"), permissions=["change"])
-    def resume(self, request: HttpRequest, rows: QuerySet[Mailbox]) -> None:
-        apply(
-            request,
-            rows,
-            lambda each: directory.suspend_mailbox(each, is_suspended=False),
-            RESUMED,
-        )
 
     @admin.action(description=_("Restore removed mailboxes"), permissions=["delete"])
     def restore(self, request: HttpRequest, rows: QuerySet[Mailbox]) -> None:

@@ -1,17 +1,18 @@
 """What the admin pages share: bounded lists, pages to look at only, sizes and states in words."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any, TypeVar
 
 from django import forms
-from django.contrib import messages
+from django.contrib import admin, messages
 from django.core.paginator import Paginator
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.utils import formats
 from django.utils.functional import cached_property
-from django.utils.translation import gettext as _
-from django.utils.translation import ngettext_lazy
+from django.utils.translation import gettext, ngettext_lazy
+from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.widgets import UnfoldAdminTextInputWidget
 
@@ -50,6 +51,22 @@ class Page(ModelAdmin):
     list_filter_submit = True
     warn_unsaved_form = True
     compressed_fields = True
+
+
+class SuspendPage(Page):
+    """A list whose rows can be suspended, by `suspend_row`."""
+
+    actions: Sequence[Any] = ("suspend", "resume")
+    # The directory's verb.
+    suspend_row: Callable[..., object]
+
+    @admin.action(description=_("Suspend: no mail, no logins"), permissions=["change"])
+    def suspend(self, request: HttpRequest, rows: QuerySet[Any]) -> None:
+        apply(request, rows, self.suspend_row, SUSPENDED)
+
+    @admin.action(description=_("Resume"), permissions=["change"])
+    def resume(self, request: HttpRequest, rows: QuerySet[Any]) -> None:
+        apply(request, rows, partial(self.suspend_row, is_suspended=False), RESUMED)
 
 
 class LookOnly(Page):
@@ -96,7 +113,7 @@ class SizeField(forms.CharField):
         try:
             return limits.parse_size(super().clean(value) or "0")
         except ValueError:
-            text = _("“%(text)s” is no size; write for example 500M or 5G.")
+            text = gettext("“%(text)s” is no size; write for example 500M or 5G.")
             raise forms.ValidationError(text % {"text": value}) from None
 
     def has_changed(self, initial: Any, data: Any) -> bool:
@@ -110,7 +127,7 @@ def size_in_words(octets: int) -> str:
 
 def state_label(is_suspended: bool) -> tuple[str, Any]:
     """What `STATE_LABELS` colours, and the word that is read."""
-    return ("suspended", _("suspended")) if is_suspended else ("active", _("active"))
+    return ("suspended", gettext("suspended")) if is_suspended else ("active", gettext("active"))
 
 
 def apply(request: HttpRequest, rows: Iterable[M], verb: Callable[[M], object], done: Any) -> None:
@@ -131,4 +148,4 @@ def as_form_error(error: DirectoryError) -> forms.ValidationError:
 
 
 def unlimited_or_size(octets: int) -> str:
-    return size_in_words(octets) if octets else _("unlimited")
+    return size_in_words(octets) if octets else gettext("unlimited")

@@ -7,9 +7,8 @@ from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import formats, timezone
-from django.utils.translation import gettext as _now
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
 from unfold.decorators import display
 
 from accounts.admin.pages import LookOnly, LookOnlyInline, size_in_words
@@ -68,7 +67,7 @@ class RecoverableAdmin(LookOnly):
             if key not in gone:
                 chosen.setdefault(mailbox_id, []).append(key)
         if gone:
-            messages.warning(request, _now("Restore the removed mailbox first."))
+            messages.warning(request, gettext("Restore the removed mailbox first."))
         for mailbox_id, keys in chosen.items():
             self._bring_back(request, mailbox_id, keys)
 
@@ -76,7 +75,7 @@ class RecoverableAdmin(LookOnly):
         try:
             came = recovery.restore(mailbox_id, keys)
         except OverQuota:
-            text = _now("The mailbox has no room for that; raise its quota first.")
+            text = gettext("The mailbox has no room for that; raise its quota first.")
             messages.error(request, text)
             return
         except StoreRefusal as refusal:

@@ -8,7 +8,7 @@ from django.contrib import messages
 from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.utils.translation import gettext as _now
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
@@ -55,9 +55,9 @@ class SharingForm(forms.ModelForm):  # type: ignore[type-arg]
         if not (name or given or sends):
             return fields
         if not name:
-            raise forms.ValidationError({"delegate": _now("Say with whom.")})
+            raise forms.ValidationError({"delegate": gettext("Say with whom.")})
         if not (given or sends):
-            raise forms.ValidationError({"delegate": _now("Say what is to change for them.")})
+            raise forms.ValidationError({"delegate": gettext("Say what is to change for them.")})
         try:
             directory.check_sharing(self.instance, name, given or None, send=_SENDS[sends or ""])
         except DirectoryError as error:

@@ -11,12 +11,9 @@ from unfold.decorators import display
 
 from accounts import directory
 from accounts.admin.pages import (
-    RESUMED,
     STATE_LABELS,
-    SUSPENDED,
     LookOnlyInline,
-    Page,
-    apply,
+    SuspendPage,
     state_label,
 )
 from accounts.models import Domain, Membership, Tenant
@@ -38,7 +35,7 @@ class _DomainInline(LookOnlyInline):
 
 
 @admin.register(Tenant)
-class TenantAdmin(Page):
+class TenantAdmin(SuspendPage):
     list_display = ["name", "slug", "parent", "domains_held", "state", "created_at"]
     list_select_related = ["parent"]
     list_filter = ["is_suspended"]
@@ -48,7 +45,7 @@ class TenantAdmin(Page):
     fields = ["name", "slug", "parent", "is_suspended"]
     readonly_fields = ["is_suspended"]
     inlines = [_DomainInline, _MembershipInline]
-    actions = ["suspend", "resume"]
+    suspend_row = staticmethod(directory.suspend_tenant)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Tenant]:
         rows: QuerySet[Tenant] = super().get_queryset(request)
@@ -61,19 +58,6 @@ class TenantAdmin(Page):
     @display(description=_("state"), label=STATE_LABELS)
     def state(self, tenant: Tenant) -> Any:
         return state_label(tenant.is_suspended)
-
-    @admin.action(description=_("Suspend: no mail, no logins"), permissions=["change"])
-    def suspend(self, request: HttpRequest, rows: QuerySet[Tenant]) -> None:
-        apply(request, rows, directory.suspend_tenant, SUSPENDED)
-
-    @admin.action(description=_("Resume"), permissions=["change"])
-    def resume(self, request: HttpRequest, rows: QuerySet[Tenant]) -> None:
-        apply(
-            request,
-            rows,
-            lambda each: directory.suspend_tenant(each, is_suspended=False),
-            RESUMED,
-        )
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         super().save_related(request, form, formsets, change)
