@@ -114,7 +114,6 @@ class Tree:
         self._with_children = {above for name in self.folders for above in parents(name)}
         # What lies above the folders of others, and is none that this mailbox sees.
         self.above_others = self._with_children - self.folders.keys()
-        self.above_subscribed = {above for name in subscribed for above in parents(name)}
 
     def attributes(self, name: str) -> list[str]:
         folder = self.folders.get(name)
@@ -158,29 +157,23 @@ def _existing(command: commands.List, tree: Tree, patterns: Patterns) -> Iterato
 def _selected_subscribed(
     command: commands.List, tree: Tree, patterns: Patterns
 ) -> Iterator[Listed]:
-    told = {name for name in tree.subscribed if _is_chosen(command, tree, patterns, name)}
-    is_recursive = "RECURSIVEMATCH" in command.select_options
+    wanted = tree.subscribed
+    if "SPECIAL-USE" in command.select_options:
+        wanted = wanted & {name for name, folder in tree.folders.items() if folder.special_use}
+    told = {name for name in wanted if patterns.match(name)}
     names = set(told)
-    if is_recursive:
-        # RFC 5258 §3.5: what is not subscribed is named only for what is, below it, and is not
-        # told itself.
-        above = {above for name in tree.subscribed - told for above in parents(name)}
-        names.update(name for name in above - told if _is_chosen(command, tree, patterns, name))
+    above_wanted: set[str] = set()
+    if "RECURSIVEMATCH" in command.select_options:
+        above_wanted = {above for name in wanted for above in parents(name)}
+        # RFC 5258 §3.5: what does not meet the criteria is named only for what does, below it,
+        # and is not told itself.
+        above = {above for name in wanted - told for above in parents(name)}
+        names.update(name for name in above - told if patterns.match(name))
     for name in names:
         attributes = tree.attributes(name)
         if name in tree.subscribed:
             attributes.append("\\Subscribed")
-        is_above = is_recursive and name in tree.above_subscribed
-        yield Listed(name, tuple(attributes), has_subscribed_below=is_above)
-
-
-def _is_chosen(command: commands.List, tree: Tree, patterns: Patterns, name: str) -> bool:
-    """Whether a name is one of those asked for, subscribed or not."""
-    if "SPECIAL-USE" in command.select_options:
-        folder = tree.folders.get(name)
-        if folder is None or not folder.special_use:
-            return False
-    return patterns.match(name)
+        yield Listed(name, tuple(attributes), has_subscribed_below=name in above_wanted)
 
 
 def _subscribed(tree: Tree, patterns: Patterns) -> Iterator[Listed]:
