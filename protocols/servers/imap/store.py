@@ -21,7 +21,7 @@ from protocols.servers.imap.known import Known
 from protocols.servers.imap.progress import Progress
 from protocols.servers.imap.spans import Chunk
 from protocols.servers.session import After, Home, in_pool
-from protocols.wire.imap import commands, responses
+from protocols.wire.imap import commands
 from protocols.wire.imap.commands import StoreMode
 from protocols.wire.imap.fetch_items import Attribute
 from protocols.wire.imap.responses import Push, Reply, Tagged
@@ -304,17 +304,16 @@ def _expunged_few(
 
 
 def close(client: Client, command: commands.Close) -> Tagged:
-    """CLOSE removes without a word (RFC 3501 §6.4.2)."""
-    view = client.selected
-    code = b""
-    if not view.is_read_only:
+    """CLOSE removes without a word (RFC 3501 §6.4.2).
+
+    Not even with HIGHESTMODSEQ: the client has not heard of everything before it (RFC 7162 §3.2.8).
+    """
+    if not client.selected.is_read_only:
         # RFC 4314 §4: without the right to expunge, CLOSE only closes.
         with suppress(NotPermitted):
-            done = expunge.expunge_uids(client.folder_id, None, actor=client.mailbox_id)
-            if done.uids and client.resyncs:
-                code = responses.highest_modseq(done.modseq)
+            expunge.expunge_uids(client.folder_id, None, actor=client.mailbox_id)
     client.leave_folder()
-    return ok(command.tag, "Done.", code=code)
+    return ok(command.tag, "Done.")
 
 
 def deleted_uids(picture: Picture) -> list[int]:
