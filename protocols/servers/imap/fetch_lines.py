@@ -99,10 +99,14 @@ class Plan:
         self.is_overview = bool(bodies) and not self.sections and all(map(_in_overview, items))
 
     def items_with(self, *, flags: bool, modseq: bool) -> tuple[FetchItem, ...]:
-        """The items, and FLAGS (with MODSEQ where the client keeps it) if that is told unasked."""
+        """The items, and FLAGS if that is told unasked: with MODSEQ where the client keeps it.
+
+        RFC 7162 §3.2.4: then with the UID, too.
+        """
         if not flags:
             return self.items
-        unasked = (Attribute.FLAGS, Attribute.MODSEQ) if modseq else (Attribute.FLAGS,)
+        with_modseq = (Attribute.UID, Attribute.MODSEQ) if modseq else ()
+        unasked = (Attribute.FLAGS, *with_modseq)
         return (*self.items, *(item for item in unasked if item not in self.items))
 
 

@@ -219,8 +219,10 @@ def _flag_lines(
     places: Sequence[int],
 ) -> bytes:
     """FETCH lines that tell the flags of these messages, as `view` has them."""
+    tells_uid = command.is_uid or client.tells_vanished or client.tells_modseq
     items = (
-        *((Attribute.UID,) if command.is_uid or client.tells_vanished else ()),
+        # RFC 7162 §3.2.4: never a mod-sequence without it.
+        *((Attribute.UID,) if tells_uid else ()),
         Attribute.FLAGS,
         *((Attribute.MODSEQ,) if client.tells_modseq else ()),
     )
