@@ -34,7 +34,7 @@ from protocols.servers.imap.search import (
 from protocols.wire.imap.multisearch import MultiSearch
 from protocols.wire.imap.responses import Origin, Push, Reply, folder_name
 from protocols.wire.imap.scopes import Scope
-from protocols.wire.imap.search import asks_modseq, asks_selected
+from protocols.wire.imap.search import asks_modseq, asks_numbers, asks_selected
 
 
 def search_folders(client: Client, command: MultiSearch) -> Iterator[Push | Reply]:
@@ -48,7 +48,7 @@ def search_folders(client: Client, command: MultiSearch) -> Iterator[Push | Repl
         return
     if asks_modseq(command.program):
         yield note_condstore(client)
-    yield client.news(may_expunge=True)
+    yield client.news(may_expunge=not asks_numbers(command.program))
     progress = Progress(command.tag)
     chosen = _chosen(client, command)
     done, goal = 0, sum(folder.exists for folder in chosen)

@@ -25,7 +25,13 @@ from protocols.wire.imap import commands, responses
 from protocols.wire.imap.contexts import CancelUpdate, no_update
 from protocols.wire.imap.options import Page
 from protocols.wire.imap.responses import Origin, Push, Reply, Tagged
-from protocols.wire.imap.search import SearchKey, asks_fuzzy, asks_modseq, asks_thread
+from protocols.wire.imap.search import (
+    SearchKey,
+    asks_fuzzy,
+    asks_modseq,
+    asks_numbers,
+    asks_thread,
+)
 from protocols.wire.imap.sort import Sort
 
 # What asks for results, some of them with RETURN.
@@ -169,13 +175,15 @@ def matching(
 ) -> Generator[Push, None, list[int]]:
     """Say what is new; the value are the UIDs that match a program, ascending.
 
-    EXPUNGE may be said where the answer names UIDs. What FUZZY keys find of messages comes into
-    `relevancy`, by UID. `ways`: how often the command goes through the folder, this the first.
+    EXPUNGE may be said where nothing goes by number, neither the answer nor the program: the client
+    wrote its numbers before it could hear of it (RFC 7162 §3.2.10.2). What FUZZY keys find of
+    messages comes into `relevancy`, by UID. `ways`: how often the command goes through the folder,
+    this the first.
     """
     view = client.selected
     if asks_modseq(program):
         yield note_condstore(client)
-    yield client.news(may_expunge=is_uid)
+    yield client.news(may_expunge=is_uid and not asks_numbers(program))
     goal = ways * len(view.told)
     found = yield from scanned(scope_of(view, relevancy), program, progress, goal=goal)
     return found
