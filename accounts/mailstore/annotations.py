@@ -15,7 +15,7 @@ from accounts.mailstore import rights, shared_names, special_uses
 from accounts.mailstore.folder_info import FolderInfo
 from accounts.mailstore.refusals import AnnotationTooLong, NoSuchFolder, TooManyAnnotations
 from accounts.mailstore.rights import Right
-from accounts.models import Annotation, Folder, Mailbox
+from accounts.models import Annotation, Change, Folder, Mailbox
 from accounts.rows import FolderGone, Rows
 
 MAX_VALUE = 32 * 1024
@@ -113,6 +113,9 @@ def write(
             if is_use_set:
                 special_uses.assign(rows, mailbox_id, owner, folder_id, use)
         modseqs = {keeper: rows.list_changed(keeper) for keeper in sorted(set(keepers.values()))}
+        if folder_id is not None and owner in modseqs:
+            # RFC 7162 §3.2: an annotation counts as a change of its folder.
+            rows.changed(rows.folder(folder_id), Change.Kind.FOLDER)
         for name, value in kept.items():
             _put(keepers[name], folder_id, name, value, modseqs[keepers[name]])
         for keeper in modseqs:

@@ -146,8 +146,8 @@ def test_each_change_raises_the_mailbox() -> None:
     folder = folders.find_folder(mailbox_id, "INBOX")
     modseq = _write(mailbox_id, folder.id, a=b"1")
     assert modseq == Mailbox.objects.get(pk=mailbox_id).highest_modseq > before
-    # No message changed, so nobody's view of the folder does.
-    assert folders.get_folder(folder.id).highest_modseq == folder.highest_modseq
+    # RFC 7162 §3.2: the folder changes with it.
+    assert folders.get_folder(folder.id).highest_modseq == modseq
 
 
 def test_they_go_with_their_folder() -> None:

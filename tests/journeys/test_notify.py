@@ -63,6 +63,8 @@ def test_sessions_in_all_processes_are_told(host: Instance) -> None:
     all_hear(b'* LIST (\\HasNoChildren \\Subscribed) "/" Work\r\n')
     alice.send(b's SETMETADATA Work (/private/comment "x")\r\n')
     hears(alice, b"s OK")
+    # RFC 7162 §3.2: the folder's mod-sequence rises with it.
+    all_hear(numbers % (b"Work", 1, 2, valid, 0, 6))
     all_hear(b"* METADATA Work /private/comment\r\n")
     alice.rename("Work", "Play")
     all_hear(b'* LIST (\\HasNoChildren) "/" Play ("OLDNAME" (Work))\r\n')

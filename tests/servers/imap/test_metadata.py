@@ -58,3 +58,20 @@ def test_filters_do_not_multiply(wire: DirectWire) -> None:
         while not lines[-1].startswith(b"b "):
             lines.append(wire.read_line() or b"b ")
         assert lines[0].startswith(answer)
+
+
+@pytest.mark.parametrize("entry", ["/private/comment", "/shared/comment", "/private/specialuse"])
+def test_an_annotation_raises_the_modseq_of_its_folder(wire: DirectWire, entry: str) -> None:
+    before, inbox = _modseq(wire, b"Trash"), _modseq(wire, b"INBOX")
+    wire.send(b"t SETMETADATA Trash (%b NIL)\r\n" % entry.encode())
+    assert wire.read_line() == b"t OK Done.\r\n"
+    # RFC 7162 §3.2.
+    assert _modseq(wire, b"Trash") > before
+    assert _modseq(wire, b"INBOX") == inbox
+
+
+def _modseq(wire: DirectWire, folder: bytes) -> int:
+    wire.send(b"m STATUS %b (HIGHESTMODSEQ)\r\n" % folder)
+    said, done = wire.read_line() or b"", wire.read_line()
+    assert done == b"m OK Done.\r\n"
+    return int(said.rpartition(b" ")[2].rstrip(b")\r\n"))
