@@ -106,6 +106,8 @@ def _fetch_with_news(
     """The same after some news: which messages are meant is known only then."""
     said = note_condstore(client) if Attribute.MODSEQ in command.items else b""
     said += client.folder_news(client.selected, picture, may_expunge=command.is_uid)
+    if Attribute.MODSEQ in command.items:
+        said += client.delayed_line()
     lines = _lines(client, command, plan)
     if lines is None:
         return in_pool(partial(_go_on, client, command, said))

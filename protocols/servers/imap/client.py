@@ -263,6 +263,11 @@ class Client:
             said += rendering.news_lines(
                 news, view, with_modseq=with_modseq, by_uid=self.tells_vanished
             )
+        if view.has_ghosts and (news.changed or untold):
+            said += self.delayed_line()
+        elif view.owes_modseq and not view.has_ghosts:
+            view.owes_modseq = False
+            said += self.highest_modseq_line()
         arrivals = range(uidnext, view.uidnext_told)
         return said + self.contexts.added_lines(differences, view, arrivals)
 
@@ -343,6 +348,21 @@ class Client:
         if self.view is None or not self.resyncs:
             return b""
         return responses.highest_modseq(self.view.modseq_told)
+
+    def highest_modseq_line(self) -> bytes:
+        """What the client may take for the folder's mod-sequence."""
+        code = responses.highest_modseq(self.selected.modseq_told)
+        return responses.untagged("OK", "Highest mod-sequence.", code)
+
+    def delayed_line(self) -> bytes:
+        """The same beside mod-sequences higher than that of a VANISHED which must wait.
+
+        RFC 7162 §3.2: else a client that is cut off now never hears of what went.
+        """
+        if not (self.resyncs and self.selected.has_ghosts):
+            return b""
+        self.selected.owes_modseq = True
+        return self.highest_modseq_line()
 
     @property
     def leaves_at_once(self) -> bool:

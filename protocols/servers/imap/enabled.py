@@ -34,7 +34,7 @@ def enable(client: Client, command: commands.Enable) -> Tagged:
         client.annotations = AnnotationNews(client.mailbox_id, hears_of_folders=hears_of_folders)
     lines = responses.enabled(names)
     if client.view is not None and Enabled.CONDSTORE in client.enabled & ~before:
-        lines += highest_modseq_line(client)
+        lines += client.highest_modseq_line()
     if Enabled.UIDONLY in client.enabled & ~before:
         lines += client.contexts.drop_numbers()
     if client.view is not None:
@@ -49,10 +49,4 @@ def note_condstore(client: Client) -> bytes:
     if Enabled.CONDSTORE in client.enabled:
         return b""
     client.enabled |= Enabled.CONDSTORE
-    return b"" if client.view is None else highest_modseq_line(client)
-
-
-def highest_modseq_line(client: Client) -> bytes:
-    """What the client may take for the folder's mod-sequence."""
-    code = responses.highest_modseq(client.selected.modseq_told)
-    return responses.untagged("OK", "Highest mod-sequence.", code)
+    return b"" if client.view is None else client.highest_modseq_line()

@@ -66,6 +66,8 @@ def fetch(client: Client, command: commands.Fetch) -> Iterator[Push | Reply]:
     if Attribute.MODSEQ in command.items:
         yield note_condstore(client)
     yield client.news(may_expunge=command.is_uid)
+    if Attribute.MODSEQ in command.items:
+        yield client.delayed_line()
     spans = view.select(command.sequence_set, is_uid=command.is_uid)
     if spans is None:
         yield bad(command.tag, "No such message.")

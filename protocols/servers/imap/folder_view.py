@@ -48,10 +48,12 @@ class FolderView:
 
     __slots__ = (
         "_ghosts",
+        "_modseq_before_ghosts",
         "_recent",
         "_recent_told",
         "_withheld",
         "is_read_only",
+        "owes_modseq",
         "rights",
         "saved",
         "told",
@@ -74,6 +76,9 @@ class FolderView:
         # EXISTS has counted the messages below it.
         self.uidnext_told = picture.uidnext
         self._ghosts = _NO_UIDS
+        self._modseq_before_ghosts = 0
+        # The client was told a mod-sequence below what it then knew.
+        self.owes_modseq = False
         self._withheld = Withheld()
         self._recent: list[range] = [recent] if recent else []
         self._recent_told = self.recent_count
@@ -99,7 +104,13 @@ class FolderView:
     @property
     def modseq_told(self) -> int:
         """The mod-sequence up to which the client has been told of everything."""
-        return self._withheld.modseq_told(self.told.highest_modseq)
+        told = self._withheld.modseq_told(self.told.highest_modseq)
+        return min(told, self._modseq_before_ghosts) if self._ghosts else told
+
+    @property
+    def has_ghosts(self) -> bool:
+        """Whether messages went of which the client has not been told."""
+        return bool(self._ghosts)
 
     @property
     def recent_count(self) -> int:
@@ -166,6 +177,8 @@ class FolderView:
         client removed itself, `removed`, is told though it does not want to hear of messages.
         """
         before = self.told
+        if not self._ghosts:
+            self._modseq_before_ghosts = before.highest_modseq
         has_more = bool(self._ghosts) and may_expunge
         if picture is before and self._withheld.is_empty and not has_more:
             return NO_NEWS
