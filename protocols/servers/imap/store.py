@@ -1,6 +1,6 @@
 """STORE and EXPUNGE: change flags, and remove what is \\Deleted (RFC 3501 §6.4.3, §6.4.6)."""
 
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from functools import partial
@@ -31,6 +31,8 @@ from protocols.wire.imap.sequence_set import compact
 FEW = 100
 # What is answered at once. The store makes shorter write transactions of it, several under way.
 CHUNK = 10_000
+
+_UID_AND_MODSEQ = (Attribute.UID, Attribute.MODSEQ)
 
 _MODES = {
     StoreMode.SET: flags.StoreMode.SET,
@@ -128,11 +130,32 @@ def _told_of(
             flags.bits_of(mode, stored.keywords, -1).applied(pick(before.keywords, chunk.places)),
         )
         yield client.news(may_expunge=False, known=known.without(doubtful), after=stored.modseq)
+        if command.unchanged_since is not None:
+            yield _modseqs_kept(client, before, set(uids).difference(stored.failed))
         return
     # The FETCH lines below tell these messages' flags, changed by us or by others.
     yield client.news(may_expunge=False, untold=uids, after=stored.modseq)
     said = foreseen and foreseen.lines(view)
     yield said or _flag_lines(client, command, view, *_found_again(view, before, chunk, uids))
+
+
+def _modseqs_kept(client: Client, before: Picture, uids: Collection[int]) -> bytes:
+    """MODSEQ of those messages that were as they should become: it is no news, but is told.
+
+    RFC 7162 §3.1.3: a conditional STORE tells it of all that it did not fail for.
+    """
+    view = client.selected
+    now = view.told
+    found = [(view.number(uid), uid, now.position(uid)) for uid in sorted(uids)]
+    kept = [
+        (number or 0, place)
+        for number, uid, place in found
+        if place >= 0 and now.modseqs[place] == before.modseqs[before.position(uid)]
+    ]
+    if not kept:
+        return b""
+    numbers, places = zip(*kept, strict=True)
+    return client.delayed_line() + lines(view, _UID_AND_MODSEQ, numbers, places)
 
 
 def store_at_hand(client: Client, command: commands.Store) -> Callable[[], Home] | None:
