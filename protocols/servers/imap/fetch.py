@@ -74,12 +74,13 @@ def fetch(client: Client, command: commands.Fetch) -> Iterator[Push | Reply]:
         return
     if Attribute.THREADID in command.items:
         yield from pauses(thread_ids.catch_up(mailbox_of(client.folder_id)))
+    if command.page is not None:
+        # RFC 9394 §3.4: before it is asked which of them changed.
+        spans = paged(spans, command.page)
     if command.changed_since is not None:
         if command.wants_vanished:
             yield vanished_line(view.told, command.changed_since, command.sequence_set)
         spans = view.changed_spans(spans, command.changed_since)
-    if command.page is not None:
-        spans = paged(spans, command.page)
     plan = fetch_few.plan_of(command.items, sets_seen=view.marks_seen)
     left_out = yield from fetched(client, plan, spans)
     if LeftOut.UNDECODABLE in left_out:
