@@ -247,7 +247,7 @@ class Client:
                 view.own(arrivals)
                 self.took_recent |= bool(arrivals)
         differences = self.contexts.look(view, picture)
-        said = b"".join(each.removed_line(view) for each in differences)
+        removed_lines = b"".join(each.removed_line(view) for each in differences)
         uidnext = view.uidnext_told
         with_modseq = self.tells_modseq
         news = view.refresh(
@@ -259,10 +259,14 @@ class Client:
             wanted=self.wanted,
             removed=removed,
         )
+        said = b""
         if news is not NO_NEWS:
-            said += rendering.news_lines(
+            said = rendering.news_lines(
                 news, view, with_modseq=with_modseq, by_uid=self.tells_vanished
             )
+        # RFC 5267 §4.3.4: before the EXPUNGE, by whose numbers they go; RFC 5465 §5.1: else after
+        # the FETCH of what left the results.
+        said = removed_lines + said if news.expunged else said + removed_lines
         if view.has_ghosts and (news.changed or untold):
             said += self.delayed_line()
         elif view.owes_modseq and not view.has_ghosts:
