@@ -15,6 +15,7 @@ from accounts.mailstore import shared_names
 from accounts.mailstore.annotations import Changed
 from accounts.mailstore.catalog import Sight
 from accounts.mailstore.folder_info import FolderInfo
+from accounts.mailstore.names import SEPARATOR
 from protocols.servers.imap.interest import Interest
 from protocols.servers.imap.listing import Tree
 from protocols.servers.imap.news import Overflow
@@ -233,6 +234,9 @@ class _Names:
                 and self._hears_of_access(name)
             ):
                 told[name] = self._line(tree, name)
+        for name in self._parents_affected():
+            if name not in told:
+                told[name] = self._line(tree, name)
         for name in sorted(before.subscribed ^ now.subscribed):
             if name not in told and self._wants(Event.SUBSCRIPTION_CHANGE, name):
                 told[name] = self._line(tree, name)
@@ -262,6 +266,14 @@ class _Names:
             if all(self._wants(Event.MAILBOX_NAME, name) for name in (old.name, folder.name)):
                 found[folder.name] = old.name
         return found
+
+    def _parents_affected(self) -> list[str]:
+        """Folders right above those that came or went (RFC 5465 §5.4)."""
+        before, now = self._before.folders, self._now.folders
+        names = [(before.get(key) or now[key]).name for key in before.keys() ^ now.keys()]
+        above = {name.rpartition(SEPARATOR)[0] for name in names}
+        there = {folder.name for folder in now.values()}
+        return sorted(name for name in above & there if self._wants(Event.MAILBOX_NAME, name))
 
     def _wants(self, event: Event, name: str) -> bool:
         return event in self._events(name)
