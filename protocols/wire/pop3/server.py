@@ -162,6 +162,7 @@ class ServerConversation:
             self._ready = self._take_answer(line) if self._is_challenged else self._understand(line)
         except LineTooLong:
             self._is_challenged = False
+            self._username = None
             self._refuse("That line is too long")
         except BadCommand as mistake:
             self._refuse(str(mistake))
@@ -178,6 +179,8 @@ class ServerConversation:
         return commands.AuthAnswer(octets)
 
     def _understand(self, line: bytes) -> Command | None:
+        # RFC 1939 §7: PASS comes right after a USER that was accepted.
+        name, self._username = self._username, None
         command = commands.parse(line)
         if type(command) not in ALLOWED[self.state]:
             raise BadCommand(_TOO_EARLY if self.state is State.AUTHORIZATION else _TOO_LATE)
@@ -193,12 +196,9 @@ class ServerConversation:
                 # RFC 6856 §2.1: clients must not, and what came before counts for nothing.
                 raise BadCommand("STLS comes before UTF8")
         if isinstance(command, commands.Pass):
-            # RFC 1939 §7: PASS comes right after a USER that was accepted.
-            name, self._username = self._username, None
             if name is None:
                 raise BadCommand("USER comes first")
             return Login(name, command.password)
-        self._username = None
         return command
 
     def _speak(self, wanted: str | None) -> Reply:
