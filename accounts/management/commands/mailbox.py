@@ -149,7 +149,7 @@ class Command(NounCommand):
         directory.set_pop(mailbox, options["deleting"] or mailbox.pop_deletion, since)
         seen = f"mail since {since}" if since else "all of the inbox"
         done = PopDeletion(mailbox.pop_deletion).label
-        self.say(f"POP3 shows {seen} of {mailbox}; of what it deletes, {done}.")
+        self.say(f"POP3 shows {seen} of {mailbox}; when a program deletes a message, {done}.")
 
     def suspend(self, options: Options) -> None:
         mailbox = directory.find_mailbox(options["address"])
