@@ -24,7 +24,7 @@ PRESETS = {"none": "", "read": "lrs", "write": "lrswite", "all": "lrswipkxtea"}
 
 @dataclass(frozen=True, slots=True)
 class Delegate:
-    """Somebody's rights at the root of a mailbox; `name` as in access control lists."""
+    """Somebody's rights in a mailbox, or in one folder; `name` as in access control lists."""
 
     name: str
     letters: str
@@ -103,15 +103,27 @@ def _identified(mailbox: Mailbox, name: str) -> acl.Identifier:
     return who
 
 
-def delegates(mailbox: Mailbox) -> list[Delegate]:
-    """Who has rights at the root of the mailbox, or may send as it, by name."""
-    letters = {entry.name: rights.spell(entry.rights) for entry in acl.root_entries(mailbox.pk)}
+def delegates(mailbox: Mailbox, folder: str = "") -> list[Delegate]:
+    """Who has rights at the root of the mailbox (or in a folder), or may send as it, by name.
+
+    DirectoryError.
+    """
+    listed = _entries_in(mailbox, folder) if folder else acl.root_entries(mailbox.pk)
+    letters = {entry.name: rights.spell(entry.rights) for entry in listed}
     rows = SenderRight.objects.filter(mailbox=mailbox).select_related("grantee__domain")
     senders = {row.grantee.address for row in rows}
     return [
         Delegate(name, letters.get(name, ""), name in senders)
         for name in sorted({*letters, *senders})
     ]
+
+
+def _entries_in(mailbox: Mailbox, folder: str) -> list[acl.Entry]:
+    """The list of a folder, without the owner."""
+    try:
+        return acl.entries(folders.find_folder(mailbox.pk, folder))[1:]
+    except StoreRefusal as refusal:
+        raise DirectoryError(str(refusal)) from None
 
 
 def sends_as(mailbox_id: int) -> list[int]:

@@ -1,6 +1,7 @@
 """`manage.py mailbox share`: who else uses a mailbox, with which rights, and who sends as it."""
 
 from accounts import directory
+from accounts.directory import DirectoryError
 from accounts.directory.sharing import PRESETS
 from accounts.management.verbs import Add, NounCommand, Options
 from accounts.models import Mailbox
@@ -11,7 +12,9 @@ def add_sharing_verb(command: NounCommand, add: Add) -> None:
         mailbox = directory.find_mailbox(options["address"])
         if options["with"]:
             _change(mailbox, options)
-        rows = _rows(mailbox)
+        elif options["rights"] is not None or options["send_as"] or options["no_send_as"]:
+            raise DirectoryError("Say with whom: --with ADDRESS, or --with anyone.")
+        rows = _rows(mailbox, options["folder"])
         if options["with"] and not options["json"]:
             command.say(_sentence(mailbox, options["with"], rows, options["folder"]))
             return
@@ -41,16 +44,15 @@ def _change(mailbox: Mailbox, options: Options) -> None:
 
 
 def _sentence(mailbox: Mailbox, name: str, rows: list[dict[str, object]], folder: str) -> str:
-    if folder:
-        return f"{name} has these rights in “{folder}” of {mailbox}."
     row = next((row for row in rows if row["with"] == name.lower()), {})
     letters = f"has the rights {row['rights']} in" if row.get("rights") else "has no rights in"
+    where = f"“{folder}” of {mailbox}" if folder else f"{mailbox}"
     sends = "and sends as it" if row.get("sends_as") else "and does not send as it"
-    return f"{name} {letters} {mailbox} {sends}."
+    return f"{name} {letters} {where} {sends}."
 
 
-def _rows(mailbox: Mailbox) -> list[dict[str, object]]:
+def _rows(mailbox: Mailbox, folder: str) -> list[dict[str, object]]:
     return [
         {"with": each.name, "rights": each.letters, "sends_as": each.may_send}
-        for each in directory.delegates(mailbox)
+        for each in directory.delegates(mailbox, folder)
     ]

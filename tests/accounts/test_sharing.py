@@ -134,7 +134,19 @@ def test_sharing_from_the_command_line(capsys: pytest.CaptureFixture[str]) -> No
         *("--rights", "read", "--folder", "INBOX"),
     )
     assert seen("bob@a.test") == {"Shared/team@a.test/INBOX": "lrs"}
+    assert json.loads(run("mailbox", "share", "team@a.test", "--folder", "INBOX", "--json")) == [
+        {"with": "anyone", "rights": "lrs", "sends_as": False}
+    ]
+    asked = ("mailbox", "share", "team@a.test", "--folder", "INBOX", "--with")
+    said = run(*asked, "anyone")
+    assert said == "anyone has the rights lrs in “INBOX” of team@a.test and does not send as it.\n"
+    said = run(*asked, "bob@a.test")
+    assert said.startswith("bob@a.test has no rights in “INBOX” of team@a.test ")
     for wrong in (
+        # Without whom, nothing would happen, and nobody would be told.
+        ("--rights", "read"),
+        ("--send-as",),
+        ("--folder", "none"),
         ("--with", "mallory@b.test", "--rights", "read"),
         ("--with", "bob@a.test", "--rights", "lrz"),
         ("--with", "bob@a.test", "--rights", "read", "--folder", "none"),
