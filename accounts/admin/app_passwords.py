@@ -7,6 +7,7 @@ from django.contrib import messages
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import TabularInline
+from unfold.decorators import display
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from accounts import app_passwords, scopes
@@ -84,10 +85,16 @@ class AppPasswordInline(TabularInline):
     verbose_name = _("app password")
     verbose_name_plural = _("app passwords")
     extra = 0
-    fields = ["label", "protocols", "scopes", "created_at", "last_used_at"]
-    readonly_fields = ["scopes", "created_at", "last_used_at"]
+    fields = ["label", "protocols", "created_at", "last_used_at"]
+    readonly_fields = ["created_at", "last_used_at"]
     ordering = ["pk"]
+    hide_title = True
     tab = True
+
+    # In the place of the form's field, which only one that is being made has.
+    @display(description=_("for"))
+    def protocols(self, row: Credential) -> str:
+        return row.scopes.replace(",", ", ")
 
     def get_queryset(self, request: HttpRequest) -> Any:
         rows = super().get_queryset(request).select_related("mailbox__domain")

@@ -123,6 +123,7 @@ class _TokenInline(LookOnlyInline):
     fields = ["label", "scopes", "created_at", "last_used_at", "expires_at"]
     readonly_fields = fields
     show_change_link = False
+    hide_title = True
     tab = True
 
 
@@ -141,6 +142,7 @@ class _AliasTargetInline(LookOnlyInline):
     fields = ["alias"]
     readonly_fields = fields
     show_change_link = False
+    hide_title = True
     per_page = 20
     tab = True
 

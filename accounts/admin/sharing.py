@@ -92,6 +92,7 @@ class GivenRightInline(LookOnlyInline):
     fields = ["grantee", "letters", "is_negative"]
     readonly_fields = fields
     show_change_link = False
+    hide_title = True
     per_page = 20
     tab = True
 
@@ -109,5 +110,6 @@ class SenderInline(LookOnlyInline):
     fields = ["grantee"]
     readonly_fields = fields
     show_change_link = False
+    hide_title = True
     per_page = 20
     tab = True

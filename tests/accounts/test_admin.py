@@ -208,6 +208,19 @@ def test_an_app_password_is_shown_once_and_revoked(client: Client, people: Peopl
     assert opens(PASSWORD, "imap")
 
 
+def test_what_stands_below_a_mailbox_is_said_in_the_readers_words(
+    client: Client, people: People
+) -> None:
+    app_passwords.create_app_password(people.alice, "Phone", ["imap", "smtp"])
+    directory.share_mailbox(people.alice, "bob@a.test", "read", send=True)
+    where = url(Mailbox, "change", people.alice.pk)
+    page = client.get(where, headers={"Accept-Language": "es"}).content.decode()
+    assert "imap, smtp" in page
+    # Neither a column without a translation nor a row's name that only a programmer reads.
+    for word in ("Protocols", "in folder", f"{people.bob.pk} as {people.alice.pk}"):
+        assert word not in page
+
+
 @pytest.mark.parametrize(
     ("label", "protocols", "said"),
     [("Old", ["imap"], "one with this label"), ("New", [], "required"), ("New", ["http"], "valid")],
