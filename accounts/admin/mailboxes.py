@@ -188,14 +188,17 @@ class MailboxAdmin(SuspendPage):
     readonly_fields = ["used", "used_messages", "full_since", "state_in_words"]
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
-        limits = ("quota_bytes", "quota_messages", "quota_folders")
-        written = [("local_part", "domain"), "name", limits, "is_shared", "password"]
+        # Two beside each other at most: beside its label a third has no room for an address.
+        counts = ("quota_messages", "quota_folders")
+        written = [("local_part", "domain"), "name", "quota_bytes", counts, "is_shared", "password"]
         if obj:
+            who, *what = SHARING_FIELDS
             written += [
                 "app_passwords_only",
                 "sets_quotas",
                 ("pop_deletion", "pop_since"),
-                SHARING_FIELDS,
+                who,
+                tuple(what),
             ]
         return (
             [*written, ("used", "used_messages"), ("full_since", "state_in_words")]

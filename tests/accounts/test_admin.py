@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 from django.contrib import admin
 from django.contrib.auth.models import Permission
-from django.test import Client
+from django.test import Client, RequestFactory
 from django.urls import reverse
 
 from accounts import app_passwords, directory, login
+from accounts.admin.mailboxes import MailboxAdmin
 from accounts.directory.sharing import Delegate
 from accounts.mailstore import append
 from accounts.models import (
@@ -219,6 +220,14 @@ def test_what_stands_below_a_mailbox_is_said_in_the_readers_words(
     # Neither a column without a translation nor a row's name that only a programmer reads.
     for word in ("Protocols", "in folder", f"{people.bob.pk} as {people.alice.pk}"):
         assert word not in page
+
+
+def test_no_field_is_too_narrow_for_an_address(client: Client, people: People) -> None:
+    request = RequestFactory().get("/")
+    for page, row in ((MailboxAdmin, people.alice), (MailboxAdmin, None)):
+        lines = page(Mailbox, admin.site).get_fields(request, row)
+        assert all(isinstance(line, str) or len(line) <= 2 for line in lines)
+        assert row is None or "delegate" in lines
 
 
 @pytest.mark.parametrize(
