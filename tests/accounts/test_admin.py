@@ -19,6 +19,7 @@ from accounts.models import (
     Change,
     Credential,
     Domain,
+    Folder,
     Mailbox,
     Membership,
     Recoverable,
@@ -220,6 +221,16 @@ def test_what_stands_below_a_mailbox_is_said_in_the_readers_words(
     # Neither a column without a translation nor a row's name that only a programmer reads.
     for word in ("Protocols", "in folder", f"{people.bob.pk} as {people.alice.pk}"):
         assert word not in page
+
+
+def test_rows_below_a_page_lead_on_without_a_mouse(client: Client, people: People) -> None:
+    inbox = people.alice.folders.get(name="INBOX")
+    page = client.get(url(Mailbox, "change", people.alice.pk)).content.decode()
+    link = page.partition(f'href="{url(Folder, "change", inbox.pk)}"')[0].rpartition("<a ")
+    assert link[1]
+    assert "hidden" not in link[2]
+    # Nor does it stand in what is shown to who hovers alone.
+    assert "group-hover/title:block" not in page
 
 
 def test_no_field_is_too_narrow_for_an_address(client: Client, people: People) -> None:
