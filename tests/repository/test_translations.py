@@ -105,3 +105,10 @@ def test_what_is_filled_in_stays_the_same() -> None:
 def test_the_reader_is_usted() -> None:
     familiar = re.compile(r"\b(tú|tu|tus|eres|puedes|tienes|quieres|escribe tu)\b", re.IGNORECASE)
     assert [form for forms in spanish().values() for form in forms if familiar.search(form)] == []
+
+
+def test_a_tenant_is_an_organisation() -> None:
+    tenants = [forms for words, forms in spanish().items() if re.search(r"\btenants?\b", words)]
+    assert len(tenants) > 5
+    said = [form for forms in tenants for form in forms]
+    assert [form for form in said if not re.search("organizaci[oó]n", form)] == []
