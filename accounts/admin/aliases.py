@@ -66,6 +66,10 @@ class TargetForm(forms.ModelForm):  # type: ignore[type-arg]
             raise as_form_error(error) from None
         return f"{address.rpartition('@')[0]}@{domain}"
 
+    def _get_validation_exclusions(self) -> set[str]:
+        # `clean` says in words what the constraint of the database would say by its name.
+        return {*super()._get_validation_exclusions(), "forward_to"}  # type: ignore[misc]
+
     def clean(self) -> dict[str, Any] | None:
         fields = super().clean() or self.cleaned_data
         if not self.errors and bool(fields.get("mailbox")) == bool(fields.get("forward_to")):

@@ -38,9 +38,14 @@ class ClientRuleForm(forms.ModelForm):  # type: ignore[type-arg]
         except DirectoryError as error:
             raise as_form_error(error) from None
 
+    def _get_validation_exclusions(self) -> set[str]:
+        # `clean` says in words what the constraint of the database would say by its name.
+        return {*super()._get_validation_exclusions(), "value"}  # type: ignore[misc]
+
     def clean(self) -> dict[str, Any] | None:
         fields = super().clean() or self.cleaned_data
-        if not self.errors and not (fields.get("value") or fields.get("mailbox")):
+        are_good = self.errors.keys().isdisjoint(("value", "mailbox"))
+        if are_good and not (fields["value"] or fields["mailbox"]):
             raise forms.ValidationError(_("A rule is about a program, a mailbox, or both."))
         if self.instance.pk is None:
             try:

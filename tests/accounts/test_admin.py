@@ -499,6 +499,8 @@ def test_aliases_that_cannot_be_made(
     )
     assert answer.status_code == 200
     assert said in answer.content.decode()
+    # The name of a constraint tells a reader nothing.
+    assert "aliastarget_one_of" not in answer.content.decode()
     assert not Alias.objects.exists()
 
 

@@ -246,6 +246,7 @@ def test_rules_in_the_admin(admin_page: Client, people: People) -> None:
     ("changed", "said"),
     [
         ({"value": ""}, "about a program, a mailbox, or both"),
+        ({"value": "", "capabilities": "COMPRES"}, "about a program, a mailbox, or both"),
         ({"capabilities": "STARTTLS"}, "cannot be masked"),
         ({"capabilities": " , "}, "at least one"),
     ],
@@ -255,6 +256,8 @@ def test_a_rule_that_cannot_be_made(admin_page: Client, changed: dict[str, str],
     answer = admin_page.post(url("add"), form)
     assert answer.status_code == 200
     assert said in answer.content.decode()
+    # The name of a constraint tells a reader nothing.
+    assert "clientrule_about" not in answer.content.decode()
     assert not ClientRule.objects.exists()
 
 
