@@ -14,7 +14,7 @@ from functools import reduce
 from operator import or_
 
 from django.db import connection
-from django.db.models import Count, Q, QuerySet, Sum
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Sum
 from django.utils import timezone
 
 from accounts import commit
@@ -40,7 +40,10 @@ RESTORED = "Restored"
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What left a folder at once. `folder` is its name now, or the last one it had."""
+    """What left a folder at once. `folder` is its name now, or the last one it had.
+
+    `is_folder_gone` says that it would come back into `RESTORED`: none has that name either.
+    """
 
     id: int
     at: datetime
@@ -68,11 +71,14 @@ def recoverable(mailbox_id: int, *, since: datetime | None = None, folder: str =
         rows = rows.filter(at__gte=since)
     if folder:
         rows = rows.filter(Q(folder__name=canonical(folder)) | Q(folder_name=canonical(folder)))
+    namesake = Folder.objects.filter(
+        mailbox_id=mailbox_id, name=OuterRef("folder_name"), is_selectable=True
+    )
     columns = ("pk", "at", "folder__name", "folder__is_selectable", "folder_name")
-    found = rows.order_by("at", "pk").values_list(*columns, "messages", "octets")
+    found = rows.order_by("at", "pk").values_list(*columns, Exists(namesake), "messages", "octets")
     return [
-        Batch(key, at, now or then, not is_there, messages, octets)
-        for key, at, now, is_there, then, messages, octets in found
+        Batch(key, at, now or then, not (is_there or has_namesake), messages, octets)
+        for key, at, now, is_there, then, has_namesake, messages, octets in found
     ]
 
 

@@ -112,6 +112,13 @@ def test_mail_of_a_folder_that_is_gone_comes_back_beside_it() -> None:
         ("Work", True),
         ("Play", True),
     ]
+    # A folder made anew takes its namesake's mail, and the list says so.
+    new = folders.create_folder(mailbox_id, "Play/Chess/Old").id
+    assert [each.is_folder_gone for each in recovery.recoverable(mailbox_id)] == [True, True]
+    folders.rename_folder(mailbox_id, "Play/Chess/Old", "Work")
+    assert [each.is_folder_gone for each in recovery.recoverable(mailbox_id)] == [False, True]
+    assert Folder.objects.get(pk=new).name == "Work"
+    folders.delete_folder(mailbox_id, "Work")
     assert restore_all(mailbox_id) == {recovery.RESTORED: 4}
     assert recovery.RESTORED in subscriptions.list_subscriptions(mailbox_id)
     assert counters_agree(mailbox_id)
