@@ -152,6 +152,16 @@ def test_the_login_page_takes_an_admins_password(client: Client) -> None:
     assert "Mailhost" in Client().get(where).content.decode()
 
 
+@pytest.mark.parametrize(("language", "said"), [("en", "Nothing is here"), ("es", "no hay nada")])
+def test_an_empty_list_asks_for_nothing_that_cannot_be_done(
+    client: Client, language: str, said: str
+) -> None:
+    where = url(Recoverable, "changelist")
+    page = client.get(where, headers={"Accept-Language": language}).content.decode()
+    assert said in page
+    assert re.search("Add something|Añada algo", page) is None
+
+
 # What is changed here.
 
 
