@@ -1,5 +1,6 @@
 // What unfold draws as a span and answers only to a mouse answers to the keyboard too; its icons,
-// which are words in a font of signs, are read as what they do; the page says where its content is.
+// which are words in a font of signs, are read as what they do; the page says where its content is;
+// the menu of the tabs that have no room goes when one is chosen, with Escape, or with a click aside.
 (() => {
   const NAMES = {
     en: { dock_to_right: "Menu", mail: "Start page", search: "Search", more_vert: "More", more_horiz: "More", close: "Close", delete: "Remove", computer: "Colours", dark_mode: "Colours", light_mode: "Colours" },
@@ -26,6 +27,24 @@
     document.querySelectorAll(".material-symbols-outlined").forEach(name);
   };
 
+  // The button of the menu of tabs, while it is open.
+  const opener = () => {
+    const menu = document.getElementById("tabs-dropdown");
+    return menu?.offsetParent ? menu.previousElementSibling : null;
+  };
+
+  document.addEventListener("click", (event) => {
+    const button = opener();
+    const isWithin = button?.parentElement.contains(event.target);
+    if (button && (!isWithin || event.target.closest("#tabs-dropdown a"))) button.click();
+  });
+  document.addEventListener("keydown", (event) => {
+    const button = event.key === "Escape" && opener();
+    if (button) {
+      button.click();
+      button.focus();
+    }
+  });
   document.addEventListener("keydown", (event) => {
     if ((event.key === "Enter" || event.key === " ") && event.target.matches?.(clickable)) {
       event.preventDefault();
