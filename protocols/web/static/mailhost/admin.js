@@ -52,4 +52,6 @@
     }
   });
   document.addEventListener("DOMContentLoaded", mend);
+  // unfold counts the room of the tabs before the button of their menu takes some of it: once more.
+  addEventListener("load", () => setTimeout(() => dispatchEvent(new Event("resize"))));
 })();
