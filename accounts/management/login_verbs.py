@@ -29,7 +29,7 @@ def add_login_verbs(command: NounCommand, add: Add) -> None:
     add_one = adder(tokens, "deed")
     verb = add_one("add", verbs.add_token, "Make one; it is shown this once.")
     _add_terms(verb)
-    verb.add_argument("--expires-in", metavar="SPAN", default="", help="30m, 12h, 90d; else never")
+    verb.add_argument("--expires-in", metavar="SPAN", help="30m, 12h, 90d; else never")
     verb = add_one("list", verbs.list_tokens, "List them; never what they are.")
     verb.add_argument("--json", action="store_true", help="print JSON")
     verb = add_one("revoke", verbs.revoke_token, "End one; open sessions end.")
@@ -74,7 +74,9 @@ class LoginVerbs:
 
     def add_token(self, options: Options) -> None:
         mailbox = directory.find_mailbox(options["address"])
-        lifetime = parse_span(options["expires_in"]) if options["expires_in"] else None
+        # Of an empty word (a variable that is not set) no token must come that never ends.
+        span = options["expires_in"]
+        lifetime = None if span is None else parse_span(span)
         protocols = options["protocols"].split(",")
         made, token = access_tokens.create_token(mailbox, options["label"], protocols, lifetime)
         if options["json"]:

@@ -317,6 +317,7 @@ def test_tokens_from_the_command_line(people: People) -> None:
         ("app-password", ALICE, "revoke", "77"),
         ("app-password", ALICE, "revoke", "x"),
         ("token", ALICE, "add", "--label", "x", "--expires-in", "soon"),
+        ("token", ALICE, "add", "--label", "x", "--expires-in", ""),
         ("token", ALICE, "revoke", "77"),
     ],
 )
