@@ -48,16 +48,19 @@ def room(full: bool, full_since: datetime | None, now: datetime) -> Room:
     return Room.NO
 
 
-_SIZE = re.compile(r"(\d+)\s*([KMGT]?)(?:i?B)?", re.IGNORECASE)
+# What a column of the database holds.
+MOST_OCTETS = (1 << 63) - 1
+_SIZE = re.compile(r"(\d{1,19})\s*([KMGT]?)(?:i?B)?", re.IGNORECASE)
 _FACTOR = {"T": 1 << 40, "G": 1 << 30, "M": 1 << 20, "K": 1 << 10, "": 1}
 
 
 def parse_size(text: str) -> int:
     """A size such as `5G` in octets; ValueError when it is none."""
     match = _SIZE.fullmatch(text.strip())
-    if match is None:
-        raise ValueError(f"{text!r} is no size; write for example 500M or 5G")
-    return int(match[1]) * _FACTOR[match[2].upper()]
+    octets = MOST_OCTETS + 1 if match is None else int(match[1]) * _FACTOR[match[2].upper()]
+    if octets > MOST_OCTETS:
+        raise ValueError(f"“{text}” is no size; write for example 500M or 5G")
+    return octets
 
 
 def format_size(octets: int) -> str:

@@ -92,11 +92,12 @@ def _moment(text: str, now: datetime) -> datetime:
     """`2h` before `now`, or a day or moment as ISO 8601 writes it (UTC where it says nothing)."""
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError:
-        try:
-            return now - parse_span(text)
-        except DirectoryError:
-            raise DirectoryError(
-                f"“{text}” is no time; write 30m, 2h, 3d, 2026-11-20 or 2026-11-20T08:00."
-            ) from None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        pass
+    try:
+        return now - parse_span(text)
+    except (DirectoryError, OverflowError):
+        raise DirectoryError(
+            f"“{text}” is no time; write 30m, 2h, 3d, 2026-11-20 or 2026-11-20T08:00."
+        ) from None

@@ -61,6 +61,8 @@ class Command(NounCommand):
         selection = Selection(
             destination=options["destination"], sender=options["sender"], state=options["state"]
         )
+        if options["limit"] < 0:
+            self.refuse("--limit is how many recipients are shown: 0 or more.")
         found = queue.list_recipients(selection, limit=options["limit"], settled=options["settled"])
         if options["json"]:
             self.show([_as_json(each) for each in found], as_json=True)
