@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
+from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils.translation import gettext as _
 
@@ -126,7 +127,7 @@ def create_rule(
     if not value and mailbox is None:
         raise DirectoryError(_("A rule is about a program, a mailbox, or both."))
     check_room()
-    rule = ClientRule.objects.create(
+    rule = ClientRule(
         name=name,
         field=field.strip().lower(),
         value=value,
@@ -134,6 +135,12 @@ def create_rule(
         mailbox=mailbox,
         capabilities=" ".join(check_capabilities(" ".join(capabilities))),
     )
+    try:
+        # Not every database minds what is longer than its column.
+        rule.clean_fields(exclude=["mailbox"])
+    except ValidationError as error:
+        raise DirectoryError(" ".join(error.messages)) from None
+    rule.save()
     version.touch()
     return rule
 

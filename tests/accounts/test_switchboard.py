@@ -105,6 +105,13 @@ def test_a_rule_about_nobody_is_none() -> None:
         ClientRule.objects.create(name="r", capabilities="IDLE")
 
 
+@pytest.mark.parametrize(("name", "field", "value"), [("r", "n" * 900, "x"), ("r" * 900, "", "x")])
+def test_what_is_longer_than_its_column_is_no_rule(name: str, field: str, value: str) -> None:
+    with pytest.raises(DirectoryError, match="900"):
+        switchboard.create_rule(name, ["IDLE"], field=field, value=value)
+    assert not ClientRule.objects.exists()
+
+
 def test_a_change_is_heard_at_once_and_costs_no_query_after(
     django_assert_num_queries: Any,
 ) -> None:
