@@ -22,7 +22,7 @@ from protocols.servers.imap.append import foresee
 from protocols.servers.imap.client import Client
 from protocols.servers.imap.enabled import note_condstore
 from protocols.servers.imap.folder_view import FolderView
-from protocols.servers.imap.listing import Listed, listed
+from protocols.servers.imap.listing import Listed, Tree, listed
 from protocols.servers.imap.metadata import listed_lines
 from protocols.servers.imap.resync import resync
 from protocols.wire.imap import commands, responses
@@ -315,16 +315,18 @@ def unsubscribe(client: Client, command: commands.Unsubscribe) -> Tagged:
     return _done(client, command.tag)
 
 
-def list_folders(client: Client, command: commands.List) -> Tagged:
+def list_folders(client: Client, command: commands.List) -> Iterator[Push | Reply]:
     """LIST and LSUB (RFC 3501 §6.3.8, §6.3.9, RFC 5258)."""
     if command.patterns == ("",) and not command.is_extended:
-        return ok(command.tag, "Done.", untagged=responses.delimiter_only())
+        yield ok(command.tag, "Done.", untagged=responses.delimiter_only())
+        return
     if "RECURSIVEMATCH" in command.select_options and not command.select_options & {
         "SUBSCRIBED",
         "SPECIAL-USE",
     }:
         # RFC 5258 §3.1: it only widens another selection.
-        return bad(command.tag, "RECURSIVEMATCH needs another selection option.")
+        yield bad(command.tag, "RECURSIVEMATCH needs another selection option.")
+        return
     needs_subscriptions = command.is_lsub or "SUBSCRIBED" in (
         command.select_options | command.return_options
     )
@@ -335,7 +337,7 @@ def list_folders(client: Client, command: commands.List) -> Tagged:
     if "HIGHESTMODSEQ" in command.status_items:
         lines.append(note_condstore(client))
     by_name = {folder.name: folder for folder in existing}
-    rows = list(listed(command, existing, subscribed, tells_uses=client.tells_uses))
+    rows = yield from listed(command, existing, subscribed, tells_uses=client.tells_uses)
     noted = listed_lines(
         client, command.entries, [by_name[row.name] for row in rows if row.name in by_name]
     )
@@ -351,7 +353,7 @@ def list_folders(client: Client, command: commands.List) -> Tagged:
             lines.append(my_rights_line(client, folder))
     told = b"".join(lines)
     kept_lists.keep(client, command, stamp, existing, told)
-    return ok(command.tag, "Done.", untagged=told + client.news(may_expunge=True))
+    yield ok(command.tag, "Done.", untagged=told + client.news(may_expunge=True))
 
 
 def _status_line(client: Client, folder: FolderInfo, items: Sequence[StatusItem]) -> bytes:
@@ -374,12 +376,11 @@ def named_line(client: Client, name: str, *, said: str) -> bytes:
 
     RFC 9051 §6.3.9.7. Nothing where the folder is gone this instant.
     """
-    only = commands.List(b"", "", (name,), frozenset(), frozenset(), False, True)
-    lines = b""
-    existing = folders.list_all_seen(client.mailbox_id)
-    for row in listed(only, existing, (), tells_uses=client.tells_uses):
-        lines += _line(row, is_utf8=client.tells_utf8)
-    if lines and said != name:
+    tree = Tree(folders.list_all_seen(client.mailbox_id), (), tells_uses=client.tells_uses)
+    if name not in tree.folders:
+        return b""
+    lines = _line(Listed(name, tuple(tree.attributes(name))), is_utf8=client.tells_utf8)
+    if said != name:
         old = responses.folder_name(said, is_utf8=client.tells_utf8)
         return lines.removesuffix(b"\r\n") + b' ("OLDNAME" (%b))\r\n' % old
     return lines

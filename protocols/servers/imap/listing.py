@@ -4,7 +4,7 @@ Pure. A pattern is matched in time linear in the name, whatever its wildcards: a
 are the bits of one integer.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
 
 from accounts.mailstore.folders import FolderInfo
@@ -12,6 +12,12 @@ from accounts.mailstore.names import SEPARATOR, canonical, parents
 from protocols.wire.imap import commands
 
 INBOX = "INBOX"
+# Steps of matching without a break, some tens of milliseconds: a hundred patterns take minutes for
+# thousands of long names.
+STEPS = 50_000
+# Characters: `Shared/`, an address and a folder's name are shorter.
+LONGEST_NAME = 2_000
+_NO_WILDCARDS = str.maketrans("", "", "*%")
 
 
 class Pattern:
@@ -60,11 +66,27 @@ class Patterns:
 
     def __init__(self, reference: str, patterns: Iterable[str]) -> None:
         texts = [canonical(reference + pattern) for pattern in patterns]
+        # What no name is long enough for is not tried with each of them.
+        texts = [text for text in texts if len(text.translate(_NO_WILDCARDS)) <= LONGEST_NAME]
         self._patterns = [Pattern(text) for text in texts]
         self._for_inbox = [Pattern(text.upper()) for text in texts]
+        self._known: dict[str, bool] = {}
+
+    def look(self, names: Iterable[str]) -> Iterator[bytes]:
+        """Find out about names, so that `match` knows them, and let others have their turn."""
+        steps = 0
+        for name in names:
+            self._known[name] = self.match(name)
+            steps += len(name) * len(self._patterns)
+            if steps >= STEPS:
+                steps = 0
+                yield b""
 
     def match(self, name: str) -> bool:
         """Whether one of them fits the name."""
+        known = self._known.get(name)
+        if known is not None:
+            return known
         patterns = self._for_inbox if name == INBOX else self._patterns
         return any(pattern.matches(name) for pattern in patterns)
 
@@ -84,17 +106,21 @@ def listed(
     subscribed: Collection[str],
     *,
     tells_uses: bool = True,
-) -> Iterator[Listed]:
-    """The lines that answer LIST or LSUB, INBOX first, then by name."""
+) -> Generator[bytes, None, list[Listed]]:
+    """The lines that answer LIST or LSUB, INBOX first, then by name.
+
+    They are the value; nothing is said meanwhile, but others may have their turn.
+    """
     tree = Tree(folders, subscribed, tells_uses=tells_uses)
     patterns = Patterns(command.reference, command.patterns)
+    yield from patterns.look(tree.names)
     if command.is_lsub:
         chosen = _subscribed(tree, patterns)
     elif "SUBSCRIBED" in command.select_options:
         chosen = _selected_subscribed(command, tree, patterns)
     else:
         chosen = _existing(command, tree, patterns)
-    return iter(sorted(chosen, key=lambda item: (item.name != INBOX, item.name)))
+    return sorted(chosen, key=lambda item: (item.name != INBOX, item.name))
 
 
 class Tree:
@@ -114,6 +140,11 @@ class Tree:
         self._with_children = {above for name in self.folders for above in parents(name)}
         # What lies above the folders of others, and is none that this mailbox sees.
         self.above_others = self._with_children - self.folders.keys()
+
+    @property
+    def names(self) -> Set[str]:
+        """All of them: of folders, of what is subscribed, and of what stands above either."""
+        return self.folders.keys() | self.above_others | self.subscribed | self.above_subscribed
 
     def attributes(self, name: str) -> list[str]:
         folder = self.folders.get(name)

@@ -46,3 +46,26 @@ def test_inbox_fits_in_any_case(pattern: str, name: str, fits: bool) -> None:
 def test_the_reference_stands_in_front() -> None:
     assert Patterns("Work/", ["%"]).match("Work/May")
     assert not Patterns("Work/", ["%"]).match("May")
+
+
+def test_many_patterns_and_long_names_leave_turns_to_others() -> None:
+    names = ["q" * 900 + str(number) for number in range(50)]
+    patterns = Patterns("", ["*q" * 100 + f"x{number}" for number in range(100)])
+    longest = 0.0
+    begun = time.thread_time()
+    turns = 0
+    for _ in patterns.look(names):
+        longest = max(longest, time.thread_time() - begun)
+        begun = time.thread_time()
+        turns += 1
+    assert turns == 50
+    # One name takes some tens of milliseconds.
+    assert longest < 1
+    assert not any(map(patterns.match, names))
+
+
+def test_what_no_name_is_long_enough_for_costs_nothing() -> None:
+    begun = time.process_time()
+    patterns = Patterns("*a" * 30_000, ["*"] * 100)
+    list(patterns.look("a" * 1000 for _ in range(100)))
+    assert time.process_time() - begun < 1
