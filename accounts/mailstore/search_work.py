@@ -16,6 +16,8 @@ from protocols.wire.imap.search import SearchKey
 ALLOWANCE = 100_000_000
 FREE_KEYS = 100
 
+# Looks a key, to be put in order and asked in a folder, though it holds a message or two.
+A_KEY = 100
 # Looks a message.
 A_FLAG = 1
 A_RANGE = 4
@@ -43,6 +45,11 @@ class Work:
         self._current = 0
         self._dearest = 0
 
+    def begin_folder(self, program: SearchKey) -> None:
+        """Go on with another folder: where there are thousands, the keys themselves are work."""
+        self.spent += max(0, _count(program) - FREE_KEYS) * A_KEY
+        self._check()
+
     def begin_slice(self) -> None:
         """Go on with other messages."""
         self._allowed += FREE_KEYS * self._dearest
@@ -57,6 +64,9 @@ class Work:
         self.spent += looks
         self._current += looks
         self._dearest = max(self._dearest, self._current)
+        self._check()
+
+    def _check(self) -> None:
         if self.spent > self._allowed + FREE_KEYS * self._dearest:
             raise SearchTooLarge("Those are too many keys for so many messages.")
 

@@ -156,3 +156,17 @@ def test_scopes_may_share_work(folder_id: int) -> None:
         picture = index.picture(folder_id)
         found(Scope(picture, picture.uids, [], now=0, work=work), Everything())
     assert work.spent == 2 * MESSAGES
+
+
+def test_the_keys_themselves_are_work_where_folders_are_many(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Thousands of empty folders times thousands of keys took minutes, and counted as nothing."""
+    monkeypatch.setattr(search_work, "ALLOWANCE", 0)
+    work = Work()
+    few = And((Everything(),) * FREE_KEYS)
+    for _ in range(5_000):
+        work.begin_folder(few)
+    assert work.spent == 0
+    with pytest.raises(SearchTooLarge):
+        work.begin_folder(And((few, Everything())))

@@ -121,6 +121,7 @@ def _searched(
         scope = SearchScope(picture, picture.uids, fresh, int(time.time()), (), relevancy)
     scope = replace(scope, work=work)
     with emptied_if_refused(client, command):
+        work.begin_folder(command.program)
         found = yield from scanned(scope, command.program, progress, done=done, goal=goal)
     picture = scope.picture
     name = folder_name(folder.name, is_utf8=client.tells_utf8)

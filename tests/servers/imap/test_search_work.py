@@ -64,3 +64,14 @@ def test_what_may_be_refused_is_not_followed(ask: Ask, monkeypatch: pytest.Monke
     monkeypatch.setattr(search_work, "ALLOWANCE", 100_000)
     assert b"NOUPDATE" in ask(b"SEARCH RETURN (UPDATE) " + b"UNSEEN " * 100 + b"UNSEEN")
     assert b"NOUPDATE" not in ask(b"SEARCH RETURN (UPDATE) " + b"UNSEEN " * 99 + b"UNSEEN")
+
+
+def test_folders_without_messages_count_too(
+    wire: DirectWire, mailbox_id: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(search_work, "ALLOWANCE", 40_000)
+    for name in ("A", "B", "C"):
+        create_folder(mailbox_id, name)
+    command = b"ESEARCH IN (subtree (A B C)) " + b"UNSEEN " * 300
+    assert b"t NO [LIMIT] " in asking.ask(wire, command + b"UNSEEN")
+    assert b"t OK " in asking.ask(wire, b"ESEARCH IN (subtree (A B C)) " + b"UNSEEN " * 99 + b"ALL")
