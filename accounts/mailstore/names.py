@@ -17,7 +17,9 @@ MAX_DEPTH = 50
 
 def canonical(name: str) -> str:
     """The name as it is stored: NFC, INBOX in capitals. Never refuses."""
-    name = unicodedata.normalize("NFC", name)
+    # What is longer names nothing, and Python takes a second for some tens of thousands of marks.
+    if len(name) <= 4 * MAX_OCTETS:
+        name = unicodedata.normalize("NFC", name)
     first, slash, rest = name.partition(SEPARATOR)
     return INBOX + slash + rest if first.upper() == INBOX else name
 

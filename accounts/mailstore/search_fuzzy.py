@@ -15,7 +15,7 @@ from itertools import islice
 
 import snowballstemmer
 
-from accounts.mailstore.search_text import fold
+from accounts.mailstore.search_text import decomposed, fold
 
 LANGUAGES = ("english", "spanish", "german", "french", "italian", "portuguese", "dutch")
 
@@ -79,7 +79,7 @@ def bare(text: str) -> str:
     """Folded text without accents."""
     if text.isascii():
         return text
-    apart = unicodedata.normalize("NFD", text)
+    apart = decomposed("NFD", text)
     return "".join(letter for letter in apart if not unicodedata.combining(letter))
 
 

@@ -8,12 +8,16 @@ first.
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from typing import Literal
 
 from protocols.wire.message import decode_header, decoded_header, decoded_text, iter_fields
 
 # Characters of decoded text looked through in one message.
 TEXT_LIMIT = 8 << 20
+# Characters normalised at a time, and marks behind them that are left with their letter.
+_PIECE = 256
+_MOST_MARKS = 64
 
 # What in a BODYSTRUCTURE tells that octets may read otherwise than they stand: encodings, HTML's
 # entities and tags, headers inside, encoded names; and charsets that are no superset of ASCII.
@@ -38,9 +42,37 @@ def fold(text: str) -> str:
     """
     if text.isascii():
         return text.lower()
-    folded = unicodedata.normalize("NFKD", text).casefold()
+    folded = decomposed("NFKD", text).casefold()
     # The title case of the dotless i is I.
-    return unicodedata.normalize("NFKD", folded).replace("\N{LATIN SMALL LETTER DOTLESS I}", "i")
+    return decomposed("NFKD", folded).replace("\N{LATIN SMALL LETTER DOTLESS I}", "i")
+
+
+def decomposed(form: Literal["NFD", "NFKD"], text: str) -> str:
+    """Text in a form of Unicode that takes letters apart, in linear time.
+
+    Python puts the marks behind a letter in order by insertion, and does nothing else meanwhile:
+    30,000 stop every thread for a second, ten times as many for a hundred. No writing has so many,
+    so of what is longer than a piece some stay as they came.
+    """
+    if len(text) <= _PIECE:
+        return unicodedata.normalize(form, text)
+    return "".join(unicodedata.normalize(form, piece) for piece in _pieces(text))
+
+
+def _pieces(text: str) -> Iterator[str]:
+    start, length = 0, len(text)
+    while length - start > _PIECE + _MOST_MARKS:
+        end = start + _PIECE
+        while end < start + _PIECE + _MOST_MARKS and _is_mark(text[end]):
+            end += 1
+        yield text[start:end]
+        start = end
+    yield text[start:]
+
+
+def _is_mark(char: str) -> bool:
+    """Whether it belongs to the letter before it; some are told as marks only when taken apart."""
+    return unicodedata.combining(unicodedata.normalize("NFKD", char)[0]) > 0
 
 
 def collated(text: str) -> str:

@@ -1,11 +1,20 @@
 """i;unicode-casemap (RFC 5051): what it takes for equal, SEARCH and SORT do too."""
 
+import re
 import sys
+import time
 import unicodedata
+from collections.abc import Callable
 from functools import cache
+from typing import Literal
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from accounts.mailstore import search_text
+from accounts.mailstore.names import canonical
+from accounts.mailstore.search_fuzzy import bare
 from accounts.mailstore.search_text import Needle, collated, fold
 
 
@@ -60,3 +69,24 @@ def test_order() -> None:
     assert sorted(words, key=collated) == [
         *("apple", "Eclipse", "ecru", "éclair", "Zebra", "_x", "ёлка", "ель", "Жук")
     ]
+
+
+@pytest.mark.parametrize("form", ["NFD", "NFKD"])
+@given(
+    text=st.text(alphabet="aé\u0300\u0316\u0f73\u1e9b\uff9eか\u3099한 ", min_size=300, max_size=900)
+)
+def test_pieces_of_a_text_decompose_as_all_of_it(form: Literal["NFD", "NFKD"], text: str) -> None:
+    # No more marks behind a letter than are left with it.
+    text = re.sub(r"[\u0300\u0316\u0f73\uff9e\u3099]{40,}", "", text)
+    assert search_text.decomposed(form, text) == unicodedata.normalize(form, text)
+
+
+@pytest.mark.parametrize(
+    "text", ["a" + "\u0300\u0316" * 100_000, "\uff9e\u0316" * 100_000], ids=["marks", "half width"]
+)
+@pytest.mark.parametrize("do", [fold, bare, Needle, canonical])
+def test_marks_without_end_take_linear_time(do: Callable[[str], object], text: str) -> None:
+    begun = time.process_time()
+    do(text)
+    # By Python alone it takes minutes, in which no other thread can do anything.
+    assert time.process_time() - begun < 3

@@ -37,6 +37,9 @@ def _identifier(cursor: Cursor) -> str:
     """Who is meant, prepared as RFC 4314 §3 wants: what cannot be the name of anybody is BAD."""
     cursor.space()
     octets = cursor.astring()
+    # Before it is normalised: Python takes a second for some tens of thousands of marks.
+    if len(octets) > 16 * MAX_IDENTIFIER:
+        raise Fault("No such identifier.")
     try:
         text = unicodedata.normalize("NFKC", octets.decode("utf-8"))
     except UnicodeDecodeError:

@@ -1,5 +1,7 @@
 """The commands and responses of RFC 4314 on the wire."""
 
+import time
+
 import pytest
 
 from protocols.wire.imap import acl
@@ -68,3 +70,11 @@ def test_responses() -> None:
     assert acl.list_rights("Work", "bob", "", ("l", "r")) == b'* LISTRIGHTS Work bob "" l r\r\n'
     assert acl.list_rights("Work", "bob", "lr", ()) == b"* LISTRIGHTS Work bob lr\r\n"
     assert acl.my_rights("A b", "lr") == b'* MYRIGHTS "A b" lr\r\n'
+
+
+def test_an_identifier_of_marks_is_not_put_in_order() -> None:
+    octets = ("a" + "\u0300\u0316" * 16_000).encode()
+    begun = time.process_time()
+    assert isinstance(parse(b"a SETACL Work {%d+}\r\n%b l" % (len(octets), octets)), Invalid)
+    # Half a second and more by Python alone, in which no other thread can do anything.
+    assert time.process_time() - begun < 0.1
