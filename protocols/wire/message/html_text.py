@@ -4,6 +4,7 @@ Nothing here is fit to be shown as HTML; it only finds what a person would read.
 """
 
 import re
+from collections.abc import Callable
 from html.entities import html5
 
 _BLOCK_TAG = re.compile(
@@ -21,16 +22,42 @@ _SILENT_END = {
 }
 _REFERENCE = re.compile(r"&(?:#(\d{1,7})|#[xX]([0-9a-fA-F]{1,6})|([A-Za-z][A-Za-z0-9]{1,31}));?+")
 _SPACES = re.compile(r"[ \t\r\f\v\u00a0]++")
+# Where a text may be cut: what is looked for begins here, or does not go on.
+_TAG_BEGINS = re.compile("<")
+_REFERENCE_BEGINS = re.compile("&")
+_SPACES_END = re.compile(r"[^ \t\r\f\v\u00a0]")
+# Characters changed at a time.
+_PIECE = 1 << 16
 
 
 def html_to_text(html: str) -> str:
     """The readable words of `html`, block elements on lines of their own."""
     text = _without_silent(html)
-    text = _BLOCK_TAG.sub("\n", text)
-    text = _TAG.sub("", text)
+    text = _changed(_BLOCK_TAG, "\n", text, _TAG_BEGINS)
+    text = _changed(_TAG, "", text, _TAG_BEGINS)
     if "&" in text:
-        text = _REFERENCE.sub(_character, text)
-    return _SPACES.sub(" ", text)
+        text = _changed(_REFERENCE, _character, text, _REFERENCE_BEGINS)
+    return _changed(_SPACES, " ", text, _SPACES_END)
+
+
+def _changed(
+    pattern: re.Pattern[str],
+    replacement: str | Callable[[re.Match[str]], str],
+    text: str,
+    cut: re.Pattern[str],
+) -> str:
+    """The text with what fits replaced, a piece at a time.
+
+    No other thread can do anything while a pattern goes through a text, which takes seconds for
+    megabytes of what begins like a tag and is none.
+    """
+    pieces: list[str] = []
+    start = 0
+    while found := cut.search(text, start + _PIECE):
+        pieces.append(pattern.sub(replacement, text[start : found.start()]))
+        start = found.start()
+    pieces.append(pattern.sub(replacement, text[start:]))
+    return "".join(pieces)
 
 
 def _without_silent(html: str) -> str:

@@ -3,8 +3,10 @@
 import time
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from protocols.wire.message import decoded_header, decoded_text, parse, part_name, walk
+from protocols.wire.message import decoded_header, decoded_text, html_text, parse, part_name, walk
 from protocols.wire.message.html_text import html_to_text
 from tests import hostile_mail
 
@@ -98,3 +100,42 @@ def test_html_takes_linear_time(html):
     begun = time.process_time()
     html_to_text(html)
     assert time.process_time() - begun < 1
+
+
+class Recording:
+    """A pattern, and the length of the longest text that it goes through without a break."""
+
+    def __init__(self, pattern):
+        self.pattern = pattern
+        self.longest = 0
+
+    def sub(self, replacement, text):
+        self.longest = max(self.longest, len(text))
+        return self.pattern.sub(replacement, text)
+
+
+@pytest.mark.parametrize(
+    ("name", "html"),
+    [
+        ("_BLOCK_TAG", "<" * 300),
+        ("_TAG", "<" * 300),
+        ("_REFERENCE", "&#" * 150),
+        ("_SPACES", "a " * 150),
+    ],
+)
+def test_html_leaves_turns_to_other_threads(name, html, monkeypatch):
+    """A pattern lets no other thread work; eight megabytes of "<" took seconds."""
+    pattern = Recording(getattr(html_text, name))
+    monkeypatch.setattr(html_text, "_PIECE", 40)
+    monkeypatch.setattr(html_text, name, pattern)
+    html_to_text(html)
+    assert 40 <= pattern.longest < 80
+
+
+@given(st.lists(st.sampled_from(["<p>", "<b", "x", "  ", ">", "&amp", ";", "<!--", "\n", "/"])))
+def test_html_in_pieces_reads_as_all_of_it(words):
+    html = "".join(words)
+    whole = html_to_text(html)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(html_text, "_PIECE", 3)
+        assert html_to_text(html) == whole
