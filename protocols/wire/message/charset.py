@@ -4,6 +4,7 @@ Only charsets on the list below are ever looked up: the codec registry would imp
 names that strangers choose, remember every miss, and offers codecs that are no charsets.
 """
 
+import codecs
 from encodings.aliases import aliases
 from functools import lru_cache
 
@@ -18,6 +19,15 @@ _CODEC_NAMES = """
     iso2022_jp_2 iso2022_jp_2004 iso2022_jp_3 iso2022_jp_ext shift_jis_2004 shift_jisx0213
     cp949 johab iso2022_kr
 """
+# Octets decoded at a time.
+_PIECE = 1 << 16
+# Codecs that a mark at the beginning tells the order of octets.
+_BY_MARK = {
+    "utf_16": (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE),
+    "utf_32": (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE),
+}
+# Windows-1252, with U+FFFD where it has no character.
+_ANY_OCTET = bytes(range(256)).decode("cp1252", "replace")
 _CODECS = frozenset(_CODEC_NAMES.split())
 # What mail programs call things, and the wider charset that they really send under a narrow name.
 _ALIASES = {
@@ -76,12 +86,38 @@ def _decode(octets: bytes, codec: str | None) -> str:
     for candidate in (codec, "utf_8"):
         if candidate is not None:
             try:
-                return octets.decode(candidate)
+                return _decoded(octets, candidate, "strict")
             except UnicodeError:
                 continue
     if codec is not None:
         # A text cut short or slightly damaged is still best read as what it claims to be.
-        text = octets.decode(codec, "replace")
+        text = _decoded(octets, codec, "replace")
         if text.count("\ufffd") <= len(text) // 50:
             return text
-    return octets.decode("cp1252", "replace")
+    return codecs.charmap_decode(octets, "strict", _ANY_OCTET)[0]
+
+
+def _decoded(octets: bytes, codec: str, errors: str) -> str:
+    """The text, decoded a piece at a time.
+
+    No other thread can do anything while a codec is at work, which takes many seconds for megabytes
+    of wrong octets.
+    """
+    if len(octets) <= _PIECE:
+        return octets.decode(codec, errors)
+    if codec in _BY_MARK and not octets.startswith(_BY_MARK[codec]):
+        # As Python reads it at once; piece by piece it would be an error.
+        codec += "_le"
+    decoder = codecs.getincrementaldecoder(codec)(errors)
+    pieces: list[str] = []
+    for start in range(0, len(octets) + 1, _PIECE):
+        piece = octets[start : start + _PIECE]
+        try:
+            pieces.append(decoder.decode(piece, final=len(piece) < _PIECE))
+        except UnicodeError:
+            if errors == "strict":
+                raise
+            # An escape sequence that it has waited for the end of is too long.
+            decoder.reset()
+            pieces.append(piece.decode(codec, errors))
+    return "".join(pieces)

@@ -6,7 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from protocols.wire.message import decode_header, decode_params, decode_text, decode_transfer
+from protocols.wire.message import (
+    charset,
+    decode_header,
+    decode_params,
+    decode_text,
+    decode_transfer,
+)
 from protocols.wire.message.charset import _CODECS, find_codec
 from protocols.wire.message.content import parse_content_type
 
@@ -118,3 +124,45 @@ def test_decode_header_never_fails(value):
     text = decode_header(value)
     assert "\n" not in text
     text.encode()
+
+
+@given(st.sampled_from(sorted(_CODECS)), st.binary(max_size=60) | st.text(alphabet="aé漢か한é "))
+def test_a_charset_in_pieces_reads_as_all_of_it(codec, text):
+    octets = text if isinstance(text, bytes) else text.encode(codec, "ignore")
+    whole = outcome(codec, octets)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(charset, "_PIECE", 7)
+        assert outcome(codec, octets) == whole
+        decode_text(octets, codec.encode())
+
+
+def outcome(codec, octets):
+    try:
+        return charset._decoded(octets, codec, "strict")
+    except UnicodeError:
+        return None
+
+
+def test_a_broken_escape_sequence_in_pieces_is_replaced(monkeypatch):
+    octets = b"{!-(\x1b(f/\r!0\x1b\x00 \xfe\rf\xa4"
+    monkeypatch.setattr(charset, "_PIECE", 7)
+    assert "\ufffd" in charset._decoded(octets, "iso2022_kr", "replace")
+
+
+def test_wrong_octets_leave_turns_to_other_threads(monkeypatch):
+    """A codec lets no other thread work; megabytes that are wrong in it took many seconds."""
+    lengths = []
+
+    def recording(codec):
+        class Decoder(codecs.lookup(codec).incrementaldecoder):
+            def decode(self, octets, final=False):
+                lengths.append(len(octets))
+                return super().decode(octets, final)
+
+        return Decoder
+
+    monkeypatch.setattr(charset, "_PIECE", 100)
+    monkeypatch.setattr(charset.codecs, "getincrementaldecoder", recording)
+    assert decode_text(b"\x81" * 1000, b"windows-1252") == "\ufffd" * 1000
+    assert max(lengths) == 100
+    assert sum(lengths) > 1000
