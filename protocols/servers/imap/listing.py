@@ -144,7 +144,8 @@ class Tree:
     @property
     def names(self) -> Set[str]:
         """All of them: of folders, of what is subscribed, and of what stands above either."""
-        return self.folders.keys() | self.above_others | self.subscribed | self.above_subscribed
+        above = {above for name in self.subscribed for above in parents(name)}
+        return self.folders.keys() | self.above_others | self.subscribed | above
 
     def attributes(self, name: str) -> list[str]:
         folder = self.folders.get(name)
