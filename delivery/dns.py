@@ -180,6 +180,12 @@ def to_a_labels(domain: str) -> str:
         return domain
 
 
+def with_a_labels(address: str) -> str:
+    """The address with its domain as A-labels; as it was where the domain is ASCII, or has none."""
+    local, at, domain = address.rpartition("@")
+    return address if domain.isascii() else local + at + to_a_labels(domain)
+
+
 def _record_text(record: object, rdtype: str) -> str:
     match rdtype:
         case "MX":

@@ -11,6 +11,8 @@ from email.utils import format_datetime
 from functools import lru_cache
 from typing import Generic, TypeVar
 
+from delivery.dns import with_a_labels
+
 RouteT = TypeVar("RouteT")
 
 # What a client calls itself is not ours to trust: only what can stand in a header field is kept.
@@ -69,7 +71,8 @@ def date_of(second: int) -> str:
 def received_field(envelope: Envelope[RouteT], *, hostname: str, queue_id: str, at: int) -> bytes:
     """The Received field; `at` in Unix seconds.
 
-    A recipient is named only where it is the only one: Bcc stays blind.
+    A recipient is named only where it is the only one: Bcc stays blind. The field is ASCII, or it
+    would be what makes a message need SMTPUTF8 (RFC 6531 §3.7.3 allows more).
     """
     source = envelope.source
     helo = _NOT_IN_A_NAME.sub("?", source.helo) or "unknown"
@@ -78,7 +81,8 @@ def received_field(envelope: Envelope[RouteT], *, hostname: str, queue_id: str, 
     tls = f"\r\n\t(using {source.tls})" if source.tls else ""
     protocol = source.protocol(is_smtputf8=envelope.is_smtputf8)
     names = {each.address for each in envelope.recipients}
-    name = f"\r\n\tfor <{names.pop()}>" if len(names) == 1 else ""
+    only = with_a_labels(names.pop()) if len(names) == 1 else ""
+    name = f"\r\n\tfor <{only}>" if only and only.isascii() else ""
     return (
         f"Received: from {helo} ([{address}]){tls}\r\n"
         f"\tby {hostname} (Mailhost) with {protocol} id {queue_id}{name};\r\n"

@@ -11,7 +11,7 @@ import ssl
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from delivery.dns import to_a_labels
+from delivery.dns import with_a_labels
 from delivery.transport.mx import Hop
 from delivery.transport.outcome import Kind, Outcome, Parcel, failed, from_reply
 from delivery.transport.tls_policy import describe, opportunistic_context
@@ -145,9 +145,9 @@ class Connection:
             text = f"{self.hop} takes at most {extensions.size_limit} octets, not {len(octets)}"
             return self._refuse(parcel, "5.3.4", text)
         self._conversation.send_message(
-            parcel.return_path if needs_utf8 else _with_a_labels(parcel.return_path),
+            parcel.return_path if needs_utf8 else with_a_labels(parcel.return_path),
             [
-                key_address[1] if needs_utf8 else _with_a_labels(key_address[1])
+                key_address[1] if needs_utf8 else with_a_labels(key_address[1])
                 for key_address in parcel.recipients
             ],
             octets,
@@ -261,15 +261,10 @@ def _sni(hop: Hop) -> str | None:
     return None if hop.name.startswith("[") or hop.name == hop.address else hop.name
 
 
-def _with_a_labels(address: str) -> str:
-    local, at, domain = address.rpartition("@")
-    return address if address.isascii() else local + at + to_a_labels(domain)
-
-
 def _needs_smtputf8(parcel: Parcel, octets: bytes) -> bool:
     """Whether an address or a header field cannot be written without RFC 6531."""
     addresses = [parcel.return_path, *(address for _, address in parcel.recipients)]
-    if not all(_with_a_labels(address).isascii() for address in addresses):
+    if not all(with_a_labels(address).isascii() for address in addresses):
         return True
     return not octets[: octets.find(b"\r\n\r\n") + 2].isascii()
 

@@ -33,6 +33,14 @@ def test_blind_recipients_stay_blind() -> None:
     assert "for <a@a.test>" in received(of(source, "a@a.test", "a@a.test"))
 
 
+def test_received_is_ascii_and_asks_no_relay_for_smtputf8() -> None:
+    source = Source("far.test", "192.0.2.9")
+    assert "\tfor <a@xn--bcher-kva.test>;" in received(
+        of(source, "a@bücher.test", is_smtputf8=True)
+    )
+    assert received(of(source, "josé@a.test", is_smtputf8=True)).isascii()
+
+
 def test_received_tells_of_tls_and_ipv6() -> None:
     text = received(of(Source("far.test", "2001:db8::1", tls="TLSv1.3 TLS_AES_128_GCM_SHA256")))
     assert "from far.test ([IPv6:2001:db8::1])\r\n\t(using TLSv1.3 TLS_AES_128_GCM_SHA256)" in text
