@@ -17,7 +17,7 @@ from delivery.transport.mx import Routing
 from delivery.transport.outcome import Kind, Parcel
 from protocols.wire.smtp import client
 from protocols.wire.smtp.reply import Reply
-from tests.delivery.peer import Peer, Script
+from tests.delivery.peer import OK, Peer, Script
 from tests.delivery.zones import Zones, unused_port
 
 LOOPBACK = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
@@ -120,6 +120,21 @@ def test_each_recipient_has_an_outcome_of_its_own():
     assert [outcome.status for outcome in outcomes] == ["5.1.1", "2.0.0", "4.7.1"]
     assert outcomes[0].reply == "550 5.1.1 No such user"
     assert peer.mail[0].recipients == ["yes@b.test"]
+
+
+@pytest.mark.parametrize(
+    ("enhanced", "kind"),
+    [("", Kind.DEFERRED), ("5.5.3", Kind.DEFERRED), ("5.2.2", Kind.FAILED)],
+)
+def test_552_to_one_recipient_too_many_puts_it_off(enhanced, kind):
+    answers = iter([OK, Reply(552, enhanced, "No more")])
+    outcomes, _ = send(Script(recipient=lambda _: next(answers)), parcel("a@b.test", "b@b.test"))
+    assert [outcome.kind for outcome in outcomes] == [Kind.DELIVERED, kind]
+
+
+def test_552_to_the_only_recipient_is_final():
+    (outcome,), _ = send(Script(recipient=lambda _: Reply(552, "", "Full")))
+    assert outcome.kind is Kind.FAILED
 
 
 @pytest.mark.parametrize("stage", ["sender", "end"])

@@ -251,7 +251,8 @@ class ClientConversation:
                 # Not final: the reply to the data decides.
                 transaction.is_wanted = True
             else:
-                transaction.replies[transaction.next_recipient] = _refusal(reply)
+                refusal = _too_many(reply) if transaction.is_wanted else None
+                transaction.replies[transaction.next_recipient] = refusal or _refusal(reply)
         transaction.next_recipient += 1
         self._say_envelope(transaction)
 
@@ -360,6 +361,16 @@ def _refusal(reply: Reply) -> Reply:
     if reply.code >= 400:
         return reply
     return Reply(450, "4.5.0", (f"Unexpected answer {reply.code}", *reply.lines))
+
+
+def _too_many(reply: Reply) -> Reply | None:
+    """The 452 that is meant where a server says 552 to one recipient more than it takes at once.
+
+    RFC 5321 §4.5.3.1.10. One that is full says so by its enhanced code, or when it is asked alone.
+    """
+    if reply.code == 552 and reply.enhanced in ("", "5.5.3"):
+        return Reply(452, "4.5.3", reply.text)
+    return None
 
 
 def _command(text: str) -> bytes:
