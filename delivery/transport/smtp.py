@@ -137,7 +137,7 @@ class Connection:
         extensions = self._conversation.extensions
         needs_utf8 = parcel.is_smtputf8 and _needs_smtputf8(parcel, octets)
         if needs_utf8 and "SMTPUTF8" not in extensions:
-            return self._refuse(parcel, "5.6.7", f"{self.hop} takes no internationalised mail")
+            return await self._send_ascii(parcel, octets)
         is_8bit = not octets.isascii()
         if is_8bit and "8BITMIME" not in extensions:
             octets = await asyncio.to_thread(to_7bit, octets)
@@ -162,6 +162,22 @@ class Connection:
                 return self._judge_loss(parcel, closed)
             case event:
                 raise RuntimeError(f"{event} is no answer to a message")
+
+    async def _send_ascii(self, parcel: Parcel, octets: bytes) -> list[Outcome]:
+        """To a server without SMTPUTF8: those get the message whose copy does not need it."""
+        text = f"{self.hop} takes no internationalised mail"
+        outcomes = self._refuse(parcel, "5.6.7", text)
+        places = [
+            place
+            for place, (_, address) in enumerate(parcel.recipients)
+            if with_a_labels(address).isascii()
+        ]
+        part = replace(parcel, recipients=tuple(parcel.recipients[place] for place in places))
+        # One address beyond ASCII must not cost the others their mail (RFC 6531 §3.2).
+        if places and not _needs_smtputf8(part, octets):
+            for place, outcome in zip(places, await self.send(part, octets), strict=True):
+                outcomes[place] = outcome
+        return outcomes
 
     def close(self) -> None:
         """Say QUIT where that is possible, and close without waiting for the answer."""

@@ -271,6 +271,15 @@ def test_internationalised_mail_needs_smtputf8():
     assert not peer.mail
 
 
+@pytest.mark.parametrize(("octets", "kind"), [(HELLO, Kind.DELIVERED), (LATIN, Kind.FAILED)])
+def test_without_smtputf8_an_internationalised_recipient_costs_no_other_the_mail(octets, kind):
+    both = parcel("josé@b.test", "bob@b.test", octets=octets, is_smtputf8=True)
+    outcomes, peer = send(Script(without=frozenset({"SMTPUTF8"})), both)
+    assert [outcome.kind for outcome in outcomes] == [Kind.FAILED, kind]
+    assert outcomes[0].status == "5.6.7"
+    assert [mail.recipients for mail in peer.mail] == [["bob@b.test"]] * (kind is Kind.DELIVERED)
+
+
 def test_smtputf8_is_left_out_where_a_labels_do():
     plain = parcel("bob@bücher.test", is_smtputf8=True)
     (outcome,), peer = send(Script(without=frozenset({"SMTPUTF8"})), plain)
