@@ -115,10 +115,10 @@ def compose(report: Report, original: bytes) -> bytes:
     ]
     mark = b"--" + report.boundary.encode("ascii")
     body = b"".join(mark + b"\r\n" + part + b"\r\n" for part in parts) + mark + b"--\r\n"
-    return _header(report) + b"\r\n" + body
+    return _header(report, is_8bit=not body.isascii()) + b"\r\n" + body
 
 
-def _header(report: Report) -> bytes:
+def _header(report: Report, *, is_8bit: bool) -> bytes:
     subject = "Your message is delayed" if report.is_delay else "Your message was not delivered"
     lines = [
         f"From: Mail Delivery System <mailer-daemon@{report.hostname}>",
@@ -132,6 +132,9 @@ def _header(report: Report) -> bytes:
         "Content-Type: multipart/report; report-type=delivery-status;",
         f'\tboundary="{report.boundary}"',
     ]
+    if is_8bit:
+        # RFC 2045 §6.4: what holds a part of 8 bits is 8bit itself.
+        lines.append("Content-Transfer-Encoding: 8bit")
     return _crlf(lines)
 
 

@@ -159,11 +159,16 @@ def test_the_boundary_cannot_be_guessed_by_an_original():
     assert len(first.boundary) == 32
 
 
+def test_a_report_in_ascii_declares_no_encoding():
+    assert b"Content-Transfer-Encoding" not in compose(report(), ORIGINAL)
+
+
 def test_8bit_is_declared_and_fields_stay_ascii():
     said = undelivered(reply="550 Usuario desconocido: señor")
     octets = compose(report(said), "Subject: señor\r\n\r\n".encode())
-    assert octets.count(b"Content-Transfer-Encoding: 8bit") == 2
-    _, text, status, _ = read(octets)
+    assert octets.count(b"Content-Transfer-Encoding: 8bit") == 3
+    message, text, status, _ = read(octets)
+    assert message["Content-Transfer-Encoding"] == "8bit"
     assert "señor" in text.get_content()
     assert status.get_payload()[1]["Diagnostic-Code"] == "smtp; 550 Usuario desconocido: se?or"
 
