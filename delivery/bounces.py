@@ -198,7 +198,8 @@ def _recipient_fields(recipient: Undelivered, report: Report) -> list[str]:
         f"Status: {recipient.status}",
     ]
     if recipient.host:
-        lines.append(f"Remote-MTA: dns; {recipient.host.partition('[')[0] or recipient.host}")
+        # `name[address]:port`, where the name may be an address literal.
+        lines.append(f"Remote-MTA: dns; {recipient.host.rpartition('[')[0] or recipient.host}")
     kind = "smtp" if recipient.is_from_peer else "x-mailhost"
     diagnostic = recipient.reply[:_DIAGNOSTIC_LIMIT]
     if report.is_ascii:

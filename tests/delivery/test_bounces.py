@@ -159,6 +159,19 @@ def test_the_boundary_cannot_be_guessed_by_an_original():
     assert len(first.boundary) == 32
 
 
+@pytest.mark.parametrize(
+    ("host", "name"),
+    [
+        ("mx.b.test[192.0.2.1]:25", "mx.b.test"),
+        ("[192.0.2.1][192.0.2.1]:25", "[192.0.2.1]"),
+        ("[IPv6:2001:db8::1][2001:db8::1]:25", "[IPv6:2001:db8::1]"),
+    ],
+)
+def test_the_remote_host_is_a_name_or_an_address_literal(host, name):
+    _, _, status, _ = read(compose(report(undelivered(host=host)), ORIGINAL))
+    assert status.get_payload()[1]["Remote-MTA"] == f"dns; {name}"
+
+
 def test_a_report_in_ascii_declares_no_encoding():
     assert b"Content-Transfer-Encoding" not in compose(report(), ORIGINAL)
 
