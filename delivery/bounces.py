@@ -65,6 +65,8 @@ class Report:
     written_at: datetime
     recipients: Sequence[Undelivered]
     tried_until: datetime | None = None
+    # The original is internationalised mail (RFC 6531).
+    is_smtputf8: bool = False
     own_queue_id: str = field(default_factory=new_queue_id)
     boundary: str = field(default_factory=lambda: secrets.token_hex(16))
 
@@ -111,7 +113,7 @@ def compose(report: Report, original: bytes) -> bytes:
             "message/delivery-status" if report.is_ascii else "message/global-delivery-status",
             _status_part(report),
         ),
-        _original_part(original),
+        _original_part(original, is_smtputf8=report.is_smtputf8),
     ]
     mark = b"--" + report.boundary.encode("ascii")
     body = b"".join(mark + b"\r\n" + part + b"\r\n" for part in parts) + mark + b"--\r\n"
@@ -218,14 +220,16 @@ def _typed(address: str) -> str:
     return f"rfc822; {address}" if address.isascii() else f"utf-8; {address}"
 
 
-def _original_part(original: bytes) -> bytes:
+def _original_part(original: bytes, *, is_smtputf8: bool) -> bytes:
+    # The header of a message/rfc822 is ASCII (RFC 2046 §5.2.1), so RFC 6532 §3.7 has another type.
+    is_global = is_smtputf8 and not original[: original.find(b"\r\n\r\n")].isascii()
     if len(original) <= RETURN_WHOLE:
-        return _part("message/rfc822", original)
+        return _part("message/global" if is_global else "message/rfc822", original)
     end = original.find(b"\r\n\r\n", 0, RETURN_HEADER)
     if end < 0:
         end = original.rfind(b"\r\n", 0, RETURN_HEADER)
     header = original[: end + 2] if end >= 0 else b""
-    return _part("text/rfc822-headers", header)
+    return _part("message/global-headers" if is_global else "text/rfc822-headers", header)
 
 
 def _part(content_type: str, octets: bytes) -> bytes:

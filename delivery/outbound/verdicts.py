@@ -127,6 +127,7 @@ class Judge:
             written_at=now,
             recipients=[_undelivered(claim, item, now) for claim, item in group],
             tried_until=self._end_of_tries(first) if settlement.tells_delay else None,
+            is_smtputf8=first.is_smtputf8,
         )
 
     def _end_of_tries(self, claim: Claim) -> datetime:

@@ -192,6 +192,25 @@ def test_internationalised_addresses_have_a_type_of_their_own():
     assert "Final-Recipient: utf-8; josé@b.test".encode() in octets
 
 
+@pytest.mark.parametrize(
+    ("header", "is_smtputf8", "whole", "header_alone"),
+    [
+        ("Subject: señor", True, "message/global", "message/global-headers"),
+        ("Subject: senor", True, "message/rfc822", "text/rfc822-headers"),
+        # Nobody said which charset that is.
+        ("Subject: señor", False, "message/rfc822", "text/rfc822-headers"),
+    ],
+)
+def test_an_internationalised_original_has_a_type_of_its_own(
+    header, is_smtputf8, whole, header_alone
+):
+    for size, expected in ((1, whole), (bounces.RETURN_WHOLE, header_alone)):
+        original = f"{header}\r\n\r\n{'ñ' * size}".encode()
+        octets = compose(report(is_smtputf8=is_smtputf8), original)
+        kinds = [part.get_content_type() for part in email.message_from_bytes(octets).get_payload()]
+        assert kinds[2] == expected
+
+
 def test_no_line_is_too_long_and_no_reply_can_break_out_of_its_field():
     hostile = undelivered(reply="550 " + "word " * 5000 + "\r\nAction: delivered\r\n\r\nx")
     octets = compose(report(hostile), ORIGINAL)
