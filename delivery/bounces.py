@@ -168,7 +168,7 @@ def _about(recipient: Undelivered, is_delay: bool) -> list[str]:
     if not is_delay:
         told.append(advice(recipient.status))
     for sentence in told:
-        lines += textwrap.wrap(sentence, _WIDTH, initial_indent="    ", subsequent_indent="    ")
+        lines += _wrap(sentence, first="    ")
     return lines
 
 
@@ -206,9 +206,7 @@ def _recipient_fields(recipient: Undelivered, report: Report) -> list[str]:
     diagnostic = recipient.reply[:_DIAGNOSTIC_LIMIT]
     if report.is_ascii:
         diagnostic = diagnostic.encode("ascii", "replace").decode("ascii")
-    lines += textwrap.wrap(
-        f"Diagnostic-Code: {kind}; {diagnostic}", _WIDTH, subsequent_indent="    "
-    )
+    lines += _wrap(f"Diagnostic-Code: {kind}; {diagnostic}")
     lines.append(f"Last-Attempt-Date: {format_datetime(recipient.tried_at)}")
     if report.tried_until is not None:
         lines.append(f"Will-Retry-Until: {format_datetime(report.tried_until)}")
@@ -237,6 +235,18 @@ def _part(content_type: str, octets: bytes) -> bytes:
     if not octets.isascii():
         lines.append("Content-Transfer-Encoding: 8bit")
     return _crlf([*lines, ""]) + octets
+
+
+def _wrap(text: str, first: str = "") -> list[str]:
+    """Lines broken at spaces alone: a link that the other server gave stays whole."""
+    return textwrap.wrap(
+        text,
+        _WIDTH,
+        initial_indent=first,
+        subsequent_indent="    ",
+        break_on_hyphens=False,
+        break_long_words=any(len(word) > _DIAGNOSTIC_LIMIT // 2 for word in text.split()),
+    )
 
 
 def _crlf(lines: Sequence[str]) -> bytes:

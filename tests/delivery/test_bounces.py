@@ -211,6 +211,15 @@ def test_an_internationalised_original_has_a_type_of_its_own(
         assert kinds[2] == expected
 
 
+def test_a_link_in_a_reply_stays_whole():
+    link = f"https://support.b.test/why-{'was-it-refused-' * 10}"
+    _, text, status, _ = read(compose(report(undelivered(reply=f"550 See {link} now")), ORIGINAL))
+    assert link in text.get_content().split()
+    assert link in status.get_payload()[1]["Diagnostic-Code"].split()
+    octets = compose(report(undelivered(reply="550 " + "x" * 2000)), ORIGINAL)
+    assert max(len(line) for line in octets.split(b"\r\n")) < 998
+
+
 def test_no_line_is_too_long_and_no_reply_can_break_out_of_its_field():
     hostile = undelivered(reply="550 " + "word " * 5000 + "\r\nAction: delivered\r\n\r\nx")
     octets = compose(report(hostile), ORIGINAL)
