@@ -7,6 +7,7 @@ from datetime import datetime
 from django.db import transaction
 from django.db.models import Q, QuerySet
 
+from delivery.dns import to_a_labels
 from delivery.models import QueuedRecipient
 from delivery.queue.claiming import close_lost
 from delivery.queue.waking import wake_worker
@@ -34,7 +35,7 @@ class Selection:
         if self.address:
             found &= Q(address__iexact=self.address)
         if self.destination:
-            found &= Q(destination=self.destination.lower())
+            found &= Q(destination=to_a_labels(self.destination))
         if self.sender:
             found &= Q(message__return_path__iexact=self.sender)
         if self.state:

@@ -358,15 +358,17 @@ def test_cancel_ends_it_without_a_word():
 def test_selections_narrow():
     first = enqueue("a@b.test", "a@c.test", now=NOW)
     enqueue("b@b.test", return_path="carol@a.test", now=NOW)
+    enqueue("a@bücher.test", now=NOW)
     key = row("b@b.test").pk
     for selection, count in [
         (Selection(queue_ids=[first]), 2),
         (Selection(queue_ids=[first], address="A@b.test"), 1),
         (Selection(destination="B.test"), 2),
+        (Selection(destination="Bücher.test"), 1),
         (Selection(sender="carol@a.test"), 1),
         (Selection(recipient_ids=[key]), 1),
         (Selection(state="held"), 0),
-        (EVERYTHING, 3),
+        (EVERYTHING, 4),
     ]:
         assert len(queue.list_recipients(selection, limit=10)) == count
 
