@@ -91,7 +91,8 @@ def plan(report: Report, original: bytes) -> tuple[bytes, local.Plan]:
     """
     octets = compose(report, original)
     sender = parse_address(report.sender)
-    route = directory.resolve(sender)
+    # RFC 5321 §6.1: the sender has to hear of it, and there is no second notice.
+    route = directory.resolve(sender, even_full=True)
     if route.kind == "refuse":
         raise NoSender(f"{report.sender}: {route.text}")
     parcel = local.Parcel(

@@ -38,13 +38,16 @@ class _Kept(NamedTuple):
 _kept: dict[tuple[str, str], _Kept] = {}
 
 
-def resolve(address: AddressLike) -> Route:
-    """Where mail for `address` goes. At most a few queries, none when the answer is known."""
+def resolve(address: AddressLike, *, even_full: bool = False) -> Route:
+    """Where mail for `address` goes. At most a few queries, none when the answer is known.
+
+    `even_full` is for what nobody would send again: it goes to a full mailbox too.
+    """
     key = fold_local(address.local), fold_domain(address.domain)
     token = version.current()
     if (route := _recall(key, token)) is not None:
         return route
-    route, headroom = resolve_rows(*key)
+    route, headroom = resolve_rows(*key, even_full=even_full)
     if route.kind in ("local", "forward") and (headroom is None or headroom >= NEARLY_FULL):
         if len(_kept) >= CAPACITY:
             _kept.clear()

@@ -107,8 +107,11 @@ class _Found:
         return len(self.mailboxes) + len(self.forwards) > limits.ALIAS_TARGETS
 
 
-def resolve_rows(local_part: str, domain_name: str) -> Resolved:
-    """The route of one recipient, given as keys (`names.split_address`)."""
+def resolve_rows(local_part: str, domain_name: str, *, even_full: bool = False) -> Resolved:
+    """The route of one recipient, given as keys (`names.split_address`).
+
+    With `even_full` a full mailbox is no reason to refuse.
+    """
     if not domain_name:
         return _bare(local_part)
     domains = _load_domains({domain_name})
@@ -126,7 +129,8 @@ def resolve_rows(local_part: str, domain_name: str) -> Resolved:
     if domain.is_suspended:
         text = "This domain does not accept mail at present"
         return Resolved(refuse(550, "5.2.1", text, domain.tenant_id), None)
-    return _route(found, domain, is_refusable=local_part not in ALWAYS_ACCEPTED)
+    is_refusable = not even_full and local_part not in ALWAYS_ACCEPTED
+    return _route(found, domain, is_refusable=is_refusable)
 
 
 def leads_to(local_part: str, domain_name: str, mailbox_ids: Iterable[int]) -> bool:

@@ -206,6 +206,13 @@ def test_a_mailbox_with_as_many_messages_as_it_may_have_is_full(people: People) 
     assert cache.cached("alice", "a.test") is None
 
 
+def test_what_nobody_would_send_again_reaches_a_full_mailbox(people: People) -> None:
+    set_usage(people.alice, quota_bytes=1000, used_bytes=1000)
+    assert directory.resolve(to("alice@a.test"), even_full=True).mailboxes
+    # Nothing of that is remembered for others.
+    assert refusal("alice@a.test") == "452 4.2.2"
+
+
 def test_one_full_target_does_not_cost_the_others_their_mail(people: People) -> None:
     directory.create_alias("both@a.test", ["alice@a.test", "bob@a.test"])
     set_usage(people.alice, quota_bytes=1000, used_bytes=1000)

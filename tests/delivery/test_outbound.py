@@ -235,6 +235,15 @@ def test_a_refused_recipient_bounces_into_the_senders_inbox(make_drain):
     assert (row(BOB).state, QueuedMessage.objects.count()) == ("failed", 1)
 
 
+def test_a_bounce_reaches_a_full_mailbox(make_drain):
+    mailbox_id, address = sender()
+    Mailbox.objects.filter(pk=mailbox_id).update(quota_bytes=10, used_bytes=10)
+    with Peer(Script(sender=Reply(550, "5.7.1", "No"))) as peer:
+        enqueue(BOB, return_path=address, now=START)
+        make_drain(peer.port).run()
+    assert len(inbox_octets(mailbox_id)) == 1
+
+
 def test_recipients_that_fail_together_share_a_bounce(make_drain):
     mailbox_id, address = sender()
     answers = {"yes@[127.0.0.1]": Reply(250, "", "Ok")}
