@@ -10,6 +10,7 @@ from accounts.blobs import Spool
 from accounts.commit import CommitUnavailable, FolderGone, MailboxGone, OutOfSpace
 from accounts.directory import Route
 from delivery import local
+from delivery.dns import with_a_labels
 from delivery.envelope import Envelope, date_of, received_field
 from delivery.local import Parcel
 from protocols.wire.message import (
@@ -73,7 +74,8 @@ def trace(
         octets,
         message_id=f"<{queue_id}@{hostname}>".encode(),
         date=date_of(now).encode(),
-        sender=author.encode(),
+        # As in the Received field: an IDN alone must not make the message need SMTPUTF8.
+        sender=with_a_labels(author).encode(),
     )
 
 

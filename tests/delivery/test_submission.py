@@ -56,6 +56,12 @@ def test_missing_fields_are_added() -> None:
     assert message.endswith(b"From: anna@a.test\r\n\r\nJust a text.\r\n")
 
 
+def test_the_author_that_is_added_is_ascii_where_the_local_part_is() -> None:
+    assert submit(b"Just a text.\r\n", "bert@a.test", return_path="anna@bücher.test").code == 250
+    [message] = inbox("bert@a.test")
+    assert b"From: anna@xn--bcher-kva.test\r\n" in message
+
+
 def test_who_may_send_as_whom() -> None:
     make_alias("sales@a.test", "anna@a.test", "bert@a.test")
     make_alias("press@a.test", "bert@a.test")
