@@ -38,6 +38,7 @@ LOGIN_NEEDS_TLS = Reply(538, "5.7.11", "Say STARTTLS first")
 LOGGED_IN_ALREADY = Reply(503, "5.5.1", "Already authenticated")
 MECHANISM_UNKNOWN = Reply(504, "5.5.4", "Mechanism not offered")
 LOGIN_CANCELLED = Reply(501, "5.7.0", "Authentication cancelled")
+LOGIN_TOO_LONG = Reply(500, "5.5.6", "Line too long")
 LOGIN_MALFORMED = Reply(501, "5.5.2", "Malformed authentication data")
 
 BARE_OCTETS = Reply(550, "5.6.0", "Bare CR, bare LF or NUL in the message")

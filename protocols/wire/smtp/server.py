@@ -141,8 +141,9 @@ class ServerConversation:
             try:
                 line = self._received.take_line(sasl.LINE_LIMIT + 2, accept_bare_lf=True)
             except LineTooLong:
+                # RFC 4954 §4: in an exchange it is the AUTH command that fails.
+                self._answer(say.LOGIN_TOO_LONG if self._is_challenged else say.LINE_TOO_LONG)
                 self._is_challenged = False
-                self._answer(say.LINE_TOO_LONG)
                 continue
             if line is None:
                 self._is_over = self._received.is_closed
@@ -183,6 +184,7 @@ class ServerConversation:
 
     def _understand(self, line: bytes) -> Event | Reply:
         if self._received.ended_bare:
+            self._is_challenged = False
             return say.BARE_LF
         if self._is_challenged:
             return self._take_answer(line)

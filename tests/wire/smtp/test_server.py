@@ -394,7 +394,8 @@ def test_an_empty_answer_and_an_empty_initial_response() -> None:
         (b"AUTH PLAIN ?\r\n", ["501 5.5.2"]),
         (b"AUTH PLAIN AGEAYg== AGEAYg==\r\n", ["501 5.5.2"]),
         (b"AUTH PLAIN " + b"QUFB" * 4000 + b"\r\n", ["500 5.5.2"]),
-        (b"AUTH PLAIN\r\n" + b"QUFB" * 4000 + b"\r\nNOOP\r\n", ["334", "500 5.5.2", "250 2.0.0"]),
+        (b"AUTH PLAIN\r\n" + b"QUFB" * 4000 + b"\r\nNOOP\r\n", ["334", "500 5.5.6", "250 2.0.0"]),
+        (b"AUTH PLAIN\r\nAGEAYg==\nNOOP\r\n", ["334", "500 5.5.2", "250 2.0.0"]),
     ],
 )
 def test_login_that_fails_in_its_grammar(said: bytes, codes: list[str]) -> None:
