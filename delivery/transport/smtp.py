@@ -135,7 +135,7 @@ class Connection:
         ConnectionDied where a connection that worked before ended between messages.
         """
         extensions = self._conversation.extensions
-        needs_utf8 = parcel.is_smtputf8 and _needs_smtputf8(parcel, octets)
+        needs_utf8 = _needs_smtputf8(parcel, octets)
         if needs_utf8 and "SMTPUTF8" not in extensions:
             return await self._send_ascii(parcel, octets)
         is_8bit = not octets.isascii()
@@ -278,11 +278,15 @@ def _sni(hop: Hop) -> str | None:
 
 
 def _needs_smtputf8(parcel: Parcel, octets: bytes) -> bool:
-    """Whether an address or a header field cannot be written without RFC 6531."""
+    """Whether an address or a header field cannot be written without RFC 6531.
+
+    The sender need not have said so: an alias may lead to an address beyond ASCII. Of 8-bit fields
+    the sender must, or they are but old mail in some charset.
+    """
     addresses = [parcel.return_path, *(address for _, address in parcel.recipients)]
     if not all(with_a_labels(address).isascii() for address in addresses):
         return True
-    return not octets[: octets.find(b"\r\n\r\n") + 2].isascii()
+    return parcel.is_smtputf8 and not octets[: octets.find(b"\r\n\r\n") + 2].isascii()
 
 
 def _in_words(error: Exception) -> str:

@@ -271,6 +271,14 @@ def test_internationalised_mail_needs_smtputf8():
     assert not peer.mail
 
 
+def test_an_address_beyond_ascii_needs_smtputf8_though_the_sender_did_not_say_so():
+    (outcome,), peer = send(Script(), parcel("josé@b.test"))
+    assert outcome.kind is Kind.DELIVERED
+    assert peer.mail[0].is_smtputf8
+    (outcome,), _ = send(Script(without=frozenset({"SMTPUTF8"})), parcel("josé@b.test"))
+    assert (outcome.kind, outcome.status) == (Kind.FAILED, "5.6.7")
+
+
 @pytest.mark.parametrize(("octets", "kind"), [(HELLO, Kind.DELIVERED), (LATIN, Kind.FAILED)])
 def test_without_smtputf8_an_internationalised_recipient_costs_no_other_the_mail(octets, kind):
     both = parcel("josé@b.test", "bob@b.test", octets=octets, is_smtputf8=True)
