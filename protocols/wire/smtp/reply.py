@@ -106,5 +106,11 @@ def parse_reply(code: int, texts: list[str]) -> Reply:
     match = _ENHANCED.match(texts[0])
     enhanced = match[1] if match is not None and match[1][0] == str(code)[0] else ""
     if enhanced:
-        texts = [text.removeprefix(enhanced).lstrip(" ") for text in texts]
+        texts = [_without(enhanced, text) for text in texts]
     return Reply(code, enhanced, texts[0] if len(texts) == 1 else tuple(texts))
+
+
+def _without(enhanced: str, text: str) -> str:
+    """The text behind the code; one that begins with another code, or with none, is whole."""
+    word, _, rest = text.partition(" ")
+    return rest.lstrip(" ") if word == enhanced else text

@@ -38,6 +38,7 @@ def test_octets(reply: Reply, octets: bytes) -> None:
         ([b"250 "], Reply(250, "", "")),
         ([b"250 5.1.0 odd"], Reply(250, "", "5.1.0 odd")),
         ([b"550-5.1.1 no", b"550 5.1.1 way"], Reply(550, "5.1.1", ("no", "way"))),
+        ([b"550-5.7.1 a", b"550 5.7.10 b"], Reply(550, "5.7.1", ("a", "5.7.10 b"))),
         ([b"250-mx", b"250-SIZE 1", b"250 HELP"], Reply(250, "", ("mx", "SIZE 1", "HELP"))),
         ([b"550 a\rb\x00"], Reply(550, "", "a b ")),
     ],
