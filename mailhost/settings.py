@@ -81,7 +81,11 @@ def _database(url: str) -> dict[str, Any]:
     }
 
 
-SECRET_KEY = _secret_key()
+try:
+    SECRET_KEY = _secret_key()
+except OSError as error:
+    sentence = f"The home {HOME} cannot be used: {error.filename}: {error.strerror}."
+    raise SystemExit(f"{sentence} MAILHOST_HOME names another.") from None
 DEBUG = MAILHOST.debug
 ALLOWED_HOSTS = [MAILHOST.hostname, "localhost", "127.0.0.1", "[::1]", MAILHOST.bind]
 DATABASES = {"default": _database(MAILHOST.database_url)}

@@ -114,6 +114,7 @@ def test_a_busy_port_is_one_line_that_names_port_and_setting(idle: Instance) -> 
         ({"MAILHOST_BIND": "203.0.113.1"}, "cannot be had"),
         ({"MAILHOST_BLOBS_URL": "s3://bucket"}, "mailhost.E003"),
         ({"MAILHOST_DATABASE_URL": "postgres://nobody@127.0.0.1:1/x"}, "database cannot be used"),
+        ({"MAILHOST_DATABASE_URL": "sqlite:///nonexistent/x"}, "database cannot be used"),
         ({"MAILHOST_TLS_CERT": "/nonexistent"}, "mailhost.E007"),
     ],
     ids=lambda value: str(value)[:24],
@@ -122,6 +123,14 @@ def test_a_setting_that_cannot_work_is_one_line(
     idle: Instance, settings: dict[str, str], said: str
 ) -> None:
     assert said in one_line(up(idle, **settings))
+
+
+def test_a_home_that_cannot_be_made_is_one_line(idle: Instance) -> None:
+    (idle.home / "file").touch()
+    idle.home /= "file/home"
+    said = one_line(up(idle))
+    assert f"The home {idle.home} cannot be used: " in said
+    assert "Not a directory. MAILHOST_HOME names another." in said
 
 
 def test_nothing_is_written_outside_the_home(idle: Instance, tmp_path: Path) -> None:

@@ -49,8 +49,12 @@ class Command(BaseCommand):
         except (HomeError, TlsError) as error:
             self._refuse(str(error))
         self._require_ports()
-        self._require_sound_settings()
-        passwords = self._prepare_database()
+        try:
+            self._require_sound_settings()
+            passwords = self._prepare_database()
+        except DatabaseError as error:
+            cause = str(error).strip().splitlines()[0]
+            self._refuse(f"The database cannot be used: {cause}.")
         os.environ["MAILHOST_HOME"] = str(home)
         if path := os.environ.get("MAILHOST_CONFIG"):
             os.environ["MAILHOST_CONFIG"] = os.path.abspath(path)
@@ -96,9 +100,6 @@ class Command(BaseCommand):
             call_command("migrate", verbosity=0, interactive=False)
             if settings.MAILHOST.demo and demo.is_wanted():
                 return demo.create(settings.HOME / "demo-credentials.json")
-        except DatabaseError as error:
-            cause = str(error).strip().splitlines()[0]
-            self._refuse(f"The database cannot be used: {cause}.")
         finally:
             connections.close_all()
         return {}
