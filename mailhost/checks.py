@@ -58,6 +58,15 @@ def blobs(**_: Any) -> Iterator[CheckMessage]:
             hint="Set MAILHOST_BLOBS_URL to a directory.",
             id="mailhost.E003",
         )
+        return
+    path = settings.MAILHOST.blobs_directory
+    nearest = next(p for p in (path, *path.absolute().parents) if p.exists())
+    if url and not (nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK)):
+        yield Error(
+            f"The directory {path} for messages cannot be written to.",
+            hint="Set MAILHOST_BLOBS_URL to a directory of the user who runs Mailhost.",
+            id="mailhost.E017",
+        )
 
 
 @register()
@@ -76,12 +85,11 @@ def ports(**_: Any) -> Iterator[CheckMessage]:
 @register()
 def names(**_: Any) -> Iterator[CheckMessage]:
     config = settings.MAILHOST
-    try:
-        check_domain(config.hostname)
-    except DirectoryError:
+    if not _is_host_name(config.hostname):
         yield Error(
             f"MAILHOST_HOSTNAME is “{config.hostname}”, which is no host name.",
-            hint="Set it to the name that MX records lead to, for example mail.example.org.",
+            hint="Set it to the name that MX records lead to, for example mail.example.org; "
+            "one with other letters as DNS has it, xn--….",
             id="mailhost.E005",
         )
     if config.postmaster:
@@ -210,6 +218,14 @@ def _schedule(spans: Sequence[timedelta]) -> Iterator[CheckMessage]:
         )
 
 
+def _is_host_name(text: str) -> bool:
+    """Whether greetings can say it as it is."""
+    try:
+        return check_domain(text) == text.lower()
+    except DirectoryError:
+        return False
+
+
 def _is_address(text: str) -> bool:
     try:
         ip_address(text)
@@ -232,7 +248,10 @@ def _is_relay(text: str) -> bool:
         host, port = text, "25"
     if not (port.isdecimal() and 0 < int(port) < 65536):
         return False
-    host = host.strip("[]")
+    if host.startswith("[") or host.endswith("]"):
+        if not (host.startswith("[") and host.endswith("]")):
+            return False
+        host = host[1:-1]
     try:
         return _is_address(host) or bool(check_domain(host))
     except DirectoryError:

@@ -3,6 +3,7 @@
 import os
 from datetime import timedelta
 from pathlib import Path
+from tempfile import gettempdir
 from typing import Any
 
 import pytest
@@ -29,8 +30,12 @@ def test_the_default_is_sound(monkeypatch: pytest.MonkeyPatch) -> None:
     ("changes", "wanted"),
     [
         ({"blobs_url": "s3://bucket/mail"}, "mailhost.E003"),
+        ({"blobs_url": __file__}, "mailhost.E017"),
+        ({"blobs_url": f"file://{__file__}/blobs"}, "mailhost.E017"),
         ({"imap_port": 2525}, "mailhost.E004"),
         ({"hostname": "not a name"}, "mailhost.E005"),
+        ({"hostname": "bücher.example"}, "mailhost.E005"),
+        ({"hostname": " mail.example.org"}, "mailhost.E005"),
         ({"postmaster": "nobody"}, "mailhost.E006"),
         ({"tls_cert": Path("/nonexistent")}, "mailhost.E007"),
         (
@@ -43,6 +48,8 @@ def test_the_default_is_sound(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"dns_servers": ["127.0.0.1:99999"]}, "mailhost.E012"),
         ({"relayhost": "smtp://x"}, "mailhost.E013"),
         ({"relayhost": "relay.example:smtp"}, "mailhost.E013"),
+        ({"relayhost": "[relay.example"}, "mailhost.E013"),
+        ({"relayhost": "relay.example]:25"}, "mailhost.E013"),
         ({"outbound_bind": "eth0"}, "mailhost.E014"),
         ({"server_processes": 3}, "mailhost.E016"),
     ],
@@ -56,8 +63,9 @@ def test_what_cannot_work_has_an_id(
 @pytest.mark.parametrize(
     "changes",
     [
-        {"blobs_url": "file:///var/lib/mailhost"},
-        {"blobs_url": "/var/lib/mailhost"},
+        {"blobs_url": f"file://{gettempdir()}/mailhost/mail"},
+        {"blobs_url": f"{gettempdir()}/mailhost/mail"},
+        {"hostname": "Mail.Example.org"},
         {"server_processes": 3, "database_url": "postgres://u@h/db"},
         {"dns_servers": ["127.0.0.1", "127.0.0.1:5353", "::1", "[::1]:5353"]},
         {"relayhost": "relay.example"},
