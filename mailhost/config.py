@@ -12,6 +12,7 @@ from difflib import get_close_matches
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
+from urllib.parse import SplitResult, urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
 from pydantic_settings import (
@@ -26,8 +27,10 @@ from accounts.limits import parse_size
 
 Network = IPv4Network | IPv6Network
 
-_SPAN = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
+_SPAN = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)(ms|s|m|h|d)")
 _SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
+# Nothing here waits longer, and no moment that far away is beyond the calendar.
+LONGEST_SPAN = timedelta(days=3650)
 
 
 def parse_span(text: str) -> timedelta:
@@ -35,7 +38,10 @@ def parse_span(text: str) -> timedelta:
     match = _SPAN.fullmatch(text.strip())
     if match is None:
         raise ValueError(f"{text!r} is no span of time; write for example 30m, 2h or 5d")
-    return timedelta(seconds=float(match[1]) * _SECONDS[match[2]])
+    span = timedelta(seconds=float(match[1]) * _SECONDS[match[2]])
+    if span > LONGEST_SPAN:
+        raise ValueError(f"{text!r} is too long; the most is {LONGEST_SPAN.days}d")
+    return span
 
 
 def _split(value: Any) -> Any:
@@ -69,6 +75,38 @@ def _web_address(value: str) -> str:
     return value
 
 
+def _database(url: str) -> str:
+    if not url or url.startswith("sqlite://"):
+        return url
+    parts = _parts(url, ("postgres", "postgresql"), "postgres://USER:PASSWORD@HOST/NAME")
+    if not parts.path.strip("/"):
+        raise ValueError("it names no database; write postgres://USER:PASSWORD@HOST/NAME")
+    if parts.query or parts.fragment:
+        raise ValueError(
+            "nothing may stand after the database's name; set PGSSLMODE, PGSSLROOTCERT and the "
+            "like in the environment, and write ? and # in a password as %3F and %23"
+        )
+    return url
+
+
+def _redis(url: str) -> str:
+    if url:
+        _parts(url, ("redis", "rediss"), "redis://HOST:6379/0")
+    return url
+
+
+def _parts(url: str, schemes: tuple[str, ...], example: str) -> SplitResult:
+    try:
+        parts = urlsplit(url)
+        # Only who asks for the port hears that it is none.
+        is_one = parts.scheme in schemes and parts.port != 0
+    except ValueError:
+        is_one = False
+    if not is_one:
+        raise ValueError(f"write {example}")
+    return parts
+
+
 def _size(value: Any) -> Any:
     return parse_size(value) if isinstance(value, str) else value
 
@@ -77,7 +115,7 @@ Words = Annotated[list[str], NoDecode, BeforeValidator(_split)]
 Networks = Annotated[list[Network], NoDecode, BeforeValidator(_networks)]
 Span = Annotated[timedelta, BeforeValidator(_span), Field(gt=timedelta())]
 Spans = Annotated[list[timedelta], NoDecode, BeforeValidator(_spans)]
-Size = Annotated[int, BeforeValidator(_size)]
+Size = Annotated[int, BeforeValidator(_size), Field(ge=1)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 Count = Annotated[int, Field(ge=1)]
 
@@ -112,8 +150,8 @@ class Config(BaseSettings):
     support_url: Annotated[str, AfterValidator(_web_address)] = ""
 
     secret_key: str = ""
-    database_url: str = ""
-    redis_url: str = ""
+    database_url: Annotated[str, AfterValidator(_database)] = ""
+    redis_url: Annotated[str, AfterValidator(_redis)] = ""
     blobs_url: str = ""
 
     web_port: Port = 8080
@@ -212,22 +250,28 @@ def load() -> Config:
     """The settings of this process. Raises ConfigError, never pydantic's own."""
     _refuse_unknown_names()
     path = os.environ.get("MAILHOST_CONFIG")
-    if path and not os.access(path, os.R_OK):
+    if path and not (os.path.isfile(path) and os.access(path, os.R_OK)):
         raise ConfigError(f"MAILHOST_CONFIG names {path}, which cannot be read.")
     try:
         return Config()
     except ValidationError as error:
         raise ConfigError("\n".join(_sentence(dict(each)) for each in error.errors())) from None
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} is not TOML: {error}.") from None
 
 
 def _read_secret(name: str, path: Path) -> str:
+    setting = f"MAILHOST_{name.upper()}_FILE names {path}, which"
     try:
-        return path.read_text().strip()
+        secret = path.read_text().strip()
     except OSError as error:
-        text = f"MAILHOST_{name.upper()}_FILE names {path}, which cannot be read: {error.strerror}."
-        raise ConfigError(text) from None
+        raise ConfigError(f"{setting} cannot be read: {error.strerror}.") from None
+    except UnicodeDecodeError:
+        raise ConfigError(f"{setting} is not UTF-8 text.") from None
+    if not secret:
+        # Another database than the one meant would be used, or another key.
+        raise ConfigError(f"{setting} is empty.")
+    return secret
 
 
 def _refuse_unknown_names() -> None:

@@ -92,6 +92,23 @@ def test_secrets_come_from_files(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
         ("LMTP_PORT", "24", "MAILHOST_LMTP_PORT is no setting"),
         ("CONFIG", "/nonexistent", "MAILHOST_CONFIG names /nonexistent, which cannot be read."),
         ("SECRET_KEY_FILE", "/nonexistent", "MAILHOST_SECRET_KEY_FILE names /nonexistent"),
+        ("CONFIG", "/tmp", "MAILHOST_CONFIG names /tmp, which cannot be read."),
+        (
+            "SECRET_KEY_FILE",
+            "/dev/null",
+            "MAILHOST_SECRET_KEY_FILE names /dev/null, which is empty",
+        ),
+        ("DATABASE_URL_FILE", "/dev/null", "names /dev/null, which is empty."),
+        ("RETRY_SCHEDULE", "30m,999999999d", "'999999999d' is too long; the most is 3650d."),
+        ("STALL_TIMEOUT", "9" * 30 + "d", "is no span of time"),
+        ("MAX_MESSAGE_SIZE", "0", "MAILHOST_MAX_MESSAGE_SIZE is “0”: input should be greater"),
+        ("DATABASE_URL", "mail.db", "write postgres://USER:PASSWORD@HOST/NAME."),
+        ("DATABASE_URL", "mysql://u@h/db", "write postgres://USER:PASSWORD@HOST/NAME."),
+        ("DATABASE_URL", "postgres://u:secret@h:port/db", "MAILHOST_DATABASE_URL: write postgres:"),
+        ("DATABASE_URL", "postgres://u@h", "MAILHOST_DATABASE_URL: it names no database"),
+        ("DATABASE_URL", "postgres://u@h/db?sslmode=require", "nothing may stand after"),
+        ("REDIS_URL", "localhost", "MAILHOST_REDIS_URL: write redis://HOST:6379/0."),
+        ("REDIS_URL", "redis://h:port/0", "MAILHOST_REDIS_URL: write redis://HOST:6379/0."),
         ("LOG_FORMAT", "xml", "MAILHOST_LOG_FORMAT is “xml”"),
     ],
 )
@@ -108,13 +125,18 @@ def test_what_is_wrong_is_one_sentence(
 
 @pytest.mark.parametrize(
     ("text", "said"),
-    [("shoe = 1\n", "“shoe” in"), ("= nonsense\n", "is not TOML"), ("[a\n", "is not TOML")],
+    [
+        ("shoe = 1\n", "“shoe” in"),
+        ("= nonsense\n", "is not TOML"),
+        ("[a\n", "is not TOML"),
+        ("hostname = '\udcff'\n", "is not TOML"),
+    ],
 )
 def test_what_is_wrong_in_the_file_is_too(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, text: str, said: str
 ) -> None:
     path = tmp_path / "mailhost.toml"
-    path.write_text(text)
+    path.write_text(text, errors="surrogateescape")
     monkeypatch.setenv("MAILHOST_CONFIG", str(path))
     with pytest.raises(ConfigError) as error:
         load()
