@@ -90,7 +90,8 @@ def check(address: str, password: str, *, service: str, peer: str) -> Future[Log
     """
     key = "@".join(split_address(address))
     try:
-        if len(address) > MAX_ADDRESS or len(password) > MAX_PASSWORD:
+        # PostgreSQL has no text with NUL, and says so as loudly as if it were down.
+        if len(address) > MAX_ADDRESS or len(password) > MAX_PASSWORD or "\0" in key:
             return _done(Refused("credentials"))
         if throttle().must_wait(key, peer):
             log.info("login.throttled", address=key, service=service, peer=peer)

@@ -33,7 +33,9 @@ def test_the_right_password_opens_the_mailbox(people: People) -> None:
     assert found == Identity(people.alice.pk, people.tenant.pk, "alice@a.test", 1)
 
 
-@pytest.mark.parametrize("address", ["alice@a.test", "nobody@a.test", "alice", "", "@", "x@" * 300])
+@pytest.mark.parametrize(
+    "address", ["alice@a.test", "nobody@a.test", "alice", "", "@", "x@" * 300, "a\0b"]
+)
 def test_anything_else_does_not(people: People, address: str) -> None:
     assert check(address, "wrong") == Refused("credentials")
 
