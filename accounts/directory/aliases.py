@@ -98,5 +98,5 @@ def _target(alias: Alias, address: str) -> AliasTarget:
     if mailbox is not None:
         return AliasTarget(alias=alias, mailbox=mailbox)
     # Case is kept: the local part is another host's to read.
-    local_part = address.rpartition("@")[0]
+    local_part = address.rpartition("@")[0].strip()
     return AliasTarget(alias=alias, forward_to=f"{local_part}@{fold_domain(domain)}")

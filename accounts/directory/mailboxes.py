@@ -4,6 +4,7 @@ A User with the mailbox's address is made with it, so that its owner can log in 
 no password of its own (`accounts.login` checks the mailbox's).
 """
 
+import unicodedata
 from datetime import date, datetime
 
 from django.db import transaction
@@ -19,6 +20,9 @@ from accounts.mailstore import folders, removal
 from accounts.models import Alias, Credential, Domain, Mailbox, PopDeletion, User
 
 MAX_PASSWORD_OCTETS = 1024
+# Not every database minds what is longer than its column.
+MAX_NAME = 200
+MAX_HASH = 300
 # The most that a column of folders holds; nobody has more of messages either.
 MAX_COUNT = (1 << 31) - 1
 
@@ -52,6 +56,7 @@ def create_mailbox(
     why it cannot be made.
     """
     secret = _secret(password, password_hash)
+    check_name(name)
     if quota_bytes < 0:
         raise DirectoryError(_("A quota is a number of octets, or 0 for none."))
     if secret and is_shared:
@@ -83,7 +88,18 @@ def _secret(password: str | None, password_hash: str) -> str:
         scheme = password_hash.partition("}")[0].lstrip("{")
         text = _("A password hash of the scheme “%(scheme)s” cannot be imported.")
         raise DirectoryError(text % {"scheme": scheme})
+    if len(password_hash) > MAX_HASH:
+        text = _("A password hash has at most %(max_hash)s characters.")
+        raise DirectoryError(text % {"max_hash": MAX_HASH})
     return password_hash
+
+
+def check_name(name: str) -> None:
+    """DirectoryError for what is no display name: too long, or not for a line of text."""
+    is_plain = all(unicodedata.category(char) not in ("Cc", "Cs", "Zl", "Zp") for char in name)
+    if len(name) > MAX_NAME or not is_plain:
+        text = _("A name has at most %(max_name)s characters, none of them a control character.")
+        raise DirectoryError(text % {"max_name": MAX_NAME})
 
 
 def check_password_form(password: str) -> None:

@@ -54,6 +54,18 @@ def test_addresses_that_cannot_be_made(people: People, address: str, reason: str
         directory.create_mailbox(address, "secret")
 
 
+@pytest.mark.parametrize("name", ["n" * 201, "a\nb", "a\0b", "a\x1b[31m", "\udcff"])
+def test_names_that_nobody_has(people: People, name: str) -> None:
+    with pytest.raises(DirectoryError, match="at most 200 characters"):
+        directory.create_mailbox("x@a.test", "secret", name=name)
+    assert directory.create_mailbox("x@a.test", "secret", name="山田\u3000太郎").pk
+
+
+def test_a_hash_that_no_column_holds_is_not_imported(people: People) -> None:
+    with pytest.raises(DirectoryError, match="at most 300 characters"):
+        directory.create_mailbox("x@a.test", password_hash="{SSHA}" + "A" * 400)
+
+
 @pytest.mark.parametrize("password", ["", "a\0b", "x" * 1025])
 def test_passwords_that_cannot_be_set(people: People, password: str) -> None:
     with pytest.raises(DirectoryError):
@@ -266,6 +278,11 @@ def test_a_target_of_ours_is_kept_by_key(people: People) -> None:
     directory.rename_mailbox(people.alice, "alicia@a.test")
     assert alias.targets.get().mailbox_id == people.alice.pk
     assert directory.resolve(to("x@a.test")).mailboxes[0].address == "alicia@a.test"
+
+
+def test_a_target_elsewhere_is_kept_without_the_spaces_around(people: People) -> None:
+    alias = directory.create_alias("x@a.test", [" Far @away.example "])
+    assert alias.targets.get().forward_to == "Far@away.example"
 
 
 def test_only_an_empty_tenant_goes(people: People) -> None:
