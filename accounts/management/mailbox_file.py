@@ -40,6 +40,9 @@ def import_file(lines: Iterable[str], make_domain: Callable[[str], None]) -> Ite
             if name is not None
         }
         try:
+            if any(row.get(reader.restkey) or ()):
+                # A comma in a password: what stands before it must not become the password.
+                raise DirectoryError("There are more fields than columns; quote what has a comma.")
             with transaction.atomic():
                 make_domain(fields["address"])
                 _make(fields)

@@ -7,7 +7,7 @@ import os
 import re
 import sys
 from argparse import SUPPRESS, ArgumentParser
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from functools import partial
 from typing import Any, NoReturn
@@ -65,6 +65,8 @@ class NounCommand(BaseCommand):
         raise NotImplementedError
 
     def handle(self, *args: Any, **options: Any) -> None:
+        if not all(map(_is_text, _words(options))):
+            self.refuse("What was given is not UTF-8 text.")
         try:
             options["run"](options)
         except DirectoryError as error:
@@ -93,6 +95,21 @@ class NounCommand(BaseCommand):
         elif rows:
             for line in table([list(rows[0]), *([_cell(row[key]) for key in row] for row in rows)]):
                 self.say(line)
+
+
+def _words(options: Options) -> Iterator[str]:
+    for value in options.values():
+        each_of = value if isinstance(value, list) else [value]
+        yield from (each for each in each_of if isinstance(each, str))
+
+
+def _is_text(word: str) -> bool:
+    """Whether every octet that was typed could be read."""
+    try:
+        word.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def table(lines: Iterable[Sequence[str]]) -> list[str]:
@@ -137,7 +154,10 @@ def choose_tenant(slug: str) -> Tenant:
 def read_password(options: Options) -> str:
     """From `--password`, or the first line of standard input with `--password-stdin`."""
     if options["password_stdin"]:
-        return sys.stdin.readline().rstrip("\r\n")
+        try:
+            return sys.stdin.readline().rstrip("\r\n")
+        except UnicodeDecodeError:
+            raise DirectoryError("The password is not UTF-8 text.") from None
     if options["password"] is None:
         raise DirectoryError("Give the password with --password or --password-stdin.")
     return str(options["password"])

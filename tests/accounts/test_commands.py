@@ -1,7 +1,7 @@
 """`manage.py domain`, `mailbox` and `alias`: what they say, and one line for each mistake."""
 
 import json
-from io import StringIO
+from io import BytesIO, StringIO, TextIOWrapper
 from pathlib import Path
 from typing import Any
 
@@ -206,14 +206,17 @@ three@new.test,p,many
 four@new.test,,
 five@new.test,p,
 one@new.test,p,
+six@new.test,pass,word,1G
+seven@new.test,p,,,,
+eight@new.test,{SSHA}%s,
 """
-    status, out, err = import_csv(text, "--create-domain")
+    status, out, err = import_csv(text % ("A" * 400), "--create-domain")
     assert status == 1
-    assert out == "2 of 7 mailboxes were made.\n"
+    assert out == "3 of 10 mailboxes were made.\n"
     assert [line.partition(":")[0] for line in err.splitlines()] == [
-        *("line 3", "line 4", "line 5", "line 6", "line 8")
+        *("line 3", "line 4", "line 5", "line 6", "line 8", "line 9", "line 11")
     ]
-    assert {mailbox.local_part for mailbox in Mailbox.objects.all()} == {"one", "five"}
+    assert {mailbox.local_part for mailbox in Mailbox.objects.all()} == {*("one", "five", "seven")}
 
 
 @pytest.mark.parametrize(
@@ -237,6 +240,10 @@ MISTAKES = [
     ("mailbox add x@a.test", "--password"),
     ("mailbox add x@a.test --password p --quota lots", "no size"),
     ("mailbox quota alice@a.test --messages -1", "a whole number"),
+    ("mailbox add x@a.test --password p --name " + "n" * 201, "at most 200 characters"),
+    ("mailbox add \udcff@a.test --password p", "not UTF-8"),
+    ("alias add x@a.test far@away.example \udcff@away.example", "not UTF-8"),
+    ("queue show \udcff", "not UTF-8"),
     ("mailbox add alice@a.test --password p", "exists already"),
     ("mailbox password nobody@a.test --password p", "no mailbox"),
     ("mailbox remove nobody@a.test", "no mailbox"),
@@ -273,6 +280,15 @@ def test_a_mistake_is_one_line_and_a_status(
     assert said in err
     assert err.count("\n") == 1
     assert "Traceback" not in err
+
+
+def test_a_password_that_is_no_text_is_one_line(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run("mailbox", "add", "alice@a.test", "--password", "p", "--create-domain")
+    monkeypatch.setattr("sys.stdin", TextIOWrapper(BytesIO(b"\xff\n"), encoding="utf-8"))
+    said = run_as_typed(capsys, "mailbox", "password", "alice@a.test", "--password-stdin")
+    assert said == (1, "", "The password is not UTF-8 text.\n")
 
 
 def test_several_tenants_have_to_be_told_apart(capsys: pytest.CaptureFixture[str]) -> None:
