@@ -8,7 +8,8 @@ the SHA-256 of every file. Rules:
 2. No segment is unlinked meanwhile (`blobs.backup_running`); sealed segments never change, so on
    one filesystem they are hard links. A segment still appended to is copied.
 3. The manifest is written last, durably: a directory without one is no backup.
-4. A restore proves every file before it changes anything, moves what is in its way aside, and
+4. What a backup holds, and what a restore puts back, is its user's alone to read.
+5. A restore proves every file before it changes anything, moves what is in its way aside, and
    raises UIDNEXT, MODSEQ, UIDVALIDITY and the keys of messages by RAISE: what was handed out after
    the backup is never handed out again for something else (RFC 9051 §2.3.1.1, RFC 8474 §5.1).
 """
@@ -59,6 +60,7 @@ def back_up(target: Path, progress: Progress) -> int:
     """Write a backup into `target`, which must be new or empty; returns its octets."""
     if target.exists() and any(target.iterdir()):
         raise BackupError(f"{target} is not empty; name a new directory for each backup.")
+    os.umask(0o077)
     target.mkdir(parents=True, exist_ok=True, mode=0o700)
     with blobs.backup_running():
         progress("copying the database")
@@ -95,6 +97,7 @@ def restore(source: Path, progress: Progress, *, is_forced: bool = False) -> Non
         path = source / file.path
         if not path.is_file() or _described(source, path) != file:
             raise BackupError(f"{path} is missing or is not what was backed up.")
+    os.umask(0o077)
     _make_way(is_forced=is_forced)
     progress("restoring the octets")
     _put_back(source)
@@ -245,10 +248,21 @@ def _copy_keys(target: Path) -> None:
 def _put_back(source: Path) -> None:
     if (source / "blobs").is_dir():
         # Copies, not links: the backup must outlive whatever happens to the store.
-        shutil.copytree(source / "blobs", blobs.directory(), dirs_exist_ok=True)
+        _copy_privately(source / "blobs", blobs.directory())
         _sync_directories(blobs.directory())
     if (source / "home").is_dir():
-        shutil.copytree(source / "home", settings.HOME, dirs_exist_ok=True)
+        _copy_privately(source / "home", settings.HOME)
+
+
+def _copy_privately(source: Path, target: Path) -> None:
+    """Copy what a directory holds, for this user alone, whatever the backup's modes became."""
+    target.mkdir(parents=True, exist_ok=True, mode=0o700)
+    for origin in source.iterdir():
+        if origin.is_dir():
+            _copy_privately(origin, target / origin.name)
+        else:
+            shutil.copyfile(origin, target / origin.name)
+            (target / origin.name).chmod(0o600)
 
 
 def _make_way(*, is_forced: bool) -> None:

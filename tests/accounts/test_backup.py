@@ -63,6 +63,33 @@ def test_everything_comes_back_and_no_number_twice(tmp_path: Path) -> None:
     shutil.rmtree(aside)
 
 
+def test_nobody_else_may_read_a_backup_or_what_it_gave_back(tmp_path: Path) -> None:
+    filled()
+    settings.HOME.chmod(0o700)
+    umask = os.umask(0o022)
+    try:
+        (tmp_path / "saved").mkdir(mode=0o755)
+        back_up(tmp_path / "saved", quiet)
+        assert open_to_others(tmp_path / "saved") == [tmp_path / "saved"]
+        # As another program may have copied it.
+        for path in (tmp_path / "saved").rglob("*"):
+            path.chmod(0o755)
+        commit.reset()
+        os.umask(0o022)
+        restore(tmp_path / "saved", quiet, is_forced=True)
+    finally:
+        os.umask(umask)
+    assert settings.HOME.stat().st_mode & 0o077 == 0
+    assert open_to_others(blobs.directory()) == []
+    for aside in settings.HOME.glob("replaced-*"):
+        assert aside.stat().st_mode & 0o077 == 0
+        shutil.rmtree(aside)
+
+
+def open_to_others(top: Path) -> list[Path]:
+    return [path for path in (top, *top.rglob("*")) if path.stat().st_mode & 0o077]
+
+
 def test_a_backup_of_a_house_without_mail_gives_no_number_twice_either(tmp_path: Path) -> None:
     mailbox_id = make_mailbox()
     back_up(tmp_path / "saved", quiet)
