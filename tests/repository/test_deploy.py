@@ -92,6 +92,21 @@ def test_compose_mounts_files_that_exist() -> None:
             assert (DEPLOY / build["context"] / build["dockerfile"]).exists()
 
 
+def test_secrets_get_into_no_image_and_no_commit() -> None:
+    for secret in COMPOSE["secrets"].values():
+        directory = (DEPLOY / secret["file"]).parent.relative_to(ROOT)
+        assert str(directory) in (ROOT / ".dockerignore").read_text().splitlines()
+        assert f"/{directory}/" in (ROOT / ".gitignore").read_text().splitlines()
+
+
+@pytest.mark.parametrize("name", ["mx", "access", "worker", "web"])
+def test_containers_take_no_mark_of_life_for_their_own(name: str) -> None:
+    """Each has a process 1, and all of them share the home."""
+    assert any(
+        each.startswith("/var/lib/mailhost/run") for each in COMPOSE["services"][name]["tmpfs"]
+    )
+
+
 @pytest.mark.parametrize("unit", UNITS, ids=lambda path: path.name)
 def test_units_run_commands_that_exist(unit: Path) -> None:
     for line in unit.read_text().splitlines():
