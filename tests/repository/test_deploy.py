@@ -114,6 +114,12 @@ def test_units_run_commands_that_exist(unit: Path) -> None:
             check_command(shlex.split(match[1]))
 
 
+@pytest.mark.parametrize("unit", UNITS, ids=lambda path: path.name)
+def test_units_write_for_their_user_alone(unit: Path) -> None:
+    text = unit.read_text()
+    assert ("UMask=0077" in text) is ("StateDirectoryMode=0700" in text) is ("User=" in text)
+
+
 def test_systemd_finds_no_fault(tmp_path: Path) -> None:
     """The units are verified with their programs replaced by one that exists everywhere."""
     need("systemd-analyze")
