@@ -112,6 +112,7 @@ def test_a_busy_port_is_one_line_that_names_port_and_setting(idle: Instance) -> 
         ({"MAILHOST_SMTP_PORT": "many"}, "MAILHOST_SMTP_PORT is “many”"),
         ({"MAILHOST_SMTP_POTR": "25"}, "MAILHOST_SMTP_PORT is one"),
         ({"MAILHOST_BIND": "203.0.113.1"}, "cannot be had"),
+        ({"MAILHOST_BIND": "203.0.113.1"}, "; MAILHOST_BIND names another."),
         ({"MAILHOST_BLOBS_URL": "s3://bucket"}, "mailhost.E003"),
         ({"MAILHOST_DATABASE_URL": "postgres://nobody@127.0.0.1:1/x"}, "database cannot be used"),
         ({"MAILHOST_DATABASE_URL": "sqlite:///nonexistent/x"}, "database cannot be used"),

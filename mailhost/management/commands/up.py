@@ -80,6 +80,9 @@ class Command(BaseCommand):
     def _require_ports(self) -> None:
         """Every port must be free now: a child that finds it taken could only die and try again."""
         config = settings.MAILHOST
+        # Any free port of it: what is wrong then is the address.
+        if reason := _why_not(config.bind, 0):
+            self._refuse(f"The address {config.bind} {reason}; MAILHOST_BIND names another.")
         for name, port in config.ports.items():
             if reason := _why_not(config.bind, port):
                 setting = f"MAILHOST_{name.upper()}"
