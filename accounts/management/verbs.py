@@ -8,6 +8,7 @@ import re
 import sys
 from argparse import SUPPRESS, ArgumentParser
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
 from functools import partial
 from typing import Any, NoReturn
@@ -42,6 +43,22 @@ def adder(parser: ArgumentParser, depth: str = "verb") -> Add:
     return add
 
 
+@contextmanager
+def told_in_a_line() -> Iterator[None]:
+    """What the disk or the database refuses meanwhile is a CommandError, one sentence."""
+    try:
+        yield
+    except DatabaseError as error:
+        raise CommandError(_unanswered(error)) from error
+    except OSError as error:
+        raise CommandError(f"{error.filename} cannot be used: {error.strerror}.") from error
+
+
+def _unanswered(error: DatabaseError) -> str:
+    cause = str(error).splitlines()[0]
+    return f"The database does not answer as it should ({cause}); is it migrated?"
+
+
 class NounCommand(BaseCommand):
     """Sub-classes name their verbs in `add_verbs`; each verb is a method taking the options."""
 
@@ -72,8 +89,7 @@ class NounCommand(BaseCommand):
         except DirectoryError as error:
             self.refuse(str(error))
         except DatabaseError as error:
-            cause = str(error).splitlines()[0]
-            self.refuse(f"The database does not answer as it should ({cause}); is it migrated?")
+            self.refuse(_unanswered(error))
         except BrokenPipeError:
             # The reader (`| head`) has seen enough; Python would complain again at its exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

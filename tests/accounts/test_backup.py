@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings
+from django.core.management import CommandError, call_command
 from django.db import connection
 
 from accounts import blobs, commit, fsck
@@ -204,6 +205,22 @@ def test_the_commands_while_mail_comes_in(tmp_path: Path) -> None:
     assert refused.returncode == 1
     assert "holds mail already" in refused.stderr
     assert "Traceback" not in refused.stderr
+
+
+@pytest.mark.parametrize("command", ["backup", "fsck"])
+def test_a_database_without_tables_is_one_line(tmp_path: Path, command: str) -> None:
+    arguments = [str(tmp_path / "saved")] if command == "backup" else []
+    refused = manage(tmp_path / "home", command, *arguments)
+    assert refused.returncode == 1
+    assert refused.stdout == ""
+    assert "is it migrated?" in refused.stderr.splitlines()[-1]
+    assert "Traceback" not in refused.stderr
+
+
+def test_a_directory_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(CommandError, match=r"file/saved cannot be used: Not a directory\.$"):
+        call_command("backup", str(tmp_path / "file" / "saved"))
 
 
 def environment(home: Path) -> dict[str, str]:

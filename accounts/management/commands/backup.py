@@ -6,6 +6,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from accounts.backup import BackupError, back_up
+from accounts.management.verbs import told_in_a_line
 
 
 class Command(BaseCommand):
@@ -20,7 +21,8 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, directory: Path, **options: Any) -> None:
         try:
-            octets = back_up(directory, lambda text: self.stderr.write(f"… {text}"))
-        except (BackupError, OSError) as error:
+            with told_in_a_line():
+                octets = back_up(directory, lambda text: self.stderr.write(f"… {text}"))
+        except BackupError as error:
             raise CommandError(str(error)) from error
         self.stdout.write(f"{directory}: {octets / 1_000_000:.1f} MB")

@@ -9,6 +9,7 @@ from django.core.management.base import BaseCommand, CommandParser
 
 from accounts import fsck, garbage
 from accounts.mailstore import search_tailer
+from accounts.management.verbs import Options, told_in_a_line
 
 
 class Command(BaseCommand):
@@ -33,6 +34,10 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", help="print one JSON object")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        with told_in_a_line():
+            self._prove(options)
+
+    def _prove(self, options: Options) -> None:
         def progress(text: str) -> None:
             if options["verbosity"] > 0 and not options["json"]:
                 self.stderr.write(f"… {text}")

@@ -6,6 +6,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from accounts.backup import BackupError, restore
+from accounts.management.verbs import told_in_a_line
 
 
 class Command(BaseCommand):
@@ -27,7 +28,8 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, directory: Path, force: bool, **options: Any) -> None:
         try:
-            restore(directory, lambda text: self.stderr.write(f"… {text}"), is_forced=force)
-        except (BackupError, OSError) as error:
+            with told_in_a_line():
+                restore(directory, lambda text: self.stderr.write(f"… {text}"), is_forced=force)
+        except BackupError as error:
             raise CommandError(str(error)) from error
         self.stdout.write(f"Restored from {directory}. Run fsck, then start the server.")
