@@ -6,7 +6,7 @@ import secrets
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from django.utils.translation import gettext_lazy as _
 
@@ -59,6 +59,7 @@ def _database(url: str) -> dict[str, Any]:
                 "keepalives_idle": 15,
                 "keepalives_interval": 5,
                 "keepalives_count": 3,
+                **dict(parse_qsl(parts.query)),
             },
         }
     path = url.removeprefix("sqlite://") if url else str(HOME / "mailhost.sqlite3")

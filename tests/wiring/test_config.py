@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from mailhost import settings
 from mailhost.config import Config, ConfigError, load
 
 
@@ -79,6 +80,15 @@ def test_secrets_come_from_files(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     assert load().secret_key == "a secret from a file"
 
 
+def test_options_of_the_database_url_are_for_the_driver(monkeypatch: pytest.MonkeyPatch) -> None:
+    url = "postgres://u@h/db?sslmode=verify-full&sslrootcert=%2Fetc%2Fca.pem"
+    monkeypatch.setenv("MAILHOST_DATABASE_URL", url)
+    options = settings._database(load().database_url)["OPTIONS"]
+    assert options["sslmode"] == "verify-full"
+    assert options["sslrootcert"] == "/etc/ca.pem"
+    assert options["connect_timeout"] == 5
+
+
 @pytest.mark.parametrize(
     ("name", "value", "said"),
     [
@@ -106,7 +116,9 @@ def test_secrets_come_from_files(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
         ("DATABASE_URL", "mysql://u@h/db", "write postgres://USER:PASSWORD@HOST/NAME."),
         ("DATABASE_URL", "postgres://u:secret@h:port/db", "MAILHOST_DATABASE_URL: write postgres:"),
         ("DATABASE_URL", "postgres://u@h", "MAILHOST_DATABASE_URL: it names no database"),
-        ("DATABASE_URL", "postgres://u@h/db?sslmode=require", "nothing may stand after"),
+        ("DATABASE_URL", "postgres://u@h/db?ssl=on", 'invalid connection option "ssl"'),
+        ("DATABASE_URL", "postgres://u@h/db?sslmode", "what stands after ? is nothing for libpq"),
+        ("DATABASE_URL", "postgres://u:a#b@h/db", "write postgres://USER:PASSWORD@HOST/NAME."),
         ("REDIS_URL", "localhost", "MAILHOST_REDIS_URL: write redis://HOST:6379/0."),
         ("REDIS_URL", "redis://h:port/0", "MAILHOST_REDIS_URL: write redis://HOST:6379/0."),
         ("LOG_FORMAT", "xml", "MAILHOST_LOG_FORMAT is “xml”"),
