@@ -99,6 +99,15 @@ def test_secrets_get_into_no_image_and_no_commit() -> None:
         assert f"/{directory}/" in (ROOT / ".gitignore").read_text().splitlines()
 
 
+def test_the_user_of_the_image_can_read_its_secrets() -> None:
+    """Compose shows the files with the owner and the mode that they have outside."""
+    [user] = re.findall(r"useradd .*--uid (\d+) ", (DEPLOY / "Dockerfile").read_text())
+    owned = re.findall(rf"^    chown {user} (.*?) *#", (DEPLOY / "README.md").read_text(), re.M)
+    for service in ("mx", "access", "worker", "beat", "web", "migrate"):
+        for secret in COMPOSE["services"][service]["secrets"]:
+            assert COMPOSE["secrets"][secret]["file"].removeprefix("./") in owned[0].split()
+
+
 @pytest.mark.parametrize("name", ["mx", "access", "worker", "web"])
 def test_containers_take_no_mark_of_life_for_their_own(name: str) -> None:
     """Each has a process 1, and all of them share the home."""
