@@ -14,6 +14,7 @@ from delivery.explaining import explain
 from delivery.queue import Changed, NoSuchMessage, RecipientView, Selection
 from protocols.wire.smtp.address import BadAddress
 
+MOST_SHOWN = 1_000_000_000
 STATES = ("pending", "held", "delivered", "failed", "cancelled")
 
 Change = Callable[[Selection, datetime], Changed]
@@ -61,8 +62,8 @@ class Command(NounCommand):
         selection = Selection(
             destination=options["destination"], sender=options["sender"], state=options["state"]
         )
-        if options["limit"] < 0:
-            self.refuse("--limit is how many recipients are shown: 0 or more.")
+        if not 0 <= options["limit"] <= MOST_SHOWN:
+            self.refuse(f"--limit is how many recipients are shown: 0 to {MOST_SHOWN}.")
         found = queue.list_recipients(selection, limit=options["limit"], settled=options["settled"])
         if options["json"]:
             self.show([_as_json(each) for each in found], as_json=True)
