@@ -6,9 +6,9 @@ from itertools import compress
 # Lines: longer lists are made and sent in pieces of so many.
 CHUNK = 20_000
 
-# Before each line of the longest list so far, up to CHUNK: to write a number anew for each line
-# takes as long as all the rest.
-_numbers: list[str] = []
+# What stands before each line, with the end of the one above it: to write a number anew for each
+# line takes as long as all the rest.
+_NUMBERS = [f"\r\n{number} " for number in range(1, CHUNK + 1)]
 
 
 def lines(
@@ -30,10 +30,6 @@ def lines(
 
 
 def _numbers_after(start: int, count: int) -> list[str]:
-    """Each begins with the end of the line before it."""
-    global _numbers
     if start:
         return [f"\r\n{number} " for number in range(start + 1, start + count + 1)]
-    if len(known := _numbers) < count:
-        _numbers = known = [f"\r\n{number} " for number in range(1, count + 1)]
-    return known[:count]
+    return _NUMBERS[:count]
