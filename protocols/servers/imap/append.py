@@ -21,7 +21,8 @@ from accounts.mailstore.rights import Right
 from accounts.mailstore.shared_names import split
 from protocols.servers.imap import catenate
 from protocols.servers.imap.answers import bad, no, ok, refused
-from protocols.servers.imap.client import Appending, Client, Target
+from protocols.servers.imap.appending import Appending, Target
+from protocols.servers.imap.client import Client
 from protocols.servers.imap.folder_view import FolderView
 from protocols.servers.imap.state_at_hand import present
 from protocols.servers.session import After, Home, Soon, in_pool

@@ -14,7 +14,8 @@ from accounts.mailstore.fetch import Columns, FetchRow
 from accounts.mailstore.refusals import FolderError, NotPermitted
 from accounts.mailstore.rights import Right
 from protocols.servers.imap.answers import no, refused
-from protocols.servers.imap.client import Appending, Client
+from protocols.servers.imap.appending import Appending
+from protocols.servers.imap.client import Client
 from protocols.servers.imap.sections import Structures, section_range
 from protocols.wire.imap.fetch_items import SectionKind
 from protocols.wire.imap.responses import Tagged

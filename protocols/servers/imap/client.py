@@ -1,21 +1,18 @@
 """One client of the server: its state, as data that the groups of commands act on."""
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, field
 from enum import IntFlag, StrEnum
-from typing import NamedTuple
 
-from accounts.blobs import Spool
 from accounts.directory.switchboard import Rule, hides
 from accounts.login import Identity
 from accounts.mailstore import index, rights
-from accounts.mailstore.append_together import Stored
 from accounts.mailstore.picture import Picture
 from accounts.mailstore.rights import Right
 from accounts.rows import FolderGone
 from protocols.servers.authentication import Authentication
 from protocols.servers.imap import recent, rendering, watching
 from protocols.servers.imap.annotation_news import AnnotationNews, changed_lines
+from protocols.servers.imap.appending import Appending, Target
 from protocols.servers.imap.contexts import Contexts
 from protocols.servers.imap.folder_view import PLAIN, FolderView, Wording
 from protocols.servers.imap.known import NOTHING, Known
@@ -24,7 +21,6 @@ from protocols.servers.imap.sections import Structures
 from protocols.servers.imap.watch import Manner, Watch
 from protocols.servers.session import Shell
 from protocols.wire.imap import responses
-from protocols.wire.imap.commands import NewMessage
 from protocols.wire.imap.dialect import REV1, Dialect
 
 
@@ -47,48 +43,6 @@ class Enabled(IntFlag):
     UTF8 = 16
     IMAP4REV2 = 32
     UIDONLY = 64
-
-
-class Target(NamedTuple):
-    """A folder that an APPEND goes to: the name it was asked by, its key, its mailbox.
-
-    `own_name` is what its owner calls it: a renamed folder is another one to whoever asks by name.
-    """
-
-    name: str
-    folder_id: int
-    owner_id: int
-    own_name: str
-
-
-@dataclass(slots=True)
-class Appending:
-    """An APPEND whose message is coming in, perhaps behind others (RFC 3502)."""
-
-    target: Target
-    message: NewMessage
-    is_binary: bool
-    spool: Spool = field(default_factory=Spool)
-    # The UID of the selected folder that goes when the message comes (RFC 8508), 0 for none.
-    replaced_uid: int = 0
-    has_failed: bool = False
-    has_nul: bool = False
-    # NUL came in a literal that may not hold it.
-    has_bad_nul: bool = False
-    earlier: list[Stored] = field(default_factory=list)
-    # Of the earlier ones: octets, those that may wait for the committer, and those in memory.
-    octets: int = 0
-    unsettled: int = 0
-    held: int = 0
-    # What URLs have cost: their number, octets looked into, and the message looked into last.
-    urls: int = 0
-    looked_into: int = 0
-    source: tuple[int | None, Structures] = field(default_factory=lambda: (None, Structures()))
-
-    def write(self, octets: bytes) -> None:
-        """Some more of the message. OutOfSpace."""
-        self.has_nul |= b"\0" in octets
-        self.spool.write(octets)
 
 
 # One for all: few programs have anything masked.
