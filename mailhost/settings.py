@@ -85,7 +85,8 @@ def _database(url: str) -> dict[str, Any]:
 try:
     SECRET_KEY = _secret_key()
 except OSError as error:
-    sentence = f"The home {HOME} cannot be used: {error.filename}: {error.strerror}."
+    at = f"{error.filename}: " if error.filename else ""
+    sentence = f"The home {HOME} cannot be used: {at}{error.strerror}."
     raise SystemExit(f"{sentence} MAILHOST_HOME names another.") from None
 DEBUG = MAILHOST.debug
 ALLOWED_HOSTS = [MAILHOST.hostname, "localhost", "127.0.0.1", "[::1]", MAILHOST.bind]

@@ -51,7 +51,9 @@ def told_in_a_line() -> Iterator[None]:
     except DatabaseError as error:
         raise CommandError(_unanswered(error)) from error
     except OSError as error:
-        raise CommandError(f"{error.filename} cannot be used: {error.strerror}.") from error
+        # A full disk does not say at which file.
+        what = f"{error.filename} cannot be used: " if error.filename else ""
+        raise CommandError(f"{what}{error.strerror or error}.") from error
 
 
 def _unanswered(error: DatabaseError) -> str:

@@ -1,14 +1,16 @@
 """`manage.py domain`, `mailbox` and `alias`: what they say, and one line for each mistake."""
 
+import errno
 import json
 from io import BytesIO, StringIO, TextIOWrapper
 from pathlib import Path
 from typing import Any
 
 import pytest
-from django.core.management import ManagementUtility, call_command
+from django.core.management import CommandError, ManagementUtility, call_command
 
 from accounts import directory, effects, login
+from accounts.management.verbs import told_in_a_line
 from accounts.models import Alias, Credential, Domain, Mailbox, Tenant
 from tests.accounts.test_hashers import DREPPER
 
@@ -311,3 +313,17 @@ def test_there_is_help(capsys: pytest.CaptureFixture[str], noun: str) -> None:
     status, out, _err = run_as_typed(capsys, noun, "add", "--help")
     assert status == 0
     assert "usage" in out
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device"), "No space left on device."),
+        (PermissionError(errno.EACCES, "Permission denied", "/x"), "/x cannot be used: Perm"),
+        (OSError("read too little"), "read too little."),
+    ],
+)
+def test_what_the_disk_refuses_is_told_in_a_line(error: OSError, said: str) -> None:
+    with pytest.raises(CommandError) as raised, told_in_a_line():
+        raise error
+    assert str(raised.value).startswith(said)
