@@ -183,6 +183,9 @@ def parse(line: bytes) -> Command:
     # People type stray spaces, and some programs end every line with one.
     words = rest.split()
     match name, words:
+        # The first is what clients say most.
+        case b"RETR", [number]:
+            return Retrieve(_number(number))
         case b"USER", [_, *_]:
             return User(rest.strip().decode("utf-8", "replace"))
         case b"AUTH", [mechanism]:
@@ -208,8 +211,6 @@ def parse(line: bytes) -> Command:
             return ListSizes(_number(words[0]) if words else None)
         case b"UIDL", [] | [_]:
             return ListUids(_number(words[0]) if words else None)
-        case b"RETR", [number]:
-            return Retrieve(_number(number))
         case b"DELE", [number]:
             return Delete(_number(number))
         case b"TOP", [number, lines]:

@@ -67,6 +67,7 @@ class ServerConversation:
         "_output",
         "_ready",
         "_username",
+        "_waiting",
         "is_over",
         "state",
         "wants_tls",
@@ -78,6 +79,7 @@ class ServerConversation:
         self.wants_tls = False
         self._input = ReceiveBuffer()
         self._output: deque[bytes | memoryview] = deque()
+        self._waiting = 0  # octets in it
         self._ready: Command | None = None  # understood, not yet given out
         self._asked: Command | None = None  # given out, not yet answered
         self._username: str | None = None  # from a USER that was answered +OK
@@ -96,7 +98,7 @@ class ServerConversation:
 
     @property
     def wants_flush(self) -> bool:
-        return sum(map(len, self._output)) > SAY_AHEAD
+        return self._waiting > SAY_AHEAD
 
     def next_event(self) -> Command | None:
         while self._asked is None and not self.is_over and not self.wants_tls:
@@ -143,6 +145,8 @@ class ServerConversation:
             whole = memoryview(taken[0])
             taken = [whole[:limit]]
             self._output.appendleft(whole[limit:])
+            size = limit
+        self._waiting -= size
         return taken
 
     def tls_started(self) -> None:
@@ -226,25 +230,29 @@ class ServerConversation:
     def _say(self, reply: Reply | Piece) -> None:
         match reply:
             case Ok(text):
-                self._output.append(self._status(b"+OK", text))
+                self._put(self._status(b"+OK", text))
             case Err() if self._dots is not None:
                 # In the middle of a message nothing else can be said: an honest end is to hang up.
                 self.is_over = True
             case Err(text, code, ends):
-                self._output.append(self._status(b"-ERR", text, code))
+                self._put(self._status(b"-ERR", text, code))
                 self.is_over = self.is_over or ends
             case Challenge(octets):
-                self._output.append(b"+ %b\r\n" % sasl.encode(octets))
+                self._put(b"+ %b\r\n" % sasl.encode(octets))
             case Listing(text, lines):
-                self._output += (self._status(b"+OK", text), lines, b".\r\n")
+                self._put(self._status(b"+OK", text), lines, b".\r\n")
             case Message(text, octets):
-                self._output += (self._status(b"+OK", text), *stuff_whole(octets))
+                self._put(self._status(b"+OK", text), *stuff_whole(octets))
             case Piece(octets):
                 self._dots = self._dots or DotStuffer()
-                self._output.append(self._dots.stuff(octets))
+                self._put(self._dots.stuff(octets))
             case MessageEnd():
                 dots, self._dots = self._dots or DotStuffer(), None
-                self._output.append(dots.end())
+                self._put(dots.end())
+
+    def _put(self, *pieces: bytes) -> None:
+        self._output += pieces
+        self._waiting += sum(map(len, pieces))
 
     def _status(self, word: bytes, text: str, code: str = "") -> bytes:
         said = languages.in_language(text, self._language)

@@ -1,10 +1,12 @@
 """The POP3 conversation by itself: states, limits, large messages, and arbitrary octets."""
 
+from itertools import cycle
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from protocols.wire.conversation import READ_AHEAD, ConversationError
+from protocols.wire.conversation import READ_AHEAD, SAY_AHEAD, ConversationError
 from protocols.wire.pop3 import commands as c
 from protocols.wire.pop3.replies import Err, Message, MessageEnd, Ok, Piece
 from protocols.wire.pop3.server import LINE_LIMIT, MISTAKES, ServerConversation, State
@@ -106,6 +108,26 @@ def test_data_to_send_keeps_to_its_limit() -> None:
         parts.append(part)
     assert max(map(len, parts)) <= 100
     assert octets in b"".join(parts)
+
+
+@given(
+    st.lists(st.integers(0, 400_000), max_size=9),
+    st.lists(st.integers(1, 300_000), min_size=1, max_size=9),
+)
+def test_it_wants_a_flush_while_much_waits(sizes: list[int], limits: list[int]) -> None:
+    conversation = logged_in()
+    waiting = 0
+    for size, limit in zip(sizes, cycle(limits), strict=False):
+        conversation.receive_data(b"RETR 1\r\n")
+        assert conversation.next_event() is not None
+        conversation.send(Message("", b"x" * size))
+        waiting += len(b"+OK\r\n") + size + (len(b"\r\n.\r\n") if size else len(b".\r\n"))
+        waiting -= len(conversation.data_to_send(limit))
+        assert conversation.wants_flush is (waiting > SAY_AHEAD)
+    while taken := len(conversation.data_to_send(limits[0])):
+        waiting -= taken
+        assert conversation.wants_flush is (waiting > SAY_AHEAD)
+    assert not waiting
 
 
 def test_a_huge_line_is_dropped_not_kept() -> None:
