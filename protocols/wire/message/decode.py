@@ -17,6 +17,10 @@ _ENCODED_WORD = re.compile(rb"=\?([^?*\s]{1,60}+)(?:\*[^?\s]{0,40}+)?\?([bBqQ])\
 NOT_BASE64 = bytes(
     set(range(256)) - set(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/")
 )
+# Begins at line ends, of which there are fewer than blanks.
+_BLANK_END = re.compile(rb"\n(?:(?<=[ \t]\n)|(?<=[ \t]\r\n))")
+# Looking behind keeps it linear: a run of blanks is tried once.
+_BLANKS_AT_END = re.compile(rb"(?<![ \t])[ \t]++(?=\r?\n|\Z)")
 _HEX_PAIR = re.compile(rb"%([0-9A-Fa-f]{2})")
 _SECTION = re.compile(r"(.+?)\*(\d{1,3})?(\*)?")
 
@@ -76,11 +80,18 @@ def decode_transfer(body: bytes, encoding: bytes) -> bytes:
         case b"base64":
             return decode_base64(body)
         case b"quoted-printable":
-            return binascii.a2b_qp(body)
+            return decode_quoted_printable(body)
         case b"x-uuencode" | b"uuencode" | b"x-uue" | b"uue":
             return _decode_uu(body)
         case _:
             return body
+
+
+def decode_quoted_printable(text: bytes) -> bytes:
+    """What it stands for; blanks at the end of a line were added on the way (RFC 2045 §6.7)."""
+    if text.endswith((b" ", b"\t")) or _BLANK_END.search(text):
+        text = _BLANKS_AT_END.sub(b"", text)
+    return binascii.a2b_qp(text)
 
 
 def decode_base64(text: bytes) -> bytes:

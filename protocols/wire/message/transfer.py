@@ -9,10 +9,12 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from protocols.wire.message.decode import NOT_BASE64, decode_base64
+from protocols.wire.message.decode import NOT_BASE64, decode_base64, decode_quoted_printable
 
 # Encoded octets decoded at once.
 PIECE = 256 * 1024
+# Octets in the middle of so long a line that wait for what comes behind them.
+MAX_OPEN = 998
 
 _Step = Callable[[bytes, bytes, bool], tuple[bytes, int, bytes]]
 
@@ -29,12 +31,22 @@ def _base64(carry: bytes, piece: bytes, is_last: bool) -> tuple[bytes, int, byte
     return binascii.a2b_base64(digits[:whole]), len(piece), digits[whole:]
 
 
-def _quoted_printable(_carry: bytes, piece: bytes, is_last: bool) -> tuple[bytes, int, bytes]:
-    end = len(piece)
-    if not is_last:
-        # Between lines; a line longer than a piece is cut where no "=XX" is cut through.
-        end = piece.rfind(b"\n") + 1 or piece.find(b"=", end - 2) % (end + 1)
-    return binascii.a2b_qp(piece[:end]), end, b""
+def _quoted_printable(carry: bytes, piece: bytes, is_last: bool) -> tuple[bytes, int, bytes]:
+    text = carry + piece
+    if is_last:
+        return decode_quoted_printable(text), len(piece), b""
+    if end := text.rfind(b"\n") + 1:
+        return decode_quoted_printable(text[:end]), end - len(carry), b""
+    end = _open_end(text)
+    return binascii.a2b_qp(text[:end]), len(piece), text[end:]
+
+
+def _open_end(text: bytes) -> int:
+    """Where a line longer than a piece is cut: before blanks that may end it, and before "=X"."""
+    end = len(text.rstrip(b" \t\r"))
+    if (found := text.find(b"=", max(end - 2, 0), end)) >= 0:
+        end = len(text[: found + 1].rstrip(b"="))
+    return end if len(text) - end <= MAX_OPEN else len(text)
 
 
 _STEPS: dict[bytes, _Step] = {

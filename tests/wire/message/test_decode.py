@@ -70,6 +70,8 @@ def test_params(value, params):
         (b"S*G V\xffsbG8=!", b"base64", b"Hello"),
         (b"A", b"base64", b""),
         (b"a=C3=A9=\r\nb=ZZ", b"quoted-printable", b"a\xc3\xa9b=ZZ"),
+        (b"a  \r\nb \t\nc=20 \r\nd", b"quoted-printable", b"a\r\nb\nc \r\nd"),
+        (b"soft= \t\r\nend=\t\nlast \t", b"quoted-printable", b"softendlast"),
         (b"begin 644 x\n%2&5L;&\\\n`\nend\n", b"x-uuencode", b"Hello"),
         (b"as it is", b"7bit", b"as it is"),
         (b"as it is", b"x-unheard-of", b"as it is"),

@@ -14,7 +14,7 @@ from protocols.wire.message.transfer import Decoded, is_known
 ENCODINGS = [b"7bit", b"8BIT", b"binary", b"Base64", b"quoted-printable"]
 LINES = st.lists(
     st.sampled_from(
-        [b"=\r\n", b"=3D", b"=", b"a", b"\r\n", b"\n", b"=4", b"\0", b"Zm9v", b" ", b"!"]
+        [b"=\r\n", b"=3D", b"=", b"a", b"\r\n", b"\n", b"=4", b"\0", b"Zm9v", b" ", b"\t", b"!"]
     )
 ).map(b"".join)
 
