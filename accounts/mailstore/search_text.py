@@ -38,8 +38,12 @@ def fold(text: str) -> str:
     """The form in which words are compared.
 
     What i;unicode-casemap takes for equal is the same here (RFC 5051 §2: title case, decomposed),
-    and a little more: "ß" is "ss".
+    and a little more: "ß" is "ss", and a tab a space, as header fields are folded at either.
     """
+    return _casefolded(text).replace("\t", " ")
+
+
+def _casefolded(text: str) -> str:
     if text.isascii():
         return text.lower()
     folded = decomposed("NFKD", text).casefold()
@@ -77,7 +81,7 @@ def _is_mark(char: str) -> bool:
 
 def collated(text: str) -> str:
     """The form in which texts are put in order: in title case, as RFC 5051 §2 has it."""
-    return fold(text).upper()
+    return _casefolded(text).upper()
 
 
 class Needle:
