@@ -15,7 +15,7 @@ from protocols.wire.message.header import unfold
 # RFC 2231 §5 allows a language after the charset. Spaces in Q text are wrong and common.
 _ENCODED_WORD = re.compile(rb"=\?([^?*\s]{1,60}+)(?:\*[^?\s]{0,40}+)?\?([bBqQ])\?([^?]*+)\?=")
 NOT_BASE64 = bytes(
-    set(range(256)) - set(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/")
+    set(range(256)) - set(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=")
 )
 # Begins at line ends, of which there are fewer than blanks.
 _BLANK_END = re.compile(rb"\n(?:(?<=[ \t]\n)|(?<=[ \t]\r\n))")
@@ -95,8 +95,11 @@ def decode_quoted_printable(text: bytes) -> bytes:
 
 
 def decode_base64(text: bytes) -> bytes:
-    """What can be read of base64: strange octets and missing padding are passed over."""
-    text = text.translate(None, NOT_BASE64)
+    """What can be read of base64: strange octets and missing padding are passed over.
+
+    Padding ends it (RFC 2045 §6.8): mailing lists put lines in plain text behind it.
+    """
+    text = text.translate(None, NOT_BASE64).partition(b"=")[0]
     if len(text) % 4 == 1:
         text = text[:-1]
     return binascii.a2b_base64(text + b"=" * (-len(text) % 4))

@@ -24,9 +24,10 @@ def _identity(_carry: bytes, piece: bytes, _is_last: bool) -> tuple[bytes, int, 
 
 
 def _base64(carry: bytes, piece: bytes, is_last: bool) -> tuple[bytes, int, bytes]:
-    digits = carry + piece.translate(None, NOT_BASE64)
-    if is_last:
-        return decode_base64(digits), len(piece), b""
+    # Once there was padding it is what is carried on, and nothing behind it counts.
+    digits, padding, _rest = (carry + piece.translate(None, NOT_BASE64)).partition(b"=")
+    if is_last or padding:
+        return decode_base64(digits), len(piece), padding
     whole = len(digits) // 4 * 4
     return binascii.a2b_base64(digits[:whole]), len(piece), digits[whole:]
 

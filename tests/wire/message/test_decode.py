@@ -67,6 +67,7 @@ def test_params(value, params):
     [
         (b"SGVs\r\nbG8=\r\n", b"base64", b"Hello"),
         (b"SGVsbG8", b"BASE64", b"Hello"),
+        (b"SGVsbG8=\r\n____\r\nOur list\r\n", b"base64", b"Hello"),
         (b"S*G V\xffsbG8=!", b"base64", b"Hello"),
         (b"A", b"base64", b""),
         (b"a=C3=A9=\r\nb=ZZ", b"quoted-printable", b"a\xc3\xa9b=ZZ"),

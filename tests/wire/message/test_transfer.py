@@ -75,6 +75,17 @@ def test_a_line_longer_than_a_piece() -> None:
     assert b"".join(_decoded(body, b"quoted-printable").read(0, 1 << 20)) == octets
 
 
+@pytest.mark.parametrize("piece", [3, 9, 200])
+def test_nothing_behind_the_padding(piece: int) -> None:
+    with patch("protocols.wire.message.transfer.PIECE", piece):
+        decoded = _decoded(b"SGVsbG8=\r\n____\r\nOur list is https://a.test/\r\n", b"base64")
+        for _ in decoded.scan():
+            pass
+        assert decoded.known_size == 5
+        assert b"".join(decoded.read(0, 50)) == b"Hello"
+        assert b"".join(decoded.read(4, 50)) == b"o"
+
+
 @pytest.mark.parametrize("encoding", [b"x-uuencode", b"8bit;", b"", b"base 64"])
 def test_unknown(encoding: bytes) -> None:
     assert not is_known(encoding)
