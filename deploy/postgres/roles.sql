@@ -46,6 +46,24 @@ GRANT UPDATE ON accounts_directoryversion TO mailhost_access;
 GRANT SELECT ON accounts_clientrule, accounts_senderright TO mailhost_access;
 GRANT SELECT ON accounts_dkimkey TO mailhost_worker;
 
+-- Mailboxes that can no longer be restored are removed for good by the worker, which finds what
+-- belongs to them without reading it.
+GRANT DELETE ON
+    accounts_mailbox, accounts_credential, accounts_accesstoken, accounts_maildroplock,
+    accounts_aliastarget, accounts_clientrule, accounts_senderright,
+    accounts_user, accounts_membership, accounts_user_groups, accounts_user_user_permissions,
+    django_admin_log
+    TO mailhost_worker;
+GRANT SELECT (id, mailbox_id) ON
+    accounts_credential, accounts_accesstoken, accounts_clientrule
+    TO mailhost_worker;
+GRANT SELECT (mailbox_id) ON accounts_maildroplock TO mailhost_worker;
+GRANT SELECT (id, mailbox_id, grantee_id) ON accounts_senderright TO mailhost_worker;
+GRANT SELECT (id, user_id) ON
+    accounts_user_groups, accounts_user_user_permissions, django_admin_log
+    TO mailhost_worker;
+GRANT UPDATE ON accounts_directoryversion TO mailhost_worker;
+
 -- The admin manages everything that people manage.
 GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO mailhost_web;
 GRANT USAGE ON ALL SEQUENCES IN SCHEMA public

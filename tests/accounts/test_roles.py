@@ -7,7 +7,11 @@ from pathlib import Path
 import pytest
 from django.apps import apps
 from django.db import ProgrammingError, connection, transaction
+from django.utils import timezone
 
+from accounts import directory, limits, tasks
+from accounts.models import AccessToken, ClientRule, Mailbox, Membership, SenderRight, User
+from tests.accounts.people import settle
 from tests.partners.platform import PLATFORM
 
 ROLES = Path(__file__).resolve().parents[2] / "deploy" / "postgres" / "roles.sql"
@@ -81,19 +85,43 @@ def test_access_tells_the_directory_of_quotas() -> None:
 
 @pytest.mark.usefixtures("roles")
 @pytest.mark.parametrize(
-    ("table", "readers"),
+    ("table", "columns", "readers"),
     [
-        ("accounts_credential", {"access", "web"}),
-        ("accounts_accesstoken", {"access", "web"}),
-        ("accounts_dkimkey", {"worker", "web"}),
-        ("django_session", {"web"}),
+        ("accounts_credential", ("hash", "scram"), {"access", "web"}),
+        ("accounts_accesstoken", ("digest",), {"access", "web"}),
+        ("accounts_dkimkey", ("private_key_sealed",), {"worker", "web"}),
+        ("django_session", ("session_key", "session_data"), {"web"}),
     ],
 )
-def test_secrets_are_for_those_who_need_them(table: str, readers: set[str]) -> None:
-    assert {kind for kind in KINDS if may(kind, f"SELECT count(*) FROM {table}")} == readers
+def test_secrets_are_for_those_who_need_them(
+    table: str, columns: tuple[str, ...], readers: set[str]
+) -> None:
+    for column in columns:
+        assert {kind for kind in KINDS if may(kind, f"SELECT {column} FROM {table}")} == readers
 
 
 @pytest.mark.usefixtures("roles")
 def test_only_the_web_may_make_mailboxes() -> None:
-    statement = "DELETE FROM accounts_mailbox WHERE id = -1"
+    statement = "INSERT INTO accounts_mailbox SELECT * FROM accounts_mailbox WHERE false"
     assert {kind for kind in KINDS if may(kind, statement)} == {"web"}
+
+
+@pytest.mark.usefixtures("roles")
+def test_the_worker_removes_mailboxes_for_good() -> None:
+    people = settle()
+    for one, other in ((people.alice, people.bob), (people.bob, people.alice)):
+        SenderRight.objects.create(mailbox=one, grantee=other)
+    directory.create_alias("al@a.test", ["alice@a.test", "bob@a.test"])
+    AccessToken.objects.create(mailbox=people.alice, digest="0" * 64, scopes="imap")
+    ClientRule.objects.create(name="old phone", capabilities="IDLE", mailbox=people.alice)
+    # Not a person of the web any more.
+    Membership.objects.filter(user__mailbox=people.alice).delete()
+    directory.remove_mailbox(people.alice)
+    long_ago = timezone.now() - 2 * limits.RESTORABLE_FOR
+    Mailbox.objects.filter(pk=people.alice.pk).update(removed_at=long_ago)
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL ROLE mailhost_worker")
+        tasks.purge_mailboxes()
+        cursor.execute("RESET ROLE")
+    assert set(Mailbox.objects.all()) == {people.bob, people.charlie}
+    assert not User.objects.filter(username="alice@a.test").exists()
