@@ -266,7 +266,9 @@ def purge_mailbox(mailbox: Mailbox) -> None:
     # In many short transactions: a large mailbox must not hold up everybody's mail.
     removal.purge_mail(mailbox.pk)
     with transaction.atomic():
-        user = mailbox.user
+        # Not the whole row: the worker's role may not read hashes (deploy/postgres).
+        users = User.objects.filter(mailbox=mailbox).only("is_staff")
+        user = users.order_by("pk").first()
         uidvalidity.leave(mailbox)
         mailbox.delete()
         if user is not None and not user.is_staff and not user.memberships.exists():
@@ -276,7 +278,7 @@ def purge_mailbox(mailbox: Mailbox) -> None:
 
 def purge_removed_before(moment: datetime) -> int:
     """Purge what was removed before `moment`; gives the number of mailboxes."""
-    rows = Mailbox.objects.select_related("domain", "user").filter(removed_at__lt=moment)
+    rows = Mailbox.objects.select_related("domain").filter(removed_at__lt=moment)
     count = 0
     for mailbox in rows.order_by("removed_at"):
         purge_mailbox(mailbox)

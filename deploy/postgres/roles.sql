@@ -1,7 +1,7 @@
 -- One role a process kind, each with what its job needs. Run once as the owner of the database,
 -- after `manage.py migrate`:  psql -v ON_ERROR_STOP=1 -f roles.sql mailhost
 -- Then give each process its own role in database_url and each role a password (\password).
--- The mx never sees password hashes or signing keys; access never sees signing keys.
+-- The mx and the worker never see password hashes; the mx and access never see signing keys.
 
 BEGIN;
 
@@ -31,9 +31,12 @@ GRANT SELECT, UPDATE ON accounts_mailbox
     TO mailhost_mx, mailhost_access, mailhost_worker, mailhost_web;
 
 GRANT SELECT ON
-    accounts_tenant, accounts_domain, accounts_alias, accounts_aliastarget, accounts_user,
+    accounts_tenant, accounts_domain, accounts_alias, accounts_aliastarget,
     accounts_membership, accounts_directoryversion
     TO mailhost_mx, mailhost_access, mailhost_worker, mailhost_web;
+-- Who gets the postmaster's mail. Admins have their password's hash in the same row.
+GRANT SELECT (id, is_superuser) ON accounts_user
+    TO mailhost_mx, mailhost_access, mailhost_worker;
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON
     delivery_queuedmessage, delivery_queuedrecipient, delivery_attempt
@@ -62,6 +65,7 @@ GRANT SELECT (id, mailbox_id, grantee_id) ON accounts_senderright TO mailhost_wo
 GRANT SELECT (id, user_id) ON
     accounts_user_groups, accounts_user_user_permissions, django_admin_log
     TO mailhost_worker;
+GRANT SELECT (is_staff) ON accounts_user TO mailhost_worker;
 GRANT UPDATE ON accounts_directoryversion TO mailhost_worker;
 
 -- The admin manages everything that people manage.

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from accounts import directory, limits, tasks
 from accounts.models import AccessToken, ClientRule, Mailbox, Membership, SenderRight, User
-from tests.accounts.people import settle
+from tests.accounts.people import settle, to
 from tests.partners.platform import PLATFORM
 
 ROLES = Path(__file__).resolve().parents[2] / "deploy" / "postgres" / "roles.sql"
@@ -89,6 +89,7 @@ def test_access_tells_the_directory_of_quotas() -> None:
     [
         ("accounts_credential", ("hash", "scram"), {"access", "web"}),
         ("accounts_accesstoken", ("digest",), {"access", "web"}),
+        ("accounts_user", ("password",), {"web"}),
         ("accounts_dkimkey", ("private_key_sealed",), {"worker", "web"}),
         ("django_session", ("session_key", "session_data"), {"web"}),
     ],
@@ -104,6 +105,19 @@ def test_secrets_are_for_those_who_need_them(
 def test_only_the_web_may_make_mailboxes() -> None:
     statement = "INSERT INTO accounts_mailbox SELECT * FROM accounts_mailbox WHERE false"
     assert {kind for kind in KINDS if may(kind, statement)} == {"web"}
+
+
+@pytest.mark.usefixtures("roles")
+def test_every_kind_finds_the_postmaster_of_the_platform() -> None:
+    bob = settle().bob
+    User.objects.filter(mailbox=bob).update(is_superuser=True)
+    for kind in KINDS:
+        directory.forget()
+        with connection.cursor() as cursor:
+            cursor.execute(f"SET LOCAL ROLE mailhost_{kind}")
+            route = directory.resolve(to("postmaster"))
+            cursor.execute("RESET ROLE")
+        assert [box.id for box in route.mailboxes] == [bob.pk], kind
 
 
 @pytest.mark.usefixtures("roles")
