@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Sequence
 from typing import Any
 
-from django.db import InterfaceError, OperationalError, connection
+from django.db import connection
 
 from accounts import stamps
 from accounts.blobs import Place
@@ -20,6 +20,7 @@ from accounts.commit.octets import (
     unavailable,
 )
 from accounts.commit.telling import Outcome, nothing
+from accounts.commit.units import DATABASE_LOST
 from accounts.commit.writer import Writer
 from accounts.models import Blob
 from accounts.rows import Rows
@@ -78,7 +79,7 @@ def _commit_under_one_mark(items: list[Item], attempt: "Attempt") -> Outcome:
             attempt.run()
         except OctetsLost:
             raise
-        except (OperationalError, InterfaceError) as failure:
+        except DATABASE_LOST as failure:
             log.warning("commit: %s", failure)
             connection.close()
             error = failure
@@ -144,7 +145,7 @@ class Attempt:
                 try:
                     result = item.unit.write(rows, blob_id)
                     rows.finish_unit()
-                except (OperationalError, InterfaceError):
+                except DATABASE_LOST:
                     raise
                 except Exception as error:
                     if len(self._items) == 1:
@@ -184,7 +185,7 @@ class Attempt:
                 if self._kept is not None:
                     return is_stored(self._kept)
                 return self._mark is not None and is_marked(self.writer.id, self._mark)
-            except (OperationalError, InterfaceError) as error:
+            except DATABASE_LOST as error:
                 log.warning("commit: cannot look for a mark: %s", error)
                 connection.close()
                 if time.monotonic() > deadline:

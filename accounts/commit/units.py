@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from django.db import InterfaceError, OperationalError
+from django.db import InterfaceError, InternalError, OperationalError
 
 from accounts.blobs import Spool
 from accounts.rows import Rows
@@ -16,8 +16,10 @@ class CommitUnavailable(Exception):
     """The store cannot commit just now (database locked, lost or full): a temporary failure."""
 
 
-# What reading and writing raise while the database does not answer.
-DATABASE_AWAY = (OperationalError, InterfaceError, CommitUnavailable)
+# What a statement raises that may do another time: the database does not answer, or takes no
+# writes (PostgreSQL's InternalError), as a standby does before it takes over.
+DATABASE_LOST = (OperationalError, InterfaceError, InternalError)
+DATABASE_AWAY = (*DATABASE_LOST, CommitUnavailable)
 
 
 @dataclass

@@ -9,10 +9,8 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db import InterfaceError, OperationalError
-
 from accounts import commit
-from accounts.commit import CommitUnavailable, OutOfSpace, Rows, Unit
+from accounts.commit import DATABASE_AWAY, OutOfSpace, Rows, Unit
 from delivery import bounces, queue, schedule
 from delivery.outbound.parcels import read_original
 from delivery.queue import Claim, Settlement
@@ -22,7 +20,7 @@ from protocols.wire.smtp.address import BadAddress
 log = logging.getLogger(__name__)
 
 # The store is not there just now: to be repeated, whatever it was about.
-_AWAY = (CommitUnavailable, OutOfSpace, OperationalError, InterfaceError)
+_AWAY = (*DATABASE_AWAY, OutOfSpace)
 
 Ended = tuple[Claim, Outcome]
 Settled = tuple[Claim, Settlement]

@@ -7,7 +7,7 @@ from concurrent.futures import Future
 from typing import Any
 
 import pytest
-from django.db import OperationalError, connection, transaction
+from django.db import InternalError, OperationalError, connection, transaction
 
 from accounts import blobs, commit
 from accounts.blobs import OutOfSpace, Spool
@@ -374,14 +374,15 @@ def test_a_repeat_that_meets_the_mark_of_a_late_commit_ends_there(
     assert Folder.objects.get(pk=inbox(mailbox_id)).uidnext == 2
 
 
+@pytest.mark.parametrize("error", [OperationalError, InternalError])
 def test_a_database_that_stays_away_is_a_temporary_failure(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, error: type[Exception]
 ) -> None:
     mailbox_id = make_mailbox()
     monkeypatch.setattr(batch, "RETRY_PAUSES", (0.0, 0.0))
 
     def lose(rows: Rows) -> None:
-        raise OperationalError("database is locked")
+        raise error("database is locked, or takes no writes")
 
     with monkeypatch.context() as patch:
         patch.setattr(Rows, "write", lose)

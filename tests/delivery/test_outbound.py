@@ -7,7 +7,7 @@ from ipaddress import ip_network
 from random import Random
 
 import pytest
-from django.db import OperationalError, connections
+from django.db import InternalError, OperationalError, connections
 
 from accounts import commit
 from accounts.commit import batch
@@ -323,7 +323,8 @@ def test_a_bounce_that_is_delayed_is_not_told_of(make_drain, clock):
     assert not row(BOB).is_delay_notified
 
 
-def test_a_bounce_commits_with_what_it_is_about(make_drain, monkeypatch):
+@pytest.mark.parametrize("error", [OperationalError, InternalError])
+def test_a_bounce_commits_with_what_it_is_about(make_drain, monkeypatch, error):
     mailbox_id, address = sender()
     monkeypatch.setattr(draining, "PAUSE_AFTER_FAILURE", 0.01)
     monkeypatch.setattr(batch, "RETRY_PAUSES", ())
@@ -333,7 +334,7 @@ def test_a_bounce_commits_with_what_it_is_about(make_drain, monkeypatch):
         done = real(rows, settlements, now)
         calls.append(len(inbox_octets(mailbox_id)))
         if len(calls) == 1:
-            raise OperationalError("the database went away")
+            raise error("the database went away, or takes no writes")
         return done
 
     monkeypatch.setattr(verdicts.queue, "settle_rows", settle_rows)

@@ -18,9 +18,10 @@ from contextlib import closing, contextmanager
 from email import message_from_bytes
 from itertools import count
 from pathlib import Path
-from typing import NamedTuple
+from typing import LiteralString, NamedTuple
 
 import imapclient
+import psycopg
 import pytest
 from imapclient.exceptions import IMAPClientError
 
@@ -196,6 +197,48 @@ def test_a_database_that_goes_away_and_comes_back(
     told.check(host.inbox(ANA))
     with closing(pop_login(host)) as pop:
         assert pop.stat()[0] == len(host.inbox(ANA))
+
+
+@scaled
+def test_a_database_that_takes_no_writes_for_a_while(parts: Parts, host: Instance) -> None:
+    told, line, reader = Told(), greet(host), imap(host)
+    assert told.send(line).startswith("250")
+    with read_only(parts):
+        for each in (line, greet(host)):
+            assert told.send(each).startswith("451 4.3.0")
+        reader.noop()
+        assert reader.fetch([1], ["BODY.PEEK[]"])
+        for command in (
+            lambda: reader.add_flags([1], [b"\\Flagged"]),
+            lambda: reader.append("INBOX", b"A: b\r\n\r\n"),
+        ):
+            with pytest.raises(IMAPClientError, match="UNAVAILABLE"):
+                command()
+        with pytest.raises(poplib.error_proto, match=r"-ERR \[SYS/TEMP\]"):
+            pop_login(host)
+    assert told.send(line).startswith("250")
+    reader.add_flags([1], [b"\\Flagged"])
+    told.check(host.inbox(ANA))
+
+
+@contextmanager
+def read_only(parts: Parts) -> Iterator[None]:
+    """What a standby is, and where a host of databases has run out of disk."""
+    url = parts.postgres.url + "?options=-cdefault_transaction_read_only%3Doff"
+    with psycopg.connect(url, autocommit=True) as database:
+        try:
+            _turn(database, parts, "SET default_transaction_read_only = on", "on")
+            yield
+        finally:
+            _turn(database, parts, "RESET ALL", "off")
+
+
+def _turn(database: psycopg.Connection, parts: Parts, change: LiteralString, wanted: str) -> None:
+    database.execute("ALTER SYSTEM " + change)
+    database.execute("SELECT pg_reload_conf()")
+    with psycopg.connect(parts.postgres.url, autocommit=True) as other:
+        shown = lambda: other.execute("SHOW default_transaction_read_only").fetchone()  # noqa: E731
+        wait_until(lambda: shown() == (wanted,), f"read-only is {wanted}")
 
 
 @scaled

@@ -1,7 +1,7 @@
 """Response codes for what went wrong in a way that nobody planned (RFC 5530)."""
 
 import pytest
-from django.db import OperationalError
+from django.db import InternalError, OperationalError
 
 from accounts.blobs import BlobMissing
 from protocols.wire.imap.commands import Noop
@@ -15,6 +15,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
     [
         (BlobMissing("a segment is gone"), b"CORRUPTION"),
         (OperationalError("away"), b"UNAVAILABLE"),
+        (InternalError("cannot execute INSERT in a read-only transaction"), b"UNAVAILABLE"),
         (KeyError("never foreseen"), b"SERVERBUG"),
     ],
 )
