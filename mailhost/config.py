@@ -99,7 +99,10 @@ def _database(url: str) -> str:
 
 def _redis(url: str) -> str:
     if url:
-        _parts(url, ("redis", "rediss"), "redis://HOST:6379/0")
+        parts = _parts(url, ("redis", "rediss"), "redis://HOST:6379/0")
+        if re.fullmatch(r"/?[0-9]*", parts.path) is None:
+            # The worker would stop at it, and servers take it for 0.
+            raise ValueError("what stands after the host is a number, as in redis://HOST:6379/0")
     return url
 
 

@@ -121,6 +121,8 @@ def test_options_of_the_database_url_are_for_the_driver(monkeypatch: pytest.Monk
         ("DATABASE_URL", "postgres://u:a#b@h/db", "write postgres://USER:PASSWORD@HOST/NAME."),
         ("REDIS_URL", "localhost", "MAILHOST_REDIS_URL: write redis://HOST:6379/0."),
         ("REDIS_URL", "redis://h:port/0", "MAILHOST_REDIS_URL: write redis://HOST:6379/0."),
+        ("REDIS_URL", "redis://h:6379/abc", "what stands after the host is a number"),
+        ("REDIS_URL", "redis://h:6379/-1", "what stands after the host is a number"),
         ("LOG_FORMAT", "xml", "MAILHOST_LOG_FORMAT is “xml”"),
     ],
 )
