@@ -1,14 +1,24 @@
--- One role a process kind, each with what its job needs. Run once as the owner of the database,
--- after `manage.py migrate`:  psql -v ON_ERROR_STOP=1 -f roles.sql mailhost
--- Then give each process its own role in database_url and each role a password (\password).
+-- One role a process kind, each with what its job needs. Run it as PostgreSQL's superuser after
+-- each `manage.py migrate`, as tables may be new:  psql -v ON_ERROR_STOP=1 -f roles.sql mailhost
+-- The first time, give each process its own role in database_url, each role a password (\password).
 -- The mx and the worker never see password hashes; the mx and access never see signing keys.
 
 BEGIN;
 
-CREATE ROLE mailhost_mx LOGIN;
-CREATE ROLE mailhost_access LOGIN;
-CREATE ROLE mailhost_worker LOGIN;
-CREATE ROLE mailhost_web LOGIN;
+DO $$
+DECLARE
+    kind text;
+BEGIN
+    FOREACH kind IN ARRAY ARRAY['mx', 'access', 'worker', 'web'] LOOP
+        IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'mailhost_' || kind) THEN
+            EXECUTE 'CREATE ROLE mailhost_' || kind || ' LOGIN';
+        END IF;
+    END LOOP;
+END $$;
+
+-- What an earlier version gave and this one does not.
+REVOKE ALL ON ALL TABLES IN SCHEMA public
+    FROM mailhost_mx, mailhost_access, mailhost_worker, mailhost_web;
 
 GRANT USAGE ON SCHEMA public
     TO mailhost_mx, mailhost_access, mailhost_worker, mailhost_web;

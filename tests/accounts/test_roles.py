@@ -23,12 +23,15 @@ pytestmark = pytest.mark.skipif(PLATFORM != "scaled", reason="roles exist on Pos
 @pytest.fixture
 def roles(db: None) -> Iterator[None]:
     """The roles, inside the test's own transaction."""
-    script = re.sub(r"(?m)^(BEGIN|COMMIT);$", "", ROLES.read_text())
-    script = re.sub(r"(?m)^\s*--.*$", "", script)
     with connection.cursor() as cursor:
-        cursor.execute(script)
+        cursor.execute(_script())
         yield
         cursor.execute("RESET ROLE")
+
+
+def _script() -> str:
+    script = re.sub(r"(?m)^(BEGIN|COMMIT);$", "", ROLES.read_text())
+    return re.sub(r"(?m)^\s*--.*$", "", script)
 
 
 def may(kind: str, statement: str) -> bool:
@@ -52,6 +55,17 @@ def test_every_kind_may_store_and_queue_mail(kind: str) -> None:
     for table in ("accounts_entry", "accounts_message", "accounts_blob", "delivery_queuedmessage"):
         assert may(kind, f"DELETE FROM {table}"), (kind, table)
     assert may(kind, "UPDATE accounts_mailbox SET used_bytes = 0")
+
+
+@pytest.mark.usefixtures("roles")
+def test_running_it_again_gives_what_is_missing_and_takes_what_is_too_much() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("GRANT SELECT ON accounts_user TO mailhost_mx")
+        cursor.execute("REVOKE SELECT ON accounts_domain FROM mailhost_mx")
+        cursor.execute(_script())
+    assert not may("mx", "SELECT password FROM accounts_user")
+    assert may("mx", "SELECT is_superuser FROM accounts_user")
+    assert may("mx", "SELECT name FROM accounts_domain")
 
 
 # Groups and permissions of the admin's users: the web's alone.
