@@ -9,6 +9,7 @@ import mmap
 import os
 import secrets
 import zlib
+from contextlib import suppress
 from pathlib import Path
 
 from accounts.blobs.place import (
@@ -37,7 +38,9 @@ class Spool:
         self._fd = -1
 
     def write(self, data: bytes) -> None:
-        """Append octets. OutOfSpace when the disk is full: then only `discard` makes sense."""
+        """Append octets. OutOfSpace when the disk is full, another OSError where it is broken or
+        read-only: then only `discard` makes sense.
+        """
         self.size += len(data)
         if self.path is None:
             self._chunks.append(bytes(data))
@@ -71,7 +74,9 @@ class Spool:
         path, self.path = self.path, None
         self._close()
         if path is not None:
-            path.unlink(missing_ok=True)
+            # On a disk that takes no writes any more it stays, for the collector.
+            with suppress(OSError):
+                path.unlink()
 
     def __del__(self) -> None:
         if self.path is not None:
@@ -79,9 +84,9 @@ class Spool:
 
     def _move_to_file(self) -> None:
         where = directory() / SPOOLS
-        make_directory(where)
         path = where / f"{os.getpid()}-{secrets.token_hex(8)}.spool"
         try:
+            make_directory(where)
             self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
         except OSError as error:
             raise known(error) from error

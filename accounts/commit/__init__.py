@@ -24,6 +24,7 @@ Invariants (what a kill -9 at any line leaves behind):
    stamp of the state that one left, once it is known to have landed.
 """
 
+import logging
 import os
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -35,6 +36,7 @@ from accounts import blobs
 from accounts.blobs import OutOfSpace, Spool
 from accounts.commit.committer import MAX_ROWS, committers, goes_aside, keep_to
 from accounts.commit.items import Item
+from accounts.commit.octets import unavailable
 from accounts.commit.telling import follow, listen, walk
 from accounts.commit.units import DATABASE_AWAY, CommitUnavailable, Unit
 from accounts.counters import FolderState, MailboxState
@@ -66,6 +68,8 @@ __all__ = [
 
 T = TypeVar("T")
 
+log = logging.getLogger(__name__)
+
 # Units of one long command that may wait or commit together.
 WINDOW = 5
 
@@ -95,8 +99,11 @@ def submit(unit: Unit[T]) -> Future[T]:
         else:
             item.payload = octets
         (_aside if goes_aside(unit) else _committer).put(item)
-    except (OSError, CommitUnavailable) as error:
+    except CommitUnavailable as error:
         item.future.set_exception(error)
+    except OSError as error:
+        log.warning("commit: a spool cannot be kept: %s", error)
+        item.future.set_exception(unavailable(error))
     return item.future
 
 

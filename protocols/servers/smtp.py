@@ -7,6 +7,7 @@ Recipients are asked of the directory, octets are spooled, and the end of a mess
 from concurrent.futures import Future
 from typing import Any
 
+import structlog
 from django.conf import settings
 
 from accounts import directory, login
@@ -36,6 +37,8 @@ from protocols.wire.smtp.reply import Reply
 from protocols.wire.smtp.server import ServerConversation
 from protocols.wire.smtp.terms import Terms
 
+log = structlog.get_logger(__name__)
+
 # RFC 5321 §4.5.3.2.7: at least five minutes.
 IDLE_TIMEOUT = 300.0
 # Octets. To read a message of this size through takes a fraction of a millisecond, about what
@@ -63,7 +66,7 @@ LOGIN_REFUSED = {
 class MxSession:
     """One client on port 25: takes mail for our addresses and relays for nobody."""
 
-    __slots__ = ("_envelope", "_has_failed", "_hello", "_route", "_shell", "_source", "_spool")
+    __slots__ = ("_envelope", "_failure", "_hello", "_route", "_shell", "_source", "_spool")
 
     idle_timeout = IDLE_TIMEOUT
     is_authenticated = False
@@ -83,7 +86,8 @@ class MxSession:
         self._envelope: Envelope[Route] | None = None
         self._route: Route | None = None
         self._spool: Spool | None = None
-        self._has_failed = False
+        # Why what comes of a message is spooled no more.
+        self._failure: Reply | None = None
 
     def greeting(self) -> Reply:
         return Reply(220, "", f"{settings.MAILHOST.hostname} ESMTP Mailhost")
@@ -179,9 +183,9 @@ class MxSession:
             return event.refusal
         if event.octets or self._spool is None:
             self._write(event.octets)
-        if self._has_failed:
+        if (failure := self._failure) is not None:
             self._drop_spool()
-            return NO_SPACE
+            return failure
         spool, self._spool = self._spool, None
         assert spool is not None
         assert self._envelope is not None
@@ -198,8 +202,8 @@ class MxSession:
         return self._spool.size if self._spool else 0
 
     def _write(self, octets: bytes) -> None:
-        """Spool octets; a full disk is told at the end of the message."""
-        if self._has_failed:
+        """Spool octets; a disk that does not take them is told at the end of the message."""
+        if self._failure is not None:
             return
         if self._spool is None:
             self._spool = Spool()
@@ -207,11 +211,15 @@ class MxSession:
             self._spool.write(octets)
         except OutOfSpace:
             self._spool.discard()
-            self._has_failed = True
+            self._failure = NO_SPACE
+        except OSError as error:
+            log.error("spool_failed", peer=self._shell.peer.address, error=str(error))
+            self._spool.discard()
+            self._failure = FAILED
 
     def _drop_spool(self) -> None:
         spool, self._spool = self._spool, None
-        self._has_failed = False
+        self._failure = None
         if spool is not None:
             spool.discard()
 

@@ -179,16 +179,25 @@ def test_a_refused_large_message_leaves_nothing_behind() -> None:
     assert spools() == []
 
 
-def test_a_full_disk_is_told_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (OutOfSpace(28, "No space left on device"), "452 4.3.1"),
+        (OSError(30, "Read-only file system"), "451 4.3.0"),
+    ],
+)
+def test_a_disk_that_takes_nothing_is_told_at_the_end(
+    monkeypatch: pytest.MonkeyPatch, error: OSError, code: str
+) -> None:
     def write(self: Spool, data: bytes) -> None:
-        raise OutOfSpace(28, "No space left on device")
+        raise error
 
     client = mx()
     client.say(ENVELOPE)
     with monkeypatch.context() as patch:
         patch.setattr(Spool, "write", write)
         assert client.codes(b"x" * READ_AHEAD * 3) == []
-        assert client.codes(b"\r\n.\r\n") == ["452 4.3.1"]
+        assert client.codes(b"\r\n.\r\n") == [code]
     assert client.codes(ENVELOPE + b"Hi\r\n.\r\n")[-1] == "250 2.0.0"
 
 

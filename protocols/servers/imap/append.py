@@ -235,7 +235,7 @@ def take(client: Client, chunk: commands.AppendChunk) -> None:
     appending.has_bad_nul |= b"\0" in chunk.data and not appending.is_binary
     try:
         appending.write(chunk.data)
-    except OutOfSpace:
+    except (OutOfSpace, CommitUnavailable):
         appending.has_failed = True
         appending.spool.discard()
 
@@ -331,11 +331,11 @@ def _encode_nul(appending: Appending, tag: bytes) -> Tagged | None:
             return no(tag, "NUL stands where nothing can be encoded.", code=b"UNKNOWN-CTE")
         appending.spool = Spool()
         for piece in pieces:
-            appending.spool.write(piece)
+            appending.write(piece)
         if appending.spool.size > settings.MAILHOST.max_message_size:
             appending.spool.discard()
             return no(tag, "The message is too big.", code=b"TOOBIG")
-    except OutOfSpace as error:
+    except (OutOfSpace, CommitUnavailable) as error:
         appending.spool.discard()
         return refused(tag, error)
     finally:

@@ -3,10 +3,15 @@
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from accounts.blobs import Spool
+import structlog
+
+from accounts.blobs import OutOfSpace, Spool
+from accounts.commit import CommitUnavailable
 from accounts.mailstore.append_together import Stored
 from protocols.servers.imap.sections import Structures
 from protocols.wire.imap.commands import NewMessage
+
+log = structlog.get_logger(__name__)
 
 
 class Target(NamedTuple):
@@ -46,6 +51,12 @@ class Appending:
     source: tuple[int | None, Structures] = field(default_factory=lambda: (None, Structures()))
 
     def write(self, octets: bytes) -> None:
-        """Some more of the message. OutOfSpace."""
+        """Some more of the message. OutOfSpace, CommitUnavailable."""
         self.has_nul |= b"\0" in octets
-        self.spool.write(octets)
+        try:
+            self.spool.write(octets)
+        except OutOfSpace:
+            raise
+        except OSError as error:
+            log.error("spool_failed", error=str(error))
+            raise CommitUnavailable(str(error)) from error

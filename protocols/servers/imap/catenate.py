@@ -9,6 +9,7 @@ import re
 from django.conf import settings
 
 from accounts.blobs import BlobMissing, OutOfSpace
+from accounts.commit import CommitUnavailable
 from accounts.mailstore import fetch, folders
 from accounts.mailstore.fetch import Columns, FetchRow
 from accounts.mailstore.refusals import FolderError, NotPermitted
@@ -54,7 +55,7 @@ def add(client: Client, appending: Appending, tag: bytes, url: bytes) -> Tagged 
             )
             appending.write(piece)
             start += len(piece)
-    except OutOfSpace as error:
+    except (OutOfSpace, CommitUnavailable) as error:
         return refused(tag, error)
     except BlobMissing:
         return _bad_url(tag, url)

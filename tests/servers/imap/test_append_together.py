@@ -1,9 +1,11 @@
 """APPENDs of many messages, as clients gone mad send them."""
 
+from pathlib import Path
+
 import pytest
 
 from accounts.blobs import directory
-from accounts.blobs.place import SPOOLS
+from accounts.blobs.place import SEGMENTS, SPOOLS
 from accounts.blobs.spool import IN_MEMORY
 from accounts.models import Blob, Entry
 from tests.transcripts.dialogue import Silence
@@ -50,6 +52,22 @@ def test_many_octets_wait_for_the_committer(
     monkeypatch.setattr("protocols.servers.imap.append.MAX_UNSETTLED", 10)
     literal = b" {%d+}\r\n%b" % (len(ONE), ONE)
     assert b"t OK [APPENDUID 1 1:9]" in _say(wire, b"t APPEND INBOX" + literal * 9 + b"\r\n")
+
+
+@pytest.mark.parametrize("part", [SPOOLS, SEGMENTS])
+def test_a_disk_that_takes_no_large_message_is_away_for_now(
+    wire: DirectWire, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, part: str
+) -> None:
+    blobs = tmp_path / "blobs"
+    blobs.mkdir()
+    (blobs / part).touch()
+    for module in ("spool", "segments"):
+        monkeypatch.setattr(f"accounts.blobs.{module}.directory", lambda: blobs)
+    large = ONE + b"x" * IN_MEMORY
+    said = _say(wire, b"t APPEND INBOX {%d+}\r\n%b\r\n" % (len(large), large))
+    assert said.startswith(b"t NO [UNAVAILABLE] ")
+    assert not list(blobs.rglob("*.spool"))
+    assert _say(wire, b"u NOOP\r\n", b"u").startswith(b"u OK ")
 
 
 def test_a_client_that_leaves_in_the_middle_leaves_nothing(wire: DirectWire) -> None:
