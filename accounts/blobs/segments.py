@@ -18,6 +18,7 @@ Invariants (what a kill -9 at any line leaves behind):
 """
 
 import ctypes
+import errno
 import fcntl
 import os
 import secrets
@@ -60,11 +61,22 @@ def new_name() -> str:
 def create_file(name: str) -> int:
     """Create and lock a segment's file, its name durable; returns the descriptor."""
     path = directory() / name
+    _look_for_segments()
     make_directory(path.parent)
     fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
     fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     sync_directory(path.parent)
     return fd
+
+
+def _look_for_segments() -> None:
+    """OSError where there must be segments and no directory of them is there.
+
+    Then the volume that they lie on is not mounted here. What was stored would be hidden from other
+    hosts at once, and from this one when it is mounted; and what others write would seem abandoned.
+    """
+    if not (root := directory() / SEGMENTS).is_dir() and Segment.objects.exists():
+        raise FileNotFoundError(errno.ENOENT, "No segments here; is the volume mounted?", str(root))
 
 
 def record(payload: bytes) -> bytes:
@@ -267,6 +279,7 @@ def adopt(spool: Spool) -> Adopted:
         spool.finish()
         name = new_name()
         target = directory() / name
+        _look_for_segments()
         make_directory(target.parent)
         os.rename(spool.path, target)
         sync_directory(target.parent)
@@ -294,6 +307,7 @@ def is_abandoned(path: Path) -> bool:
 
 def seal_abandoned() -> int:
     """Seal the open segments of processes that died; returns how many."""
+    _look_for_segments()
     sealed = 0
     for row_id, name in Segment.objects.filter(is_sealed=False).values_list("pk", "name"):
         path = directory() / name

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from accounts import blobs, commit, garbage
 from accounts.blobs import BlobMissing, Place, Spool, segments
 from accounts.blobs import garbage as blob_garbage
+from accounts.blobs.place import SEGMENTS
 from accounts.blobs.spool import IN_MEMORY
 from accounts.mailstore import fetch
 from accounts.mailstore.append import append_message
@@ -158,6 +159,23 @@ def test_only_a_dead_process_loses_its_segment() -> None:
     assert blobs.seal_abandoned() == 1
     assert Segment.objects.get().is_sealed
     assert Segment.objects.get().size == len(b"alive") + 20
+
+
+def test_octets_do_not_go_where_those_before_them_are_missing(tmp_path: Path) -> None:
+    blobs.append([b"before"])
+    blobs.forget_segment()
+    there, aside = tmp_path / SEGMENTS, tmp_path / "aside"
+    there.rename(aside)
+    for size in (10, 2 * IN_MEMORY):
+        spool = Spool()
+        spool.write(b"x" * size)
+        with pytest.raises(commit.CommitUnavailable, match="is the volume mounted"):
+            commit.run(commit.Unit(frozenset(), lambda rows, blob_id: blob_id, spool))
+        spool.discard()
+    assert not there.exists()
+    assert not Segment.objects.get().is_sealed
+    aside.rename(there)
+    assert blobs.append([b"after"])
 
 
 def test_damage_is_told(tmp_path: Path) -> None:
