@@ -211,18 +211,15 @@ class Config(BaseSettings):
             sources.append(TomlConfigSettingsSource(settings_cls, Path(path)))
         return tuple(sources)
 
+    # One validator: pydantic runs several in the reverse of their order, and which defaults hold
+    # depends on the database, whose URL may come from a file.
     @model_validator(mode="before")
     @classmethod
-    def _read_secret_files(cls, values: dict[str, Any]) -> dict[str, Any]:
+    def _fill_in(cls, values: dict[str, Any]) -> dict[str, Any]:
         for name in SECRETS:
             path = os.environ.get(f"MAILHOST_{name.upper()}_FILE")
             if path and not values.get(name):
                 values[name] = _read_secret(name, Path(path))
-        return values
-
-    @model_validator(mode="before")
-    @classmethod
-    def _embedded_defaults(cls, values: dict[str, Any]) -> dict[str, Any]:
         # On one machine, for trying out and for tests: mail programs of this machine may log in
         # without TLS, and another instance on a loopback address may get mail.
         if str(values.get("database_url") or "sqlite").startswith("sqlite"):
@@ -232,7 +229,7 @@ class Config(BaseSettings):
 
     @property
     def is_embedded(self) -> bool:
-        """True while the database is the SQLite file under `home`."""
+        """Whether the database is SQLite."""
         return not self.database_url or self.database_url.startswith("sqlite")
 
     @property

@@ -38,10 +38,16 @@ def test_the_embedded_default() -> None:
     assert config.outbound_port == 25
 
 
+@pytest.mark.parametrize("is_in_a_file", [False, True])
 def test_with_a_database_server_nothing_is_allowed_unasked(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, is_in_a_file: bool
 ) -> None:
-    monkeypatch.setenv("MAILHOST_DATABASE_URL", "postgres://u@h/db")
+    if is_in_a_file:
+        path = tmp_path / "url"
+        path.write_text("postgres://u@h/db\n")
+        monkeypatch.setenv("MAILHOST_DATABASE_URL_FILE", str(path))
+    else:
+        monkeypatch.setenv("MAILHOST_DATABASE_URL", "postgres://u@h/db")
     config = load()
     assert not config.is_embedded
     assert not config.allow_plaintext_loopback
