@@ -233,13 +233,6 @@ class Config(BaseSettings):
         return not self.database_url or self.database_url.startswith("sqlite")
 
     @property
-    def reachable_private_networks(self) -> list[Network]:
-        """Private networks that mail may go to; by default none, embedded loopback."""
-        if self.outbound_allow_nets or not self.is_embedded:
-            return self.outbound_allow_nets
-        return [ip_network("127.0.0.0/8")]
-
-    @property
     def ports(self) -> dict[str, int]:
         """Every port this platform listens on, by the setting that names it."""
         names = [name for name in type(self).model_fields if name.endswith("_port")]

@@ -44,7 +44,7 @@ def setting() -> Setting:
         Routing(
             hostname=config.hostname,
             port=config.outbound_port,
-            allowed_networks=tuple(config.reachable_private_networks),
+            allowed_networks=tuple(config.outbound_allow_nets),
             own_address=config.bind,
             own_port=config.smtp_port,
             relay=config.relayhost,

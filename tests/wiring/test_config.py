@@ -6,7 +6,9 @@ from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
+from django.test import override_settings
 
+from delivery import outbound
 from mailhost import settings
 from mailhost.config import Config, ConfigError, load
 
@@ -36,6 +38,16 @@ def test_the_embedded_default() -> None:
     }
     assert config.max_message_size == 100 << 20
     assert config.outbound_port == 25
+
+
+def test_an_operator_may_forbid_private_networks_on_the_embedded_database(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    path = tmp_path / "mailhost.toml"
+    path.write_text("outbound_allow_nets = []\n")
+    monkeypatch.setenv("MAILHOST_CONFIG", str(path))
+    with override_settings(MAILHOST=load()):
+        assert outbound.setting().routing.allowed_networks == ()
 
 
 @pytest.mark.parametrize("is_in_a_file", [False, True])
