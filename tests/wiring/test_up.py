@@ -1,5 +1,6 @@
 """`manage.py up` as a whole: the first start, the next, and the mistakes it tells in one line."""
 
+import imaplib
 import json
 import os
 import signal
@@ -14,6 +15,7 @@ import pytest
 from tests.partners.daemon import wait_until
 from tests.partners.instance import Instance
 from tests.partners.platform import scaled_settings
+from tests.partners.postgres import Postgres
 
 ROOT = Path(__file__).resolve().parents[2]
 WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
@@ -72,6 +74,19 @@ def test_the_first_start_and_what_comes_after(instance: Instance) -> None:
     assert instance.daemon.process.wait(90) == 0
     assert "Mailhost has stopped." in instance.log
     assert not (instance.home / "run" / "children.json").exists()
+
+
+def test_with_a_database_server_no_password_comes_in_clear(tmp_path: Path) -> None:
+    postgres = Postgres(tmp_path / "postgres", ADDRESS, outlives_power=False)
+    instance = Instance(tmp_path / "home", ADDRESS, {"MAILHOST_DATABASE_URL": postgres.url})
+    try:
+        instance.start()
+        client = imaplib.IMAP4(ADDRESS, instance.IMAP, timeout=30)
+        assert "LOGINDISABLED" in client.capabilities
+        client.logout()
+    finally:
+        instance.stop()
+        postgres.stop()
 
 
 def up(instance: Instance, cwd: Path = ROOT, **settings: str) -> "subprocess.CompletedProcess[str]":

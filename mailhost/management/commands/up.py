@@ -58,8 +58,9 @@ class Command(BaseCommand):
         os.environ["MAILHOST_HOME"] = str(home)
         if path := os.environ.get("MAILHOST_CONFIG"):
             os.environ["MAILHOST_CONFIG"] = os.path.abspath(path)
-        for name, value in _defaults().items():
-            os.environ.setdefault(name, value)
+        if config.log_format == "auto":
+            # The children write to a pipe, whatever the reader sits at.
+            os.environ["MAILHOST_LOG_FORMAT"] = "console" if sys.stderr.isatty() else "json"
         credentials = home / "demo-credentials.json"
         text = welcome(config, passwords, str(credentials) if credentials.exists() else None)
         supervisor = Supervisor(_programs(home), home, settings.BASE_DIR)
@@ -125,17 +126,6 @@ def _why_not(address: str, port: int) -> str:
                 case _:
                     return f"cannot be had ({os.strerror(error.errno or 0).lower()})"
     return ""
-
-
-def _defaults() -> dict[str, str]:
-    """What holds for everything that `up` runs unless the operator said otherwise."""
-    explicit = settings.MAILHOST.model_fields_set
-    defaults = {
-        "allow_plaintext_loopback": "1",
-        "outbound_allow_nets": "127.0.0.0/8",
-        "log_format": "console" if sys.stderr.isatty() else "json",
-    }
-    return {f"MAILHOST_{k.upper()}": v for k, v in defaults.items() if k not in explicit}
 
 
 def _programs(home: Path) -> list[Program]:
