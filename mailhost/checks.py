@@ -235,26 +235,23 @@ def _is_address(text: str) -> bool:
 
 
 def _is_server(text: str) -> bool:
-    """`IP`, `IP:PORT` or `[IPv6]:PORT`."""
-    if _is_address(text):
-        return True
-    host, _colon, port = text.rpartition(":")
-    return port.isdecimal() and 0 < int(port) < 65536 and _is_address(host.strip("[]"))
+    # Imported late, as below: dnspython takes its time, and few commands look at this.
+    from delivery.dns import parse_server
+
+    try:
+        parse_server(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _is_relay(text: str) -> bool:
-    host, colon, port = text.rpartition(":")
-    if not colon or text.endswith("]"):
-        host, port = text, "25"
-    if not (port.isdecimal() and 0 < int(port) < 65536):
-        return False
-    if host.startswith("[") or host.endswith("]"):
-        if not (host.startswith("[") and host.endswith("]")):
-            return False
-        host = host[1:-1]
+    from delivery.transport.mx import parse_relay
+
     try:
+        host, _port, _is_fixed = parse_relay(text)
         return _is_address(host) or bool(check_domain(host))
-    except DirectoryError:
+    except (ValueError, DirectoryError):
         return False
 
 

@@ -6,6 +6,7 @@ unless allowed; a relay host replaces all of it.
 """
 
 import asyncio
+import re
 import socket
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ SMTP_PORT = 25
 # A zone with more hosts than this gains nothing from our trying all of them.
 HOSTS_LIMIT = 20
 HOPS_LIMIT = 6
+
+_RELAY = re.compile(r"(?:\[(?P<fixed>[^][]+)\]|(?P<name>[^][:]+))(?::(?P<port>[0-9]{1,5}))?")
 
 Address = IPv4Address | IPv6Address
 
@@ -195,17 +198,11 @@ async def _relay_hops(
 
 def parse_relay(text: str) -> tuple[str, int, bool]:
     """Host, port, and whether MX look-ups are off; ValueError when the text names no host."""
-    is_fixed = text.startswith("[")
-    if is_fixed:
-        host, _, rest = text[1:].partition("]")
-        port = rest.removeprefix(":")
-    elif text.count(":") > 1:
-        host, port = text, ""
-    else:
-        host, _, port = text.partition(":")
-    if not host or (port and not (port.isdecimal() and 0 < int(port) < 65536)):
+    found = _RELAY.fullmatch(text)
+    port = int(found["port"] or SMTP_PORT) if found else 0
+    if found is None or not 0 < port < 65536:
         raise ValueError(f"{text!r} is no relay host; write host, host:port or [host]:port")
-    return host.lower(), int(port) if port else SMTP_PORT, is_fixed
+    return (found["fixed"] or found["name"]).lower(), port, found["fixed"] is not None
 
 
 def _spread(addresses: Sequence[str], random: Random) -> list[str]:

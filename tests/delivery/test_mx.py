@@ -196,6 +196,6 @@ def test_relays_are_read():
     assert parse_relay("Relay.test") == ("relay.test", 25, False)
     assert parse_relay("relay.test:587") == ("relay.test", 587, False)
     assert parse_relay("[::1]:587") == ("::1", 587, True)
-    for text in ("", ":25", "relay.test:0", "[relay.test]:x"):
+    for text in ("", ":25", "relay.test:", "relay.test:0", "[relay.test]:x", "[::1]25", "::1"):
         with pytest.raises(ValueError, match="relay host"):
             parse_relay(text)
