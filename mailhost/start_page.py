@@ -26,7 +26,7 @@ def _hosted() -> str:
 
 
 def _queued() -> str:
-    states = queue.summarise().states
+    states = queue.count_states()
     waiting, held = states.get("pending", 0), states.get("held", 0)
     sentences = [
         ngettext("%d recipient waits in the queue.", "%d recipients wait in the queue.", waiting)

@@ -26,8 +26,6 @@ PARTS = BUCKETS // PART_ROWS
 PART_OCTETS = PART_ROWS * ROW_OCTETS
 # Of a needle: a text that has these many triples by chance is one in a million.
 NEEDLE_TRIPLES = 12
-SHORTEST_NEEDLE = 3
-
 
 # Octets of a text that are counted together: some numbers as large as seven times so many.
 _PIECE = 64 << 10

@@ -25,10 +25,9 @@ from delivery.queue.listing import (
     MessageView,
     NoSuchMessage,
     RecipientView,
-    Summary,
+    count_states,
     list_recipients,
     show,
-    summarise,
 )
 from delivery.queue.operating import Changed, Selection, cancel, hold, release, retry
 from delivery.queue.purging import KEEP_SETTLED, purge
@@ -46,10 +45,10 @@ __all__ = [
     "RecipientView",
     "Selection",
     "Settlement",
-    "Summary",
     "add_rows",
     "cancel",
     "claim",
+    "count_states",
     "hold",
     "list_recipients",
     "new_queue_id",
@@ -60,6 +59,5 @@ __all__ = [
     "settle",
     "settle_rows",
     "show",
-    "summarise",
     "wake_worker",
 ]

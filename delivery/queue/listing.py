@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Count, F, Min
+from django.db.models import Count, F
 
 from delivery.models import Attempt, QueuedMessage, QueuedRecipient
 from delivery.queue.operating import Selection
@@ -55,14 +55,6 @@ class MessageView:
     size: int
     queued_at: datetime
     recipients: Sequence[RecipientView] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Summary:
-    """The queue in numbers: recipients by state, and since when the oldest unsettled one waits."""
-
-    states: dict[str, int]
-    oldest_queued_at: datetime | None
 
 
 _RECIPIENT = (
@@ -119,10 +111,7 @@ def show(queue_id: str) -> MessageView:
     return replace(message, recipients=tuple(views))
 
 
-def summarise() -> Summary:
-    """Count the queue."""
-    counts = QueuedRecipient.objects.values_list("state").annotate(Count("id")).order_by("state")
-    oldest = QueuedRecipient.objects.filter(state__in=_UNSETTLED).aggregate(
-        at=Min("message__queued_at")
-    )
-    return Summary(dict(counts), oldest["at"])
+def count_states() -> dict[str, int]:
+    """How many recipients there are in each state that any is in."""
+    counts = QueuedRecipient.objects.values_list("state").annotate(Count("id"))
+    return dict(counts.order_by("state"))

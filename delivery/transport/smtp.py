@@ -159,7 +159,7 @@ class Connection:
                 self.sent += 1
                 return [from_reply(reply, host=str(self.hop), tls=self.tls) for reply in replies]
             case Closed() as closed:
-                return self._judge_loss(parcel, closed)
+                return self._judge_loss(closed)
             case event:
                 raise RuntimeError(f"{event} is no answer to a message")
 
@@ -191,7 +191,7 @@ class Connection:
         outcome = failed(status, text, host=str(self.hop), tls=self.tls)
         return [outcome for _ in parcel.recipients]
 
-    def _judge_loss(self, parcel: Parcel, closed: Closed) -> list[Outcome]:
+    def _judge_loss(self, closed: Closed) -> list[Outcome]:
         host, tls = str(self.hop), self.tls
         if closed.is_ambiguous:
             text = f"{self.hop}: {closed.reason} after the end of the message; it may have arrived"

@@ -428,7 +428,7 @@ def test_a_message_is_shown_with_all_that_happened():
 def test_the_queue_in_numbers():
     enqueue("a@b.test", "b@b.test", now=NOW)
     queue.hold(Selection(address="a@b.test"), NOW)
-    assert queue.summarise() == queue.Summary({"held": 1, "pending": 1}, NOW)
+    assert queue.count_states() == {"held": 1, "pending": 1}
 
 
 def test_lists_leave_out_what_is_settled_unless_asked():

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from accounts.mailstore import shared_names
 from protocols.servers.imap.extent import Extent
 from protocols.servers.imap.news import EVERYTHING, SILENCE, Wanted
-from protocols.wire.imap.notify import MESSAGE_EVENTS, SELECTED, Event, EventGroup
+from protocols.wire.imap.notify import SELECTED, Event, EventGroup
 
 NOTHING: frozenset[Event] = frozenset()
 
@@ -62,8 +62,3 @@ class Interest:
             if group.extent.has(name, is_subscribed=is_subscribed, is_own=is_own)
         ]
         return found[0] if len(found) == 1 else NOTHING.union(*found)
-
-    @property
-    def hears_of_messages(self) -> bool:
-        """Whether any folder that is not selected has events of messages."""
-        return any(group.events & MESSAGE_EVENTS for group in self._groups)

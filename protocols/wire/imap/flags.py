@@ -4,7 +4,6 @@ The bits are those of `accounts.mailstore.flags.Flag`. `\\Recent` has no bit: it
 and no client may set it (RFC 3501 §2.3.2).
 """
 
-from collections.abc import Sequence
 from enum import IntFlag
 
 
@@ -37,12 +36,3 @@ _NAMES = (
 RENDERED: tuple[bytes, ...] = tuple(
     b" ".join(name for bit, name in _NAMES if flags & bit) for flags in range(32)
 )
-
-
-def render_flags(flags: int, keywords: Sequence[bytes] = (), *, is_recent: bool = False) -> bytes:
-    """A parenthesised flag list: `(\\Answered \\Seen \\Recent $Forwarded)`."""
-    words = [RENDERED[flags & 31]] if flags & 31 else []
-    if is_recent:
-        words.append(b"\\Recent")
-    words.extend(keywords)
-    return b"(" + b" ".join(words) + b")"

@@ -46,10 +46,6 @@ class Address:
     def is_ascii(self) -> bool:
         return self.local.isascii() and self.domain.isascii()
 
-    @property
-    def is_literal(self) -> bool:
-        return self.domain.startswith("[")
-
 
 def quote_local(local: str) -> str:
     """A local part as a quoted string."""

@@ -5,7 +5,6 @@ import pytest
 from protocols.wire.imap import responses as r
 from protocols.wire.imap import strings
 from protocols.wire.imap.cursor import Cursor
-from protocols.wire.imap.flags import render_flags
 
 
 @pytest.mark.parametrize(
@@ -74,19 +73,6 @@ def test_esearch(returned: set[str], numbers: list[int], octets: bytes) -> None:
 @pytest.mark.parametrize(("seconds", "zone"), [(0, 0), (837596705, -420), (1 << 32, 845)])
 def test_a_date_shown_is_read_back(seconds: int, zone: int) -> None:
     assert Cursor(r.internal_date(seconds, zone)).date_time() == (seconds, zone)
-
-
-@pytest.mark.parametrize(
-    ("flags", "keywords", "is_recent", "octets"),
-    [
-        (0, (), False, b"()"),
-        (1, (), True, b"(\\Seen \\Recent)"),
-        (31, (b"$Junk",), False, b"(\\Answered \\Flagged \\Deleted \\Seen \\Draft $Junk)"),
-        (0, (b"a", b"b"), True, b"(\\Recent a b)"),
-    ],
-)
-def test_flags(flags: int, keywords: tuple[bytes, ...], is_recent: bool, octets: bytes) -> None:
-    assert render_flags(flags, keywords, is_recent=is_recent) == octets
 
 
 @pytest.mark.parametrize(
