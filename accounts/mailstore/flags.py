@@ -8,7 +8,7 @@ import threading
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
-from enum import Enum, IntFlag
+from enum import Enum
 from functools import reduce
 from itertools import chain
 from operator import or_
@@ -24,22 +24,13 @@ from accounts.mailstore.uids import chunked
 from accounts.models import Change
 from accounts.rows import Rows
 from accounts.uid_sets import as_range
+from protocols.wire.imap.flags import Flag as Flag
 
 MAX_KEYWORDS = 63
 # Octets: each SELECT tells all that a folder knows.
 MAX_KEYWORD = 255
 # Seconds.
 LONGEST_START = 1.0
-
-
-class Flag(IntFlag):
-    """The system flags as bits of `Entry.flags`. \\Recent is no flag of an entry."""
-
-    SEEN = 1
-    ANSWERED = 2
-    FLAGGED = 4
-    DELETED = 8
-    DRAFT = 16
 
 
 ALL_FLAGS = int(sum(Flag))

@@ -49,7 +49,7 @@ class Message(models.Model):
 class Entry(models.Model):
     """A message's place in one folder: the only row of mail that is updated often.
 
-    `flags` are the bits of `accounts.mailstore.flags.Flag`; bit n of `keywords` is the folder's
+    `flags` are the bits of `protocols.wire.imap.flags.Flag`; bit n of `keywords` is the folder's
     n-th keyword.
     """
 

@@ -1,7 +1,7 @@
 """System flags as bits and keywords as names, as commands carry and responses show them.
 
-The bits are those of `accounts.mailstore.flags.Flag`. `\\Recent` has no bit: it is a session's view
-and no client may set it (RFC 3501 §2.3.2).
+The database keeps the same bits (`Entry.flags`), so they never change. `\\Recent` has none: it is a
+session's view and no client may set it (RFC 3501 §2.3.2).
 """
 
 from enum import IntFlag
