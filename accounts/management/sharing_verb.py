@@ -22,7 +22,9 @@ def add_sharing_verb(command: NounCommand, add: Add) -> None:
 
     verb = add("share", share, "Share it with other mailboxes of the tenant, or list with whom.")
     verb.add_argument("address", metavar="ADDRESS")
-    verb.add_argument("--with", default="", metavar="ADDRESS", help="or anyone: all of the tenant")
+    verb.add_argument(
+        "--with", default="", metavar="ADDRESS", help="a mailbox, or anyone: all of the tenant"
+    )
     words = ", ".join(f"{name} ({letters})" for name, letters in PRESETS.items() if letters)
     verb.add_argument(
         "--rights",

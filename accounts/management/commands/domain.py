@@ -19,7 +19,7 @@ class Command(NounCommand):
     def add_verbs(self, add: Callable[[str, Verb, str], ArgumentParser]) -> None:
         verb = add("add", self.add, "Host a domain.")
         verb.add_argument("name", metavar="NAME")
-        verb.add_argument("--tenant", default="", metavar="SLUG", help="whose it is")
+        verb.add_argument("--tenant", default="", metavar="SLUG", help="the tenant it belongs to")
         verb.add_argument(
             "--alias-of",
             default="",

@@ -60,15 +60,24 @@ class Command(NounCommand):
         verb.add_argument("address", metavar="ADDRESS")
         verb.add_argument("size", metavar="SIZE", nargs="?", help="5G, 500M; 0: unlimited")
         verb.add_argument("--messages", type=int, metavar="N", help="in all folders; 0: unlimited")
-        verb.add_argument("--folders", type=int, metavar="N", help="0: as many as anybody")
+        verb.add_argument("--folders", type=int, metavar="N", help="0: as many as there may be")
         verb.add_argument(
-            "--setter", choices=("yes", "no"), help="may it set those of its domain, over IMAP"
+            "--setter",
+            choices=("yes", "no"),
+            help="whether it sets the quotas of its domain's mailboxes, by IMAP SETQUOTA",
         )
 
         verb = add("pop", self.pop, "Set what POP3 programs see, and what their deleting does.")
         verb.add_argument("address", metavar="ADDRESS")
-        verb.add_argument("--deleting", choices=PopDeletion.values, help="at first: remove")
-        verb.add_argument("--since", metavar="DAY", help="only mail since 2026-11-20; or all")
+        verb.add_argument(
+            "--deleting",
+            choices=PopDeletion.values,
+            help="remove deletes as usual, read keeps the message and marks it as read,"
+            " trash moves it to Trash",
+        )
+        verb.add_argument(
+            "--since", metavar="DAY", help="show mail from that day on, such as 2026-11-20; or all"
+        )
 
         add_login_verbs(self, add)
         add_sharing_verb(self, add)
@@ -174,7 +183,9 @@ def _add_domain_options(verb: ArgumentParser) -> None:
     verb.add_argument(
         "--create-domain", action="store_true", help="host the address's domain if it is not yet"
     )
-    verb.add_argument("--tenant", default="", metavar="SLUG", help="whose a new domain is")
+    verb.add_argument(
+        "--tenant", default="", metavar="SLUG", help="the tenant of a domain that is made"
+    )
 
 
 def _make_domain(options: Options, address: str) -> None:

@@ -33,10 +33,12 @@ class Command(NounCommand):
 
     def add_verbs(self, add: Callable[[str, Verb, str], ArgumentParser]) -> None:
         verb = add("list", self.list, "List the recipients that wait, soonest due first.")
-        verb.add_argument("--state", choices=STATES, default="", help="only these; also settled")
-        verb.add_argument("--destination", default="", metavar="DOMAIN", help="only for this one")
+        verb.add_argument("--state", choices=STATES, default="", help="only those in this state")
+        verb.add_argument("--destination", default="", metavar="DOMAIN", help="only those there")
         verb.add_argument("--sender", default="", metavar="ADDRESS", help="only with this sender")
-        verb.add_argument("--settled", action="store_true", help="settled ones too")
+        verb.add_argument(
+            "--settled", action="store_true", help="delivered, failed and cancelled ones too"
+        )
         verb.add_argument("--limit", type=int, default=200, metavar="N", help="at most N (200)")
         verb.add_argument("--json", action="store_true", help="print JSON")
         verb = add("show", self.show_message, "Show one message with every try at it.")
@@ -51,8 +53,12 @@ class Command(NounCommand):
             verb = add(name, self._changing(name, change), summary)
             verb.add_argument("queue_ids", metavar="QUEUE_ID", nargs="*", help="these messages")
             verb.add_argument("--address", default="", help="only this recipient of the messages")
-            verb.add_argument("--destination", default="", metavar="DOMAIN", help="all for it")
-            verb.add_argument("--sender", default="", metavar="ADDRESS", help="all from it")
+            verb.add_argument(
+                "--destination", default="", metavar="DOMAIN", help="all recipients there"
+            )
+            verb.add_argument(
+                "--sender", default="", metavar="ADDRESS", help="all with this sender"
+            )
             verb.add_argument("--all", action="store_true", help="the whole queue")
         verb = add("explain", self.explain, "Say what would happen to mail for ADDRESS now.")
         verb.add_argument("address", metavar="ADDRESS")
