@@ -1,6 +1,7 @@
 """Shared mailboxes: no login, delegates with rights, and who may send as them."""
 
 import json
+from io import StringIO
 
 import pytest
 
@@ -156,8 +157,13 @@ def test_sharing_from_the_command_line(capsys: pytest.CaptureFixture[str]) -> No
         assert "Traceback" not in err
     listed = json.loads(run("mailbox", "list", "--json"))
     assert {row["address"]: row["state"] for row in listed}["team@a.test"] == "shared"
-    status, _, err = run_as_typed(
-        capsys, "mailbox", "add", "x@a.test", "--shared", "--password", "p"
-    )
+
+
+@pytest.mark.parametrize("way", [("--password", "p"), ("--password-stdin",)])
+def test_a_password_for_a_shared_mailbox_is_refused(
+    way: tuple[str, ...], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", StringIO("p\n"))
+    status, _, err = run_as_typed(capsys, "mailbox", "add", "x@a.test", "--shared", *way)
     assert status
-    assert "password" in err
+    assert err == "A shared mailbox has no password: nobody logs in to it.\n"

@@ -95,7 +95,8 @@ class Command(NounCommand):
 
     def add(self, options: Options) -> None:
         quota = _quota(options["quota"])
-        password = options["password"] if options["shared"] else read_password(options)
+        is_given = options["password_stdin"] or options["password"] is not None
+        password = read_password(options) if is_given or not options["shared"] else None
         with transaction.atomic():
             _make_domain(options, options["address"])
             mailbox = directory.create_mailbox(
