@@ -1,6 +1,6 @@
 """The tenant barrier: an id from a request becomes a row this actor may see, or nothing.
 
-Pages and the API never look rows up themselves. A hosting admin sees everything; an owner or
+Pages for tenants never look rows up themselves. A hosting admin sees everything; an owner or
 administrator of a tenant sees it and the tenants below it; support sees its tenant and changes
 nothing; everybody sees the own mailbox. What may not be seen is answered like what does not exist.
 """

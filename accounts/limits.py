@@ -15,7 +15,7 @@ ALIAS_TARGETS = 1000
 # Every session asks all rules of the switchboard.
 CLIENT_RULES = 1000
 
-# A mailbox that stays full refuses for good after this long (CONTRACT, wire promises).
+# A mailbox that stays full answers 452 for so long, then 552.
 FULL_IS_TEMPORARY_FOR = timedelta(days=3)
 
 # How long a removed mailbox can be restored.

@@ -36,7 +36,7 @@ def corpus() -> Iterator[tuple[str, bytes]]:
 
 
 def is_refused_by_the_rule(octets: bytes) -> bool:
-    """CONTRACT, wire promises: NUL, bare CR and bare LF are refused on port 25."""
+    """RFC 5321 §2.3.8: NUL, bare CR and bare LF are refused on port 25."""
     return b"\0" in octets or bool(re.search(rb"\r(?!\n)|(?<!\r)\n", octets))
 
 
