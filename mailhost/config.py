@@ -233,6 +233,16 @@ class Config(BaseSettings):
         return not self.database_url or self.database_url.startswith("sqlite")
 
     @property
+    def own_address(self) -> str:
+        """Where this machine reaches its own listeners: `bind`, or loopback where that is any."""
+        return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.bind, self.bind)  # noqa: S104
+
+    @property
+    def url_host(self) -> str:
+        """`own_address` as URLs have it (RFC 3986 §3.2.2)."""
+        return f"[{self.own_address}]" if ":" in self.own_address else self.own_address
+
+    @property
     def ports(self) -> dict[str, int]:
         """Every port this platform listens on, by the setting that names it."""
         names = [name for name in type(self).model_fields if name.endswith("_port")]

@@ -89,7 +89,7 @@ except OSError as error:
     sentence = f"The home {HOME} cannot be used: {at}{error.strerror}."
     raise SystemExit(f"{sentence} MAILHOST_HOME names another.") from None
 DEBUG = MAILHOST.debug
-ALLOWED_HOSTS = [MAILHOST.hostname, "localhost", "127.0.0.1", "[::1]", MAILHOST.bind]
+ALLOWED_HOSTS = [MAILHOST.hostname, "localhost", "127.0.0.1", "[::1]", MAILHOST.url_host]
 DATABASES = {"default": _database(MAILHOST.database_url)}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 

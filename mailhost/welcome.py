@@ -5,7 +5,7 @@ from mailhost.config import Config
 
 def welcome(config: Config, passwords: dict[str, str], credentials_file: str | None) -> str:
     """`passwords` is empty except at the very first start, which is the only time they are told."""
-    host = "127.0.0.1" if config.bind in ("0.0.0.0", "::") else config.bind  # noqa: S104
+    host = config.url_host
     lines = [
         "",
         f"  Mailhost is running. State lies in {config.home.absolute()}",
@@ -26,7 +26,7 @@ def welcome(config: Config, passwords: dict[str, str], credentials_file: str | N
         lines += [f"  Passwords of the demo: {credentials_file}", ""]
     if credentials_file:
         lines += [
-            f"  Try a dialogue:   nc -C {host} {config.smtp_port}",
+            f"  Try a dialogue:   nc -C {config.own_address} {config.smtp_port}",
             "    HELO there.example · MAIL FROM:<me@there.example> · RCPT TO:<alice@example.test>",
             "    DATA · Subject: hello · (an empty line) · How are you? · . · QUIT",
             "  Read it:",

@@ -75,8 +75,7 @@ def _is_supervised() -> bool:
 
 
 def _silent_ports() -> list[str]:
-    bind = settings.MAILHOST.bind
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(bind, bind)  # noqa: S104
+    host = settings.MAILHOST.own_address
     if _is_supervised():
         expected = {n.removesuffix("_port"): p for n, p in settings.MAILHOST.ports.items()}
     else:

@@ -1,5 +1,6 @@
 """`manage.py up` as a whole: the first start, the next, and the mistakes it tells in one line."""
 
+import ast
 import imaplib
 import json
 import os
@@ -11,7 +12,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from django.http.request import validate_host
 
+from mailhost.config import Config
+from mailhost.welcome import welcome
 from tests.partners.daemon import wait_until
 from tests.partners.instance import Instance
 from tests.partners.platform import scaled_settings
@@ -87,6 +91,40 @@ def test_with_a_database_server_no_password_comes_in_clear(tmp_path: Path) -> No
     finally:
         instance.stop()
         postgres.stop()
+
+
+@pytest.mark.parametrize(
+    ("bind", "host", "address"),
+    [
+        ("192.0.2.1", "192.0.2.1", "192.0.2.1"),
+        ("0.0.0.0", "127.0.0.1", "127.0.0.1"),
+        ("2001:db8::1", "[2001:db8::1]", "2001:db8::1"),
+        ("::", "[::1]", "::1"),
+    ],
+)
+def test_what_up_tells_can_be_copied(bind: str, host: str, address: str, tmp_path: Path) -> None:
+    told = welcome(Config(home=tmp_path, bind=bind), {}, "credentials")
+    assert f" http://{host}:8080/admin/\n" in told
+    assert f" {host}:2525\n" in told
+    assert f"imap://{host}:2143/" in told
+    assert f" nc -C {address} 2525\n" in told
+
+
+def test_the_web_answers_to_an_ipv6_address() -> None:
+    asked = "from django.conf import settings; print(settings.ALLOWED_HOSTS)"
+    found = subprocess.run(
+        [sys.executable, "-c", asked],
+        env={
+            **os.environ,
+            "DJANGO_SETTINGS_MODULE": "mailhost.settings",
+            "MAILHOST_BIND": "2001:db8::1",
+        },
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert validate_host("[2001:db8::1]", ast.literal_eval(found.stdout))
 
 
 def up(instance: Instance, cwd: Path = ROOT, **settings: str) -> "subprocess.CompletedProcess[str]":

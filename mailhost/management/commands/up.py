@@ -165,8 +165,7 @@ def _programs(home: Path) -> list[Program]:
 def _is_ready() -> bool:
     """Ask the server itself, as anybody else would."""
     config = settings.MAILHOST
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(config.bind, config.bind)  # noqa: S104
-    connection = http.client.HTTPConnection(host, config.web_port, timeout=2)
+    connection = http.client.HTTPConnection(config.own_address, config.web_port, timeout=2)
     try:
         connection.request("GET", "/readyz")
         return connection.getresponse().status == http.HTTPStatus.OK
