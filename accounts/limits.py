@@ -12,6 +12,9 @@ ALIAS_DEPTH = 10
 # One recipient never becomes more than this many: larger lists want a list manager.
 ALIAS_TARGETS = 1000
 
+# SQLite lets one process write at a time: more would only wait for each other.
+SERVERS_ON_SQLITE = 2
+
 # Every session asks all rules of the switchboard.
 CLIENT_RULES = 1000
 

@@ -17,12 +17,12 @@ from django.conf import settings
 from django.core import checks
 from django.core.checks import CheckMessage, Error, Tags, register
 
+from accounts import limits
 from accounts.directory.names import DirectoryError, check_address, check_domain
 
 WEAK_KEY = 24
-# Of the embedded database: a server and a worker, and the server's own processes.
+# A server and a worker. The server's own processes take turns, and count as one.
 MOST_WRITERS = 2
-MOST_SERVERS = 2
 
 
 @register(Tags.security)
@@ -168,11 +168,11 @@ def outbound(**_: Any) -> Iterator[CheckMessage]:
 
 @register()
 def server_processes(**_: Any) -> Iterator[CheckMessage]:
-    count = settings.MAILHOST.server_processes
-    if settings.MAILHOST.is_embedded and count > MOST_SERVERS:
+    count, most = settings.MAILHOST.server_processes, limits.SERVERS_ON_SQLITE
+    if settings.MAILHOST.is_embedded and count > most:
         yield Error(
-            f"MAILHOST_SERVER_PROCESSES is {count}; the embedded database takes {MOST_SERVERS}.",
-            hint=f"Set it to {MOST_SERVERS}, or MAILHOST_DATABASE_URL to a PostgreSQL database.",
+            f"MAILHOST_SERVER_PROCESSES is {count}; the embedded database takes {most}.",
+            hint=f"Set it to {most}, or MAILHOST_DATABASE_URL to a PostgreSQL database.",
             id="mailhost.E016",
         )
 

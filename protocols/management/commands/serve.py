@@ -8,14 +8,12 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connections
 
+from accounts import limits
 from protocols.servers.children import Children
 from protocols.servers.listeners import SERVICES, CannotListen, bind_socket
 from protocols.servers.processors import own_processor
 from protocols.servers.running import ReadyFile, Server, chosen, open_sockets, tls_server
 from protocols.servers.tls import TlsError
-
-# SQLite lets one process write at a time: more would only wait for each other.
-MOST_ON_SQLITE = 2
 
 
 class Command(BaseCommand):
@@ -41,8 +39,9 @@ class Command(BaseCommand):
         services, count = options["services"], options["processes"]
         if count < 1:
             raise CommandError("--processes takes a number from 1 on.")
-        if count > MOST_ON_SQLITE and settings.MAILHOST.is_embedded:
-            raise CommandError("The embedded database takes at most 2 server processes.")
+        most = limits.SERVERS_ON_SQLITE
+        if count > most and settings.MAILHOST.is_embedded:
+            raise CommandError(f"The embedded database takes at most {most} server processes.")
         listeners = chosen(SERVICES if "all" in services else services)
         ports = {each.name: getattr(settings.MAILHOST, each.port_setting) for each in listeners}
         ready = ReadyFile(settings.HOME)
