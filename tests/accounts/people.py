@@ -35,7 +35,7 @@ class People:
     def users(self) -> tuple[User, User, User]:
         found = [mailbox.user for mailbox in (self.alice, self.bob, self.charlie)]
         assert all(found)
-        return tuple(found)  # type: ignore[return-value]
+        return tuple(found)
 
 
 def settle() -> People:

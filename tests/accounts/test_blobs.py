@@ -50,7 +50,7 @@ def test_what_is_appended_is_read_back(payloads: list[bytes], random: object) ->
     places = blobs.append(payloads)
     assert [blobs.read(place) for place in places] == payloads
     order = list(range(len(places)))
-    random.shuffle(order)  # type: ignore[attr-defined]
+    random.shuffle(order)
     assert blobs.read_many([places[i] for i in order]) == [payloads[i] for i in order]
     assert [bytes(blobs.view(place)) for place in places] == payloads
     assert [blobs.checked_read(place) for place in places] == payloads

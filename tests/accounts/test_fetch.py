@@ -84,7 +84,7 @@ def test_a_blob_that_moved_is_found_again() -> None:
     append_many(mailbox_id, inbox(mailbox_id), 2)
     rows = fetch(inbox(mailbox_id), [1, 2], columns=Columns.OCTETS)
     wanted = octets_many(rows)
-    blob = Blob.objects.get(pk=rows[0].place[3])  # type: ignore[index]
+    blob = Blob.objects.get(pk=rows[0].place[3])
     commit.reset()
     [moved] = blobs.append([wanted[0]])
     old = blobs.directory() / blob.segment.name

@@ -124,7 +124,7 @@ def test_a_wrong_size_is_told() -> None:
 
 def test_a_message_of_another_mailbox_is_told() -> None:
     filled()
-    Message.objects.filter(pk=Message.objects.first().pk).update(mailbox_id=make_mailbox())  # type: ignore[union-attr]
+    Message.objects.filter(pk=Message.objects.first().pk).update(mailbox_id=make_mailbox())
     assert any("of another mailbox" in sentence for sentence in faults())
 
 

@@ -90,7 +90,7 @@ def test_a_login_reads_one_row(
 ) -> None:
     check("alice@a.test", PASSWORD)
     effects.wait_idle()
-    with django_assert_num_queries(1):  # type: ignore[operator]
+    with django_assert_num_queries(1):
         check("alice@a.test", PASSWORD)
 
 

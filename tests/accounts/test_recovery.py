@@ -304,7 +304,7 @@ def test_no_more_is_kept_than_the_mailbox_may_hold_and_the_oldest_goes_first() -
     mailbox_id = make_mailbox()
     folder_id = inbox(mailbox_id)
     append_many(mailbox_id, folder_id, 5)
-    size = Message.objects.first().size  # type: ignore[union-attr]
+    size = Message.objects.first().size
     expunge_uids(folder_id, [1, 2, 3, 4], only_deleted=False)
     expunge_uids(folder_id, [5], only_deleted=False)
     Mailbox.objects.update(quota_bytes=3 * size)

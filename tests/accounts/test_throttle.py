@@ -175,7 +175,7 @@ class FakePipeline:
 @pytest.fixture
 def shared(clock: Clock) -> tuple[RedisCounts, FakeRedis]:
     counts, server = RedisCounts("redis://127.0.0.1:1/0", clock), FakeRedis()
-    counts._redis = server  # type: ignore[assignment]
+    counts._redis = server
     return counts, server
 
 
@@ -184,7 +184,7 @@ def test_counts_in_redis_are_seen_by_every_process(
 ) -> None:
     counts, server = shared
     other = RedisCounts("redis://127.0.0.1:1/0", clock)
-    other._redis = server  # type: ignore[assignment]
+    other._redis = server
     for _ in range(6):
         counts.fail(("key",), 0)
     counts.hold({"key": 2.0}, 0)

@@ -41,7 +41,7 @@ def envelope(
     facts: dict[str, object] = {"helo": "far.test", "address": "192.0.2.9", **source}
     return Envelope(
         return_path,
-        Source(**facts),  # type: ignore[arg-type]
+        Source(**facts),
         is_smtputf8,
         [Recipient(name, resolve(parse_address(name))) for name in recipients],
     )

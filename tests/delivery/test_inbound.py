@@ -22,7 +22,7 @@ HOSTNAME = settings.MAILHOST.hostname
 
 
 def accept(octets: bytes, *recipients: str, **facts: object) -> Reply:
-    return inbound.accept(envelope(*recipients, **facts), spool(octets)).result(10)  # type: ignore[arg-type]
+    return inbound.accept(envelope(*recipients, **facts), spool(octets)).result(10)
 
 
 def split(message: bytes, octets: bytes) -> bytes:

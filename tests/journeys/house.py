@@ -25,7 +25,7 @@ class House:
     def put(self, *messages: bytes, folder: str = "INBOX") -> None:
         client = self._login()
         for octets in messages:
-            assert client.append(folder, "", "", octets)[0] == "OK"  # type: ignore[arg-type]
+            assert client.append(folder, "", "", octets)[0] == "OK"
         client.logout()
 
     def flag(self, subject: str, flag: str, folder: str = "INBOX") -> None:

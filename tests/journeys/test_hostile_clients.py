@@ -248,7 +248,7 @@ def test_nothing_injected_before_tls_is_obeyed(
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     with context.wrap_socket(sock) as secured:
         secured.sendall(b"QUIT\r\n" if port != Instance.IMAP else b"z LOGOUT\r\n")
-        heard = rest(secured)  # type: ignore[arg-type]
+        heard = rest(secured)
     assert heard.count(b"\r\n") == (2 if port == Instance.IMAP else 1), heard
 
 

@@ -59,7 +59,7 @@ def is_compressed(
     assert bool(begun) is request.param
 
 
-def subjects(box: mailbox.Mailbox) -> list[str]:  # type: ignore[type-arg]
+def subjects(box: mailbox.Mailbox) -> list[str]:
     return sorted(str(message["Subject"]) for message in box)
 
 

@@ -89,7 +89,7 @@ def scaled_settings(name: str) -> dict[str, str]:
 
     url = urlsplit(os.environ["MAILHOST_TEST_POSTGRES"])
     with psycopg.connect(url.geturl(), autocommit=True) as connection:
-        connection.execute(f'CREATE DATABASE "{name}"')  # type: ignore[arg-type]
+        connection.execute(f'CREATE DATABASE "{name}"')
     return {
         "MAILHOST_DATABASE_URL": url._replace(path=f"/{name}").geturl(),
         "MAILHOST_REDIS_URL": _redis_url(next(_instances)),

@@ -142,7 +142,7 @@ class Load:
                 sent = self._ledger.open("app", (user,))
                 octets = compose(sent.name, user, _size())
                 self._ledger.begin(sent)
-                answer, data = client.append("Archive", "", "", octets)  # type: ignore[arg-type]
+                answer, data = client.append("Archive", "", "", octets)
                 if answer != "OK":
                     sent.end = End.REFUSED
                     continue

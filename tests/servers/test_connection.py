@@ -460,12 +460,12 @@ def test_the_way_back_makes_one_wake_up_of_many(monkeypatch: pytest.MonkeyPatch)
         def callFromThread(self, call: object) -> None:
             rung.append(call)
 
-    way_back = WayBack(Reactor())  # type: ignore[arg-type]
+    way_back = WayBack(Reactor())
     heard: list[int] = []
     for number in range(5):
         way_back.post(heard.append, number)
     assert len(rung) == 1
-    rung[0]()  # type: ignore[operator]
+    rung[0]()
     assert heard == [0, 1, 2, 3, 4]
     way_back.post(heard.append, 5)
     assert len(rung) == 2

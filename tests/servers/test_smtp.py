@@ -203,7 +203,7 @@ def test_a_disk_that_takes_nothing_is_told_at_the_end(
 
 def test_failures_are_temporary_and_silent_about_their_cause() -> None:
     session = mx().session
-    for event in (MessageEnd(b"", None), RcptTo(None)):  # type: ignore[arg-type]
+    for event in (MessageEnd(b"", None), RcptTo(None)):
         reply = session.failed(event)
         assert (reply.code, reply.enhanced) == (451, "4.3.0")
     assert session.timed_out().code == 421

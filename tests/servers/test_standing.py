@@ -31,7 +31,7 @@ def idle(venue: RealVenue, mailbox_id: int) -> RealWire:
     (connection,) = venue.runtime.connections - before
     mailbox = Mailbox.objects.get(pk=mailbox_id)
     identity = Identity(mailbox_id, 1, mailbox.address, mailbox.credential_version)
-    connection._session._client.identity = identity  # type: ignore[union-attr]
+    connection._session._client.identity = identity
     wire.send(b"1 IDLE\r\n")
     assert wire.read_line() == b"+ idling\r\n"
     return wire
@@ -92,7 +92,7 @@ def test_a_login_let_in_meanwhile_is_looked_at_too(venue: RealVenue) -> None:
     standing = Standing(venue.runtime)
     wire = idle(venue, mailbox_id)
     (connection,) = venue.runtime.connections
-    client = connection._session._client  # type: ignore[union-attr]
+    client = connection._session._client
     client.identity, old = None, client.identity
     directory.shut_sessions(Mailbox.objects.get(pk=mailbox_id))
     look(venue, standing)

@@ -31,7 +31,7 @@ def come(path: str = "/admin/?next=1", *, secure: bool = False, **headers: str) 
     def let_in(request: HttpRequest) -> HttpResponse:
         return HttpResponse(f"{request.META['REMOTE_ADDR']} {request.scheme}")
 
-    request = RequestFactory().get(path, secure=secure, **headers)  # type: ignore[arg-type]
+    request = RequestFactory().get(path, secure=secure, **headers)
     return Doorway(let_in)(request)
 
 

@@ -30,7 +30,7 @@ def child(name: str, home: Path) -> None:
 
 def program(name: str, home: Path, role: str = "", **options: object) -> Program:
     command = [sys.executable, "-m", __spec__.name, "child", role or name, str(home)]
-    return Program(name, command, **options)  # type: ignore[arg-type]
+    return Program(name, command, **options)
 
 
 def main() -> None:

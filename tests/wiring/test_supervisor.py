@@ -104,7 +104,7 @@ def test_kills_from_outside_do_not_lengthen_the_pause(running: Running) -> None:
     for times in range(1, 5):
         pid = running.children()["worker"]
         os.kill(pid, signal.SIGKILL)
-        wait_until(lambda pid=pid: running.children().get("worker", pid) != pid, "it")  # type: ignore[misc]
+        wait_until(lambda pid=pid: running.children().get("worker", pid) != pid, "it")
         assert running.said().count("starts again in 0.25 s") == times
 
 

@@ -27,4 +27,4 @@ def test_a_failed_command_says_whose_fault_it_is(
     except type(error):
         reply = wire._session.failed(Noop(b"a"))
     assert reply is not None
-    assert reply.to_bytes().startswith(b"a NO [%b] " % code)  # type: ignore[union-attr]
+    assert reply.to_bytes().startswith(b"a NO [%b] " % code)
