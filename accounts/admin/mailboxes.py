@@ -207,7 +207,7 @@ class MailboxAdmin(SuspendPage):
         )
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
-        # `manage.py` and the directory rename; here an address is what links lead to.
+        # An address is what aliases and mail programs know it by: no form changes it.
         return ["local_part", "domain", *self.readonly_fields] if obj else []
 
     def get_search_results(

@@ -39,7 +39,6 @@ from accounts.commit.items import Item
 from accounts.commit.octets import unavailable
 from accounts.commit.telling import follow, listen, walk
 from accounts.commit.units import DATABASE_AWAY, CommitUnavailable, Unit
-from accounts.counters import FolderState, MailboxState
 from accounts.rows import FolderGone, MailboxGone, Rows
 from accounts.statements import own_database
 
@@ -48,9 +47,7 @@ __all__ = [
     "MAX_ROWS",
     "CommitUnavailable",
     "FolderGone",
-    "FolderState",
     "MailboxGone",
-    "MailboxState",
     "OutOfSpace",
     "Rows",
     "Unit",

@@ -34,7 +34,7 @@ from accounts.directory.mailboxes import (
     shut_sessions,
     suspend_mailbox,
 )
-from accounts.directory.names import DirectoryError, fold_domain, fold_local, split_address
+from accounts.directory.names import DirectoryError, split_address
 from accounts.directory.quota_setters import set_quota_setter, set_quotas_of, settable_mailbox
 from accounts.directory.routes import MailboxRef, Route
 from accounts.directory.senders import may_send_as
@@ -65,8 +65,6 @@ __all__ = [
     "find_alias",
     "find_domain",
     "find_mailbox",
-    "fold_domain",
-    "fold_local",
     "forget",
     "is_local_domain",
     "join",

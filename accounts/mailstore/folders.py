@@ -39,13 +39,11 @@ from accounts.mailstore.quota import require_folders
 from accounts.mailstore.recording import record
 from accounts.mailstore.refusals import (
     BadFolderName,
-    FolderError,
     FolderExists,
     FolderHasChildren,
     InboxIsFixed,
     NoSuchFolder,
     NotPermitted,
-    TooManyFolders,
 )
 from accounts.mailstore.rights import Right
 from accounts.mailstore.tally import tally
@@ -54,14 +52,7 @@ from accounts.rows import Rows
 from accounts.statements import fetch
 
 __all__ = [
-    "BadFolderName",
-    "FolderError",
-    "FolderExists",
-    "FolderHasChildren",
     "FolderInfo",
-    "InboxIsFixed",
-    "NoSuchFolder",
-    "TooManyFolders",
     "create_folder",
     "delete_folder",
     "find_at_hand",

@@ -21,8 +21,6 @@ A recipient is pending, held, or settled (delivered, failed, cancelled). A pendi
 from delivery.queue.adding import add_rows, new_queue_id
 from delivery.queue.claiming import CLAIM_SPAN, Claim, claim, renew
 from delivery.queue.listing import (
-    AttemptView,
-    MessageView,
     NoSuchMessage,
     RecipientView,
     count_states,
@@ -30,17 +28,13 @@ from delivery.queue.listing import (
     show,
 )
 from delivery.queue.operating import Changed, Selection, cancel, hold, release, retry
-from delivery.queue.purging import KEEP_SETTLED, purge
+from delivery.queue.purging import purge
 from delivery.queue.settling import Settlement, settle, settle_rows
-from delivery.queue.waking import wake_worker
 
 __all__ = [
     "CLAIM_SPAN",
-    "KEEP_SETTLED",
-    "AttemptView",
     "Changed",
     "Claim",
-    "MessageView",
     "NoSuchMessage",
     "RecipientView",
     "Selection",
@@ -59,5 +53,4 @@ __all__ = [
     "settle",
     "settle_rows",
     "show",
-    "wake_worker",
 ]

@@ -22,11 +22,9 @@ from protocols.servers import channel_binding, errands, sending
 from protocols.servers.errands import Wake
 from protocols.servers.pace import Pace
 from protocols.servers.runtime import Runtime
-from protocols.servers.session import After, Later, Make, Peer, Session, Shell
+from protocols.servers.session import Make, Peer, Session
 from protocols.servers.slices import Slice, Slices
 from protocols.wire.conversation import Conversation
-
-__all__ = ["After", "Connection", "Later", "Peer", "Session", "Shell"]
 
 log = structlog.get_logger(__name__)
 

@@ -127,11 +127,6 @@ def recent(count: int) -> bytes:
     return b"* %d RECENT\r\n" % count
 
 
-def expunge(number: int) -> bytes:
-    """The message with this number is gone; later ones move up by one."""
-    return b"* %d EXPUNGE\r\n" % number
-
-
 def vanished(uids: bytes, *, is_earlier: bool = False) -> bytes:
     """The UIDs of a set are gone (RFC 7162 §3.2.10); `is_earlier`: before the client looked."""
     return b"* VANISHED %b%b\r\n" % (b"(EARLIER) " if is_earlier else b"", uids)

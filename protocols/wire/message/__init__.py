@@ -5,13 +5,12 @@ nothing because of what they are. The standard library's `email` never sees rece
 """
 
 from protocols.wire.message.address import Address, parse_addresses
-from protocols.wire.message.arrival import add_missing_fields, ranges_to_strip, strip_fields
+from protocols.wire.message.arrival import add_missing_fields, ranges_to_strip
 from protocols.wire.message.charset import decode_text
-from protocols.wire.message.date import Moment, parse_date
+from protocols.wire.message.date import parse_date
 from protocols.wire.message.decode import decode_header, decode_params, decode_transfer
 from protocols.wire.message.downgrade import to_7bit
 from protocols.wire.message.header import (
-    Field,
     begins_with_field,
     count_received,
     header_fields,
@@ -19,7 +18,6 @@ from protocols.wire.message.header import (
     split_header,
     unfold,
 )
-from protocols.wire.message.imap_string import nstring
 from protocols.wire.message.message_ids import ancestors, message_ids
 from protocols.wire.message.nul import encode_nul
 from protocols.wire.message.octets import Buffer
@@ -31,8 +29,8 @@ from protocols.wire.message.prepare import (
     prepare,
 )
 from protocols.wire.message.structure import Kind, Part, find_part, locate, parse, section, walk
-from protocols.wire.message.subject import BaseSubject, base_subject, read_subject
-from protocols.wire.message.text import decoded_header, decoded_text, part_name, part_text
+from protocols.wire.message.subject import base_subject, read_subject
+from protocols.wire.message.text import decoded_header, decoded_text, part_name
 from protocols.wire.message.told_forms import in_ascii, in_utf8
 
 __all__ = [
@@ -40,11 +38,8 @@ __all__ = [
     "OVERVIEW_FIELDS",
     "PREPARED_VERSION",
     "Address",
-    "BaseSubject",
     "Buffer",
-    "Field",
     "Kind",
-    "Moment",
     "Part",
     "Prepared",
     "add_missing_fields",
@@ -66,18 +61,15 @@ __all__ = [
     "iter_fields",
     "locate",
     "message_ids",
-    "nstring",
     "parse",
     "parse_addresses",
     "parse_date",
     "part_name",
-    "part_text",
     "prepare",
     "ranges_to_strip",
     "read_subject",
     "section",
     "split_header",
-    "strip_fields",
     "to_7bit",
     "unfold",
     "walk",

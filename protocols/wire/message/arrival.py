@@ -37,20 +37,6 @@ def add_missing_fields(octets: Buffer, *, message_id: bytes, date: bytes, sender
     return lines if has_fields else lines + b"\r\n"
 
 
-def strip_fields(octets: bytes, *, authserv_id: bytes) -> bytes:
-    """The message without the fields only we may write; the same object when it has none."""
-    ranges = ranges_to_strip(octets, authserv_id=authserv_id)
-    if not ranges:
-        return octets
-    kept: list[bytes] = []
-    at = 0
-    for start, end in ranges:
-        kept.append(octets[at:start])
-        at = end
-    kept.append(octets[at:])
-    return b"".join(kept)
-
-
 def ranges_to_strip(octets: Buffer, *, authserv_id: bytes) -> list[tuple[int, int]]:
     """Where the header holds Return-Path, or Authentication-Results that bear our name.
 

@@ -22,7 +22,6 @@ from protocols.wire.imap.cursor import Cursor
         (r.untagged("OK", "Hello.", b"CAPABILITY X"), b"* OK [CAPABILITY X] Hello.\r\n"),
         (r.exists(23), b"* 23 EXISTS\r\n"),
         (r.recent(5), b"* 5 RECENT\r\n"),
-        (r.expunge(44), b"* 44 EXPUNGE\r\n"),
         (r.fetch(23, b"FLAGS (\\Seen)"), b"* 23 FETCH (FLAGS (\\Seen))\r\n"),
         (r.flags(b"(\\Seen)"), b"* FLAGS (\\Seen)\r\n"),
         (
