@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from accounts import commit
 from accounts.commit import DATABASE_AWAY, OutOfSpace, Rows, Unit
@@ -133,13 +134,8 @@ class Judge:
         return claim.queued_at + whole
 
 
-def _settling(group: Sequence[Settled], now: datetime) -> Future[object]:
-    settlements = [settlement for _, settlement in group]
-
-    def write(rows: Rows, _: int | None) -> object:
-        return queue.settle_rows(rows, settlements, now)
-
-    return commit.submit(Unit(frozenset(), write))
+def _settling(group: Sequence[Settled], now: datetime) -> Future[Any]:
+    return queue.settle([settlement for _, settlement in group], now)
 
 
 def _undelivered(claim: Claim, settlement: Settlement, now: datetime) -> bounces.Undelivered:

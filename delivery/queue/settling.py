@@ -1,6 +1,7 @@
 """Write down what became of claimed recipients."""
 
 from collections.abc import Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -50,13 +51,13 @@ class Settlement:
         return self.state is State.FAILED
 
 
-def settle(settlements: Sequence[Settlement], now: datetime) -> frozenset[int]:
-    """Settle a batch in one commit; returns the recipients (by id) that were not stale."""
+def settle(settlements: Sequence[Settlement], now: datetime) -> Future[frozenset[int]]:
+    """Settle a batch in one commit; gives the recipients (by id) that were not stale."""
 
     def write(rows: Rows, _: int | None) -> frozenset[int]:
         return settle_rows(rows, settlements, now)
 
-    return commit.run(Unit(mailbox_ids=frozenset(), write=write))
+    return commit.submit(Unit(frozenset(), write))
 
 
 def settle_rows(rows: Rows, settlements: Sequence[Settlement], now: datetime) -> frozenset[int]:

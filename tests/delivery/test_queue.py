@@ -39,7 +39,7 @@ def claim_one(now: datetime = NOW) -> queue.Claim:
 
 def settle(claim: queue.Claim, kind: Kind, now: datetime = NOW, **fields) -> bool:
     done = Settlement(claim.recipient_id, claim.attempt_no, outcome(kind), **fields)
-    return claim.recipient_id in queue.settle([done], now)
+    return claim.recipient_id in queue.settle([done], now).result()
 
 
 # Ids
@@ -294,7 +294,7 @@ def test_many_settlements_cost_few_queries(django_assert_max_num_queries):
     enqueue(*(f"r{n}@b.test" for n in range(80)), now=NOW)
     claims = queue.claim(NOW, 100)
     done = [Settlement(c.recipient_id, c.attempt_no, outcome(Kind.DELIVERED)) for c in claims]
-    assert len(queue.settle(done, NOW)) == 80
+    assert len(queue.settle(done, NOW).result()) == 80
     assert set(QueuedRecipient.objects.values_list("state", flat=True)) == {"delivered"}
 
 
@@ -302,7 +302,7 @@ def test_a_reply_of_any_length_fits():
     enqueue(now=NOW)
     claim = claim_one()
     long = Outcome(Kind.DELIVERED, "2.0.0", "x" * 100_000, "h" * 999, "t" * 999)
-    queue.settle([Settlement(claim.recipient_id, claim.attempt_no, long)], NOW)
+    queue.settle([Settlement(claim.recipient_id, claim.attempt_no, long)], NOW).result()
     assert len(row().last_reply) == 2000
 
 

@@ -37,7 +37,9 @@ def put_off() -> None:
     (claim,) = queue.claim(now, 1)
     outcome = Outcome(Kind.DEFERRED, "4.7.1", "451 4.7.1 Greylisted", "mx.b.test[192.0.2.1]:25")
     following = now + timedelta(hours=1)
-    queue.settle([Settlement(claim.recipient_id, claim.attempt_no, outcome, following)], now)
+    queue.settle(
+        [Settlement(claim.recipient_id, claim.attempt_no, outcome, following)], now
+    ).result()
 
 
 def test_an_empty_queue_says_so(run):
