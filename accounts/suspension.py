@@ -18,7 +18,9 @@ IS_SUSPENDED = "m.is_suspended OR d.is_suspended OR t.is_suspended"
 
 def is_tenant_suspended(tenant_id: int | None) -> bool:
     """Whether the tenant or a reseller above it is suspended; one query a level."""
-    while tenant_id is not None:
+    asked: set[int] = set()
+    while tenant_id is not None and tenant_id not in asked:
+        asked.add(tenant_id)
         is_suspended, parent_id = Tenant.objects.values_list("is_suspended", "parent_id").get(
             pk=tenant_id
         )

@@ -1,5 +1,6 @@
 """The customer organisation; resellers hold other tenants below them."""
 
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -25,3 +26,12 @@ class Tenant(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def clean(self) -> None:
+        """Whoever saves a form hears of a loop: what runs down the tree would run for ever."""
+        above, passed = self.parent, set[int]()
+        while above is not None and self.pk and above.pk not in passed:
+            if above.pk == self.pk:
+                raise ValidationError({"parent": _("A tenant cannot be below itself.")})
+            passed.add(above.pk)
+            above = above.parent

@@ -526,6 +526,21 @@ def test_a_domain_is_checked_and_heard_of_at_once(client: Client, people: People
     assert directory.resolve(to("x@bücher.test")).kind == "refuse"
 
 
+def test_no_tenant_is_its_own_reseller(client: Client, people: People) -> None:
+    below = directory.create_tenant("Below", parent=people.tenant)
+    form = {"name": "A", "slug": people.tenant.slug}
+    for prefix in ("domains", "memberships"):
+        form |= {f"{prefix}-TOTAL_FORMS": "0", f"{prefix}-INITIAL_FORMS": "0"}
+    change = url(Tenant, "change", people.tenant.pk)
+    for parent in (people.tenant, below):
+        page = client.post(change, {**form, "parent": parent.pk}).content.decode()
+        assert "A tenant cannot be below itself." in page
+    answer = client.post(change, {**form, "parent": people.stranger_tenant.pk})
+    assert answer.status_code == 302
+    people.tenant.refresh_from_db()
+    assert people.tenant.parent == people.stranger_tenant
+
+
 def test_a_domain_with_mailboxes_is_not_deleted(client: Client, people: People) -> None:
     client.post(url(Domain, "delete", people.domain.pk), {"post": "yes"})
     assert Domain.objects.filter(pk=people.domain.pk).exists()

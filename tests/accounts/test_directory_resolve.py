@@ -1,9 +1,12 @@
 """Where an address leads, in the order that `accounts.directory.resolving` promises."""
 
+import itertools
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.conf import settings
+from django.db import connection
 from django.utils import timezone
 
 from accounts import directory, limits
@@ -174,6 +177,24 @@ def test_a_suspended_target_is_left_out(people: People) -> None:
 def test_suspending_a_reseller_suspends_the_tenants_below(people: People) -> None:
     people.tenant.parent = people.stranger_tenant
     people.tenant.save()
+    directory.suspend_tenant(people.stranger_tenant)
+    assert refusal("alice@a.test") == "550 5.2.1"
+
+
+def test_a_loop_of_resellers_ends(people: People) -> None:
+    """Where two are below each other, both are as good as without a reseller."""
+    people.stranger_tenant.parent = people.tenant
+    people.stranger_tenant.save()
+    people.tenant.parent = people.stranger_tenant
+    people.tenant.save()
+    asked = itertools.count()
+
+    def ask(execute: Any, *question: Any) -> Any:
+        assert next(asked) < 50, "it goes round and round"
+        return execute(*question)
+
+    with connection.execute_wrapper(ask):
+        assert reached("alice@a.test") == ["alice@a.test"]
     directory.suspend_tenant(people.stranger_tenant)
     assert refusal("alice@a.test") == "550 5.2.1"
 
