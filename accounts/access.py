@@ -2,7 +2,8 @@
 
 Pages for tenants never look rows up themselves. A hosting admin sees everything; an owner or
 administrator of a tenant sees it and the tenants below it; support sees its tenant and changes
-nothing; everybody sees the own mailbox. What may not be seen is answered like what does not exist.
+nothing; everybody sees their own mailbox. What may not be seen is answered like what does not
+exist.
 """
 
 from collections.abc import Iterable

@@ -1,7 +1,8 @@
 """Work that nobody waits for, in a thread of its own that lets all others have a processor first.
 
-Linux has a priority for each thread (setpriority(2)), and who lowered its own may not raise it
-again: so this is no matter for the threads of a pool, which do something else next.
+On Linux each thread has a priority of its own (setpriority(2)), and one that has lowered it may not
+raise it again. So the work is not given to a thread of a pool, which would have to do other things
+with the low priority afterwards.
 """
 
 import os
@@ -19,7 +20,7 @@ from accounts import commit
 
 T = TypeVar("T")
 
-# Beside somebody who wants all of a processor it has a tenth of it: enough never to stand still.
+# Beside a thread that wants all of a processor it gets a tenth of it, so it never stands still.
 NICENESS = 10
 
 

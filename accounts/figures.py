@@ -1,4 +1,4 @@
-"""Counts of what is hosted here, for the metrics page."""
+"""Counts of what is hosted here, for `/metrics` and the admin's first page."""
 
 from django.db.models import Sum
 

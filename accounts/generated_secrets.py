@@ -1,7 +1,7 @@
 """Secrets that we make and people do not choose: app passwords and tokens.
 
-They have at least 100 bits that nobody can guess, so a plain SHA-256 is all that the database needs
-to keep of them: finding one back takes no expensive hash, and takes too long for a thief.
+They have 99 bits (a token has 256) that nobody can guess, so the database keeps a plain SHA-256 of
+them: to check one takes no expensive hash, and to find one by trying would take a thief too long.
 """
 
 import hashlib

@@ -1,4 +1,4 @@
-"""Log in to the web: the owner of a mailbox with the mailbox's password, an admin with the own.
+"""Log in to the web: the owner of a mailbox with the mailbox's password, an admin with their own.
 
 Both stand behind the throttle of `accounts.login`.
 """

@@ -1,8 +1,8 @@
 """Mail from our own users: who may send as whom, then one commit for local and remote alike.
 
-A user sends as the own address, with any detail behind the separator, and as any alias that leads
-to the own mailbox: in MAIL FROM and in the From field (RFC 6409 §6.1). The same holds for mailboxes
-that have given the user the right to send as them.
+A user sends as their own address, with any detail behind the separator, and as any alias that
+leads to their mailbox: in MAIL FROM and in the From field (RFC 6409 §6.1). The same holds for
+mailboxes that have given the user the right to send as them.
 """
 
 from concurrent.futures import Future
@@ -33,7 +33,7 @@ def is_own(identity: Identity, address: AddressLike) -> bool:
 
 
 def may_send_as(identity: Identity, address: AddressLike) -> bool:
-    """Whether the user may use this address; perhaps a few queries where it is not the own one."""
+    """Whether the user may use this address; a few queries where it is not their own."""
     return is_own(identity, address) or directory.may_send_as(identity.mailbox_id, address)
 
 

@@ -1,7 +1,7 @@
 """Remove Message rows that nothing points at any more, a bounded number at a time.
 
-Nobody can bring such a message back: a copy is made from an entry, and what is recoverable from a
-row of its own, both under the mailbox's lock; an append commits message and entry together.
+Such a message cannot come back while it is removed: COPY starts from an entry, a recovery from a
+recoverable row, both under the mailbox's lock, and APPEND commits message and entry together.
 """
 
 from django.db import transaction

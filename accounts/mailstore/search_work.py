@@ -4,8 +4,8 @@ Work is counted in looks: one is a look at a flag of one message, some 50 ns of 
 keys cost besides was measured, and is told in looks below.
 
 1. A search may do ALLOWANCE looks, whatever it asks for.
-2. It may do besides what FREE_KEYS keys as dear as its dearest would do: so one with no more keys
-   than that is never refused, however much mail there is.
+2. Besides, it may do as many looks as FREE_KEYS keys would that each cost as much as its dearest.
+   So a search with no more keys than that is never refused, however much mail there is.
 """
 
 from accounts.mailstore.refusals import SearchTooLarge

@@ -1,6 +1,6 @@
-"""By what messages find each other: message-ids in their header fields, as short digests.
+"""Short digests of the message-ids in header fields, by which messages find their thread.
 
-Pure.
+Pure: nothing here asks the database.
 """
 
 from hashlib import blake2b

@@ -1,7 +1,7 @@
 """How a peer gets on: whether it is silent, trickles, or does not read what waits for it.
 
-Pure arithmetic: callers pass the time in (seconds, as the reactor counts them). Nothing here is
-made for an event.
+Pure arithmetic: callers pass the time in (seconds, as the reactor counts them). No timer is started
+and no object is made for an event.
 """
 
 # RFC 1939 §3 lets nobody be idle for less than ten minutes.

@@ -1,9 +1,9 @@
-"""Keep those threads of a process on one processor that pass everything to and fro.
+"""Keep the reactor's and the committer's thread of a process on one processor.
 
-The reactor and the committer have one interpreter between them and never compute at once. On two
-processors each finds nothing where it left it: all that the other has touched must come across,
-which takes as long again as the work itself (decision 0024). What waits for the database or hashes
-a password lets go of the interpreter, and stays free to run anywhere.
+The two have one interpreter between them and never compute at once, but pass everything to and
+fro. On two processors each finds nothing where it left it: all that the other has touched must come
+across, which takes as long again as the work itself (decision 0024). What waits for the database or
+hashes a password lets go of the interpreter, and stays free to run anywhere.
 """
 
 import os

@@ -1,6 +1,6 @@
 """Writing to a peer in the fewest system calls, and how far it is behind in reading.
 
-What this house knows of the insides of Twisted's TCP transport stands here and nowhere else.
+What Mailhost knows of the insides of Twisted's TCP transport stands here and nowhere else.
 """
 
 import fcntl

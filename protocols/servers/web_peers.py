@@ -1,7 +1,8 @@
 """Who may hold how many connections to the web, and for how long without getting on.
 
 twisted.web's own timeout begins anew with every octet: said slowly enough, a request never ends.
-Here a request must be whole, or 64 KiB longer, in time; what we write begins the time anew.
+Here each minute must complete the request or bring 64 KiB more of it; the minute begins anew with
+whatever we write.
 """
 
 from collections import Counter
