@@ -28,7 +28,7 @@ class Transaction:
         self._database: Any = None
 
     def __enter__(self) -> None:
-        database: Any = own_database()
+        database = own_database()
         if database.in_atomic_block or not database.autocommit or not may_be_short(database):
             self._atomic.__enter__()
             return

@@ -74,7 +74,7 @@ class Authentication:
     def _begin(self, step: sasl.Step) -> Any:
         """On the reactor thread."""
         if isinstance(step, sasl.Credentials) and sasl.acts_as_itself(step):
-            terms: Any = {"service": self._service, "peer": self._peer}
+            terms = {"service": self._service, "peer": self._peer}
             known = login.at_hand(step.username, step.password, **terms)
             if known is not None:
                 return self._conclude(known)
@@ -91,7 +91,7 @@ class Authentication:
 
     def _judge(self, claim: sasl.Claim) -> Any:
         """In the session pool."""
-        terms: Any = {"service": self._service, "peer": self._peer}
+        terms = {"service": self._service, "peer": self._peer}
         match claim:
             case sasl.Credentials() | sasl.ScramName() if not sasl.acts_as_itself(claim):
                 return self._conclude(Refused("impersonation"))

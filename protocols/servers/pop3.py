@@ -7,7 +7,6 @@ QUIT alone; a connection that is lost in any other way removes nothing.
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
-from typing import Any
 
 from django.conf import settings
 
@@ -175,7 +174,7 @@ class Pop3Session:
         return Ok("Goodbye")
 
     def _log_in(self, username: str, password: str) -> Answer[Reply]:
-        terms: Any = {"service": "pop3", "peer": self._shell.peer.address}
+        terms = {"service": "pop3", "peer": self._shell.peer.address}
         if (known := login.at_hand(username, password, **terms)) is not None:
             return self._logged_in(known)
         return in_pool(lambda: After(login.check(username, password, **terms), self._logged_in))

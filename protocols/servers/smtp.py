@@ -5,7 +5,6 @@ Recipients are asked of the directory, octets are spooled, and the end of a mess
 """
 
 from concurrent.futures import Future
-from typing import Any
 
 import structlog
 from django.conf import settings
@@ -302,7 +301,7 @@ def make_mx(shell: Shell) -> tuple[ServerConversation, MxSession]:
 
 def make_submission(shell: Shell) -> tuple[ServerConversation, SubmissionSession]:
     """A connection on a submission listener, with TLS from the start or later."""
-    config: Any = settings.MAILHOST
+    config = settings.MAILHOST
     terms = Terms(
         max_size=config.max_message_size,
         is_submission=True,

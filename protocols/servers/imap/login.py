@@ -1,7 +1,6 @@
 """Not authenticated state: STARTTLS, LOGIN and AUTHENTICATE (RFC 3501 §6.2), and capabilities."""
 
 from functools import partial
-from typing import Any
 
 from django.conf import settings
 
@@ -61,7 +60,7 @@ def log_in(client: Client, command: commands.Login) -> Answer:
     """RFC 3501 §6.2.3."""
     if not may_log_in(client.shell):
         return _privacy_required(command.tag)
-    terms: Any = {"service": "imap", "peer": client.shell.peer.address}
+    terms = {"service": "imap", "peer": client.shell.peer.address}
     tag, username, password = command.tag, command.username, command.password
     if (known := login.at_hand(username, password, **terms)) is not None:
         return _conclude(client, tag, known)
