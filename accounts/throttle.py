@@ -3,7 +3,7 @@
 Three counts: of one network guessing at one address, of a network, of an address. Past a free
 allowance each further failure doubles the wait. Nobody can lock somebody else out: what all others
 failed at an address slows only those down who have failed there themselves more than once, and a
-network's count spares the addresses that logged in well from it lately. A success clears what its
+network's count spares the addresses that logged in well from it before. A success clears what its
 own network failed.
 
 Counts live in memory, or in Redis where one is configured; a Redis that does not answer costs the
@@ -186,7 +186,8 @@ class Throttle:
     def __init__(self, *, counts: list[Counts], clock: Callable[[], float] = time.monotonic):
         self._counts = counts
         self._clock = clock
-        self._known: OrderedDict[tuple[str, str], float] = OrderedDict()
+        # Where each address logged in well, used longest ago first.
+        self._known: OrderedDict[tuple[str, str], None] = OrderedDict()
         self._lock = threading.Lock()
 
     def must_wait(self, address: str, peer: str) -> float:
@@ -210,7 +211,7 @@ class Throttle:
         for counts in self._counts:
             counts.forgive(keys.pair, (keys.network, keys.address))
         with self._lock:
-            self._known[address, network_of(peer)] = self._clock()
+            self._known[address, network_of(peer)] = None
             self._known.move_to_end((address, network_of(peer)))
             if len(self._known) > CAPACITY:
                 self._known.popitem(last=False)
@@ -229,7 +230,7 @@ def _hashed(address: str, network: str) -> tuple[str, str, str]:
 
 @lru_cache(maxsize=REMEMBERED)
 def network_of(peer: str) -> str:
-    """What counts as one guesser: an IPv4 address, or the /64 of an IPv6 address."""
+    """What counts as one peer: an IPv4 address, or the /64 of an IPv6 address."""
     try:
         address = ip_address(peer)
     except ValueError:

@@ -2,12 +2,12 @@
 
 from collections import Counter
 from dataclasses import dataclass, field
-from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 
 import structlog
 from twisted.internet.task import LoopingCall
 
+from accounts.throttle import network_of
 from protocols.servers.session import Peer
 from protocols.servers.threads import SessionPool, WayBack, make_pool
 from protocols.servers.tls import TlsServer
@@ -58,17 +58,17 @@ class Runtime:
         return (
             not self._is_stopping
             and len(self.connections) < self.caps.total
-            and self._by_network[_network(peer)] < self.caps.of(peer)
+            and self._by_network[network_of(peer.address)] < self.caps.of(peer)
         )
 
     def enter(self, connection: "Connection") -> None:
         self.connections.add(connection)
-        self._by_network[_network(connection.peer)] += 1
+        self._by_network[network_of(connection.peer.address)] += 1
 
     def leave(self, connection: "Connection") -> None:
         if connection in self.connections:
             self.connections.discard(connection)
-            network = _network(connection.peer)
+            network = network_of(connection.peer.address)
             self._by_network[network] -= 1
             if not self._by_network[network]:
                 del self._by_network[network]
@@ -95,9 +95,3 @@ class Runtime:
             except Exception:
                 log.exception("watch_failed")
                 connection.abort()
-
-
-def _network(peer: Peer) -> str:
-    if ":" not in peer.address:
-        return peer.address
-    return ":".join(ip_address(peer.address).exploded.split(":")[:4])
