@@ -12,9 +12,9 @@ from enum import Enum
 
 from protocols.wire import sasl
 from protocols.wire.conversation import READ_AHEAD, SAY_AHEAD, ConversationError, Pieces
+from protocols.wire.dots import DotStuffer, stuff_whole
 from protocols.wire.pop3 import commands, languages
 from protocols.wire.pop3.commands import BadCommand, Command, Login
-from protocols.wire.pop3.dots import DotStuffer, stuff_whole
 from protocols.wire.pop3.replies import Err, Listing, Message, MessageEnd, Ok, Piece, Push, Reply
 from protocols.wire.receive_buffer import LineTooLong, ReceiveBuffer
 from protocols.wire.sasl import Challenge

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from mmap import mmap
 
 from protocols.wire.conversation import ConversationError
+from protocols.wire.dots import DotStuffer
 from protocols.wire.receive_buffer import LineTooLong, ReceiveBuffer
 from protocols.wire.smtp.client_events import (
     Closed,
@@ -31,7 +32,6 @@ from protocols.wire.smtp.client_events import (
     TlsRefused,
     announced,
 )
-from protocols.wire.smtp.dots import DotStuffer
 from protocols.wire.smtp.reply import BadReply, Reply, ReplyReader
 
 Octets = bytes | bytearray | memoryview | mmap

@@ -3,7 +3,7 @@
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from protocols.wire.pop3.dots import DotStuffer, stuff_whole
+from protocols.wire.dots import DotStuffer, stuff_whole
 from protocols.wire.pop3.top import TopCutter
 
 OCTETS = st.lists(st.sampled_from([b".", b"\r\n", b"\n", b"\r", b"a", b".."]), max_size=40).map(

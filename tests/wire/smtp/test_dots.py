@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from protocols.wire.smtp.dots import DataReader, DotStuffer
+from protocols.wire.dots import DotStuffer
+from protocols.wire.smtp.dots import DataReader
 from protocols.wire.smtp.incoming import has_bare_octets, mend_line_ends
 
 # The octets that decide anything, so that hypothesis finds their neighbourhoods.

@@ -1,4 +1,4 @@
-"""Dot stuffing (RFC 1939 §3): what goes out must never look like the end.
+"""Dot stuffing (RFC 5321 §4.5.2, RFC 1939 §3): what goes out must never look like the end.
 
 Rule of the file: whole-buffer operations only, never a loop over lines.
 """
@@ -13,7 +13,10 @@ def stuff_whole(octets: bytes) -> tuple[bytes, bytes]:
 
 
 class DotStuffer:
-    """Doubles the dot that begins a line, over octets that come in pieces cut anywhere."""
+    """Doubles the dot that begins a line, over octets that come in pieces cut anywhere.
+
+    Lines end in CRLF alone.
+    """
 
     __slots__ = ("_tail",)
 
