@@ -119,7 +119,9 @@ def configure(settings: Mapping[str, Any]) -> None:
 def _ending(*, is_json: bool) -> list[Any]:
     if is_json:
         return [structlog.processors.format_exc_info, _to_json]
-    return [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+    # Where rich is installed a traceback would come with all local variables, passwords among them.
+    plain = structlog.dev.plain_traceback
+    return [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plain)]
 
 
 # json.dumps makes an encoder for every line.

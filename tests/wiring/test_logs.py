@@ -38,8 +38,10 @@ django.setup()
 log = structlog.get_logger("ours")
 log.info("login", address="a@b.test", password="hunter2", octets=b"Subject: private")
 logging.getLogger("theirs").warning("plain %s", "words", extra={"token": "hunter2"})
-try:
+def log_in(password):
     raise ValueError("broken")
+try:
+    log_in("".join(("hun", "ter2")))
 except ValueError:
     log.exception("failed")
 log.debug("too much")
