@@ -217,8 +217,9 @@ class Config(BaseSettings):
     @classmethod
     def _fill_in(cls, values: dict[str, Any]) -> dict[str, Any]:
         for name in SECRETS:
-            path = os.environ.get(f"MAILHOST_{name.upper()}_FILE")
-            if path and not values.get(name):
+            variable = f"MAILHOST_{name.upper()}"
+            path = os.environ.get(f"{variable}_FILE")
+            if path and not os.environ.get(variable):
                 values[name] = _read_secret(name, Path(path))
         # On one machine, for trying out and for tests: mail programs of this machine may log in
         # without TLS, and another instance on a loopback address may get mail.

@@ -98,6 +98,19 @@ def test_secrets_come_from_files(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     assert load().secret_key == "a secret from a file"
 
 
+def test_a_file_that_the_environment_names_wins_over_the_settings_file(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    secret, config = tmp_path / "url", tmp_path / "mailhost.toml"
+    secret.write_text("postgres://u:secret@h/db\n")
+    config.write_text('database_url = "postgres://u@h/db"\n')
+    monkeypatch.setenv("MAILHOST_CONFIG", str(config))
+    monkeypatch.setenv("MAILHOST_DATABASE_URL_FILE", str(secret))
+    assert load().database_url == "postgres://u:secret@h/db"
+    monkeypatch.setenv("MAILHOST_DATABASE_URL", "postgres://v@h/db")
+    assert load().database_url == "postgres://v@h/db"
+
+
 def test_options_of_the_database_url_are_for_the_driver(monkeypatch: pytest.MonkeyPatch) -> None:
     url = "postgres://u@h/db?sslmode=verify-full&sslrootcert=%2Fetc%2Fca.pem"
     monkeypatch.setenv("MAILHOST_DATABASE_URL", url)
