@@ -59,6 +59,12 @@ def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
         clean_slate.wipe()
 
 
+@pytest.fixture(scope="session")
+def django_db_keepdb() -> bool:
+    """Databases go with their server or their home: PostgreSQL would wait for our threads first."""
+    return True
+
+
 @pytest.fixture
 def full_cost(monkeypatch: pytest.MonkeyPatch) -> None:
     """Passwords cost what they cost outside of tests."""
