@@ -28,7 +28,7 @@ from accounts import effects, generated_secrets, hashers, keyring, recent_logins
 from accounts.directory.names import split_address
 from accounts.keyring import Identity, Keyring, Secret
 from accounts.models import Credential
-from accounts.throttle import Counts, MemoryCounts, RedisCounts, Throttle
+from accounts.throttle import Counts, MemoryCounts, Throttle
 
 __all__ = [
     "Identity",
@@ -155,6 +155,9 @@ def throttle() -> Throttle:
     """The throttle of this process; it shares counts through Redis where one is configured."""
     counts: list[Counts] = [MemoryCounts()]
     if settings.MAILHOST.redis_url:
+        # Late: most hosts have no Redis of their own, and its library takes a tenth of a start.
+        from accounts.redis_counts import RedisCounts
+
         counts.append(RedisCounts(settings.MAILHOST.redis_url))
     return Throttle(counts=counts)
 

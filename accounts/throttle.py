@@ -17,10 +17,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from ipaddress import ip_address, ip_network
-from typing import NamedTuple, Protocol, TypeVar
-
-import redis
-import structlog
+from typing import NamedTuple, Protocol
 
 FREE = 5
 FREE_FOR_NETWORK = 30
@@ -33,12 +30,6 @@ MEMORY_SECONDS = 3600.0
 CAPACITY = 100_000
 # Every login asks for the same few names several times, and to make them costs more than counting.
 REMEMBERED = 4096
-REDIS_TIMEOUT = 0.1
-REDIS_REST = 15.0
-
-T = TypeVar("T")
-
-log = structlog.get_logger(__name__)
 
 
 class _Count(NamedTuple):
@@ -106,71 +97,6 @@ class MemoryCounts:
                 if gone is not None and other is not None:
                     left = max(0, other.failures - gone.failures)
                     self._counts[each] = other._replace(failures=left)
-
-
-class RedisCounts:
-    """Counts shared by every process. After a failure Redis is left alone for `REDIS_REST`."""
-
-    def __init__(self, url: str, clock: Callable[[], float] = time.monotonic) -> None:
-        self._redis = redis.Redis.from_url(
-            url,
-            socket_timeout=REDIS_TIMEOUT,
-            socket_connect_timeout=REDIS_TIMEOUT,
-            decode_responses=True,
-        )
-        self._clock = clock
-        self._rests_until = float("-inf")
-
-    def wait(self, keys: Sequence[str], now: float) -> float:
-        def ask() -> float:
-            pipeline = self._redis.pipeline(transaction=False)
-            for key in keys:
-                pipeline.pttl(f"{key}:wait")
-            return max(0.0, *(float(answer) / 1000 for answer in pipeline.execute()))
-
-        return self._try(ask) or 0.0
-
-    def fail(self, keys: Sequence[str], now: float) -> Sequence[int]:
-        def count() -> list[int]:
-            pipeline = self._redis.pipeline(transaction=False)
-            for key in keys:
-                pipeline.incr(key)
-                pipeline.expire(key, int(MEMORY_SECONDS))
-            return [int(answer) for answer in pipeline.execute()[::2]]
-
-        return self._try(count) or [0] * len(keys)
-
-    def hold(self, waits: Mapping[str, float], now: float) -> None:
-        def keep() -> None:
-            pipeline = self._redis.pipeline(transaction=False)
-            for key, seconds in waits.items():
-                pipeline.set(f"{key}:wait", 1, px=int(seconds * 1000))
-            pipeline.execute()
-
-        if waits:
-            self._try(keep)
-
-    def forgive(self, key: str, also: Sequence[str]) -> None:
-        def clear() -> None:
-            count = int(str(self._redis.get(key) or 0))
-            pipeline = self._redis.pipeline(transaction=False)
-            pipeline.delete(key, f"{key}:wait")
-            if count:
-                for each in also:
-                    pipeline.decrby(each, count)
-            pipeline.execute()
-
-        self._try(clear)
-
-    def _try(self, work: Callable[[], T]) -> T | None:
-        if self._clock() < self._rests_until:
-            return None
-        try:
-            return work()
-        except redis.RedisError as error:
-            self._rests_until = self._clock() + REDIS_REST
-            log.warning("login_throttle.redis_unreachable", error=type(error).__name__)
-            return None
 
 
 class _Keys(NamedTuple):

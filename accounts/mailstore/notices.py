@@ -16,13 +16,10 @@ import uuid
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from pathlib import Path
-from urllib.parse import urlsplit
+from typing import Any
 
-import redis
 from django.conf import settings
 from django.db import DatabaseError, close_old_connections
-
-from accounts import effects
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +37,7 @@ Receive = Callable[[int, int, int], None]
 def send(changed: Sequence[Notice]) -> None:
     """Tell the other processes, as far as they can be reached at once."""
     if _uses_redis():
-        _redis_outbox.put(changed)
+        _by_redis().send(changed)
     else:
         _datagrams.send([b"%d %d %d" % notice for notice in changed])
 
@@ -65,12 +62,6 @@ class Listener(threading.Thread):
                     self._listen_to_redis()
                 else:
                     self._listen_to_datagrams(self._socket)
-            except redis.RedisError as error:
-                if self._has_redis:
-                    log.warning("Redis carries no notices now, so we poll: %s", error)
-                self._has_redis = False
-                self._poll_if_due()
-                time.sleep(1)
             except Exception:
                 # This thread must outlive every failure.
                 log.exception("the listener for notices starts again")
@@ -84,20 +75,22 @@ class Listener(threading.Thread):
             self._poll_if_due()
 
     def _listen_to_redis(self) -> None:
-        own = _redis_outbox.sender.encode()
-        with _redis() as client, client.pubsub() as pubsub:
-            pubsub.subscribe(_channel())
-            while True:
-                message = pubsub.get_message(timeout=self._seconds_to_poll())
-                if message is None:
-                    pass
-                elif message["type"] == "subscribe":
+        by_redis = _by_redis()
+        try:
+            for notice in by_redis.received(self._seconds_to_poll):
+                if notice is by_redis.SUBSCRIBED:
                     # What was published before we were heard of is found by looking.
                     self._has_redis = True
                     self._next_poll = time.monotonic()
-                elif not message["data"].endswith(own):
-                    self._read(message["data"])
+                elif notice:
+                    self._read(notice)
                 self._poll_if_due()
+        except by_redis.Away as error:
+            if self._has_redis:
+                log.warning("Redis carries no notices now, so we poll: %s", error)
+            self._has_redis = False
+            self._poll_if_due()
+            time.sleep(1)
 
     def _read(self, notice: bytes) -> None:
         try:
@@ -123,6 +116,13 @@ class Listener(threading.Thread):
 
 def _uses_redis() -> bool:
     return bool(settings.MAILHOST.redis_url) and not settings.MAILHOST.is_embedded
+
+
+def _by_redis() -> Any:
+    # Late: most hosts have no Redis of their own, and its library takes a tenth of a start.
+    from accounts.mailstore import redis_notices
+
+    return redis_notices
 
 
 def _directory() -> Path:
@@ -209,52 +209,3 @@ class _Datagrams:
 
 
 _datagrams = _Datagrams()
-
-
-class _RedisOutbox:
-    """The newest MODSEQ of each folder that Redis has not heard; sent off the caller's thread."""
-
-    def __init__(self) -> None:
-        self._token = uuid.uuid4().hex
-        self._lock = threading.Lock()
-        self._waiting: dict[tuple[int, int], int] = {}
-
-    @property
-    def sender(self) -> str:
-        """Tells this process from all others; a forked child is another."""
-        return f"{self._token}-{os.getpid()}"
-
-    def put(self, changed: Sequence[Notice]) -> None:
-        with self._lock:
-            for mailbox_id, folder_id, modseq in changed:
-                self._waiting[mailbox_id, folder_id] = modseq
-        # A lane of its own: nudges pause, and may wait for a broker.
-        effects.soon("notices", self._flush, lane="publications")
-
-    def _flush(self) -> None:
-        with self._lock:
-            waiting, self._waiting = self._waiting, {}
-        channel, sender = _channel(), self.sender
-        try:
-            with _redis() as client, client.pipeline(transaction=False) as pipeline:
-                for (mailbox_id, folder_id), modseq in waiting.items():
-                    pipeline.publish(channel, f"{mailbox_id} {folder_id} {modseq} {sender}")
-                pipeline.execute()
-        except (redis.ConnectionError, redis.TimeoutError) as error:
-            # Whoever waits for it polls.
-            log.warning("notices: Redis does not take them: %s", error)
-
-
-_redis_outbox = _RedisOutbox()
-
-
-def _channel() -> str:
-    """Redis has channels for the whole server: the database's number keeps two Mailhosts apart."""
-    number = urlsplit(settings.MAILHOST.redis_url).path.strip("/") or "0"
-    return f"mailhost:{number}:notices"
-
-
-def _redis() -> "redis.Redis":
-    return redis.Redis.from_url(
-        settings.MAILHOST.redis_url, socket_timeout=POLL_SECONDS + 5, socket_connect_timeout=5
-    )

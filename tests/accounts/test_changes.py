@@ -12,7 +12,7 @@ from django.conf import settings
 from django.db import connection
 
 from accounts import effects
-from accounts.mailstore import append, changes, folders, notices
+from accounts.mailstore import append, changes, folders, notices, redis_notices
 from accounts.models import Folder, Mailbox
 from tests.accounts.mail import make_mailbox
 
@@ -180,7 +180,7 @@ def test_a_redis_that_is_away_is_told_in_a_line(
     nobody = settings.MAILHOST.model_copy(update={"redis_url": "redis://127.0.0.1:1/0"})
     with monkeypatch.context() as context:
         context.setattr(settings, "MAILHOST", nobody)
-        notices._RedisOutbox().put([(1, 7, 2)])
+        redis_notices.Outbox().put([(1, 7, 2)])
         assert effects.wait_idle()
     said = [record for record in caplog.records if "Redis does not take them" in record.message]
     assert len(said) == 1

@@ -1,11 +1,13 @@
 """How long guessers wait, with a clock that stands in the test's hand."""
 
+import socket
 import threading
-from typing import Any
+from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
-import redis
 
+from accounts.redis_counts import REST, RedisCounts
 from accounts.throttle import (
     FREE,
     FREE_FOR_ADDRESS,
@@ -13,13 +15,13 @@ from accounts.throttle import (
     FREE_WHEN_GUESSED_AT,
     LONGEST_WAIT,
     MEMORY_SECONDS,
-    REDIS_REST,
     MemoryCounts,
-    RedisCounts,
     Throttle,
     network_of,
     wait_after,
 )
+from tests.partners.presence import Loopback
+from tests.partners.redis import Redis
 
 
 class Clock:
@@ -119,93 +121,54 @@ def test_what_counts_as_one_guesser(peer: str, network: str) -> None:
     assert network_of(peer) == network
 
 
-class FakeRedis:
-    """A dictionary with the handful of verbs that are used."""
-
-    def __init__(self) -> None:
-        self.values: dict[str, int] = {}
-        self.waits: dict[str, int] = {}
-        self.is_down = False
-        self.asked = 0
-
-    def pipeline(self, transaction: bool) -> "FakePipeline":
-        return FakePipeline(self)
-
-    def get(self, key: str) -> int | None:
-        self.answer()
-        return self.values.get(key)
-
-    def answer(self) -> None:
-        self.asked += 1
-        if self.is_down:
-            raise redis.ConnectionError("down")
+@pytest.fixture(scope="module")
+def redis_url(tmp_path_factory: pytest.TempPathFactory, loopback: Loopback) -> Iterator[str]:
+    server = Redis(tmp_path_factory.mktemp("redis"), loopback.address())
+    yield server.url
+    server.stop()
 
 
-class FakePipeline:
-    def __init__(self, server: FakeRedis) -> None:
-        self._server = server
-        self._answers: list[Any] = []
-
-    def pttl(self, key: str) -> None:
-        self._answers.append(self._server.waits.get(key, -2))
-
-    def set(self, key: str, value: int, px: int) -> None:
-        self._server.waits[key] = px
-
-    def incr(self, key: str) -> None:
-        self._server.values[key] = self._server.values.get(key, 0) + 1
-        self._answers.append(self._server.values[key])
-
-    def expire(self, key: str, seconds: int) -> None:
-        self._answers.append(True)
-
-    def delete(self, *keys: str) -> None:
-        for key in keys:
-            self._server.values.pop(key, None)
-            self._server.waits.pop(key, None)
-
-    def decrby(self, key: str, count: int) -> None:
-        self._server.values[key] = self._server.values.get(key, 0) - count
-
-    def execute(self) -> list[Any]:
-        self._server.answer()
-        return self._answers
-
-
-@pytest.fixture
-def shared(clock: Clock) -> tuple[RedisCounts, FakeRedis]:
-    counts, server = RedisCounts("redis://127.0.0.1:1/0", clock), FakeRedis()
-    counts._redis = server
-    return counts, server
-
-
-def test_counts_in_redis_are_seen_by_every_process(
-    shared: tuple[RedisCounts, FakeRedis], clock: Clock
-) -> None:
-    counts, server = shared
-    other = RedisCounts("redis://127.0.0.1:1/0", clock)
-    other._redis = server
+def test_counts_in_redis_are_seen_by_every_process(redis_url: str, clock: Clock) -> None:
+    counts, other = RedisCounts(redis_url, clock), RedisCounts(redis_url, clock)
     for _ in range(6):
         counts.fail(("key",), 0)
     counts.hold({"key": 2.0}, 0)
     assert counts.fail(("key", "another"), 0) == [7, 1]
-    assert other.wait(("key", "another"), 0) == 2.0
+    assert 1.0 < other.wait(("key", "another"), 0) <= 2.0
     other.forgive("key", ("another",))
     assert counts.wait(("key",), 0) == 0
+    assert counts.fail(("key",), 0) == [1]
+
+
+@pytest.fixture
+def hangs_up() -> Iterator[tuple[str, list[object]]]:
+    """The URL of a server that closes every connection at once, and those that came."""
+    came: list[object] = []
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def answer() -> None:
+            with suppress(OSError):
+                while True:
+                    connection, peer = listening.accept()
+                    came.append(peer)
+                    connection.close()
+
+        threading.Thread(target=answer, daemon=True).start()
+        yield f"redis://127.0.0.1:{listening.getsockname()[1]}/0", came
 
 
 def test_a_redis_that_is_down_costs_one_question_in_a_while(
-    shared: tuple[RedisCounts, FakeRedis], clock: Clock
+    hangs_up: tuple[str, list[object]], clock: Clock
 ) -> None:
-    counts, server = shared
-    server.is_down = True
+    url, came = hangs_up
+    counts = RedisCounts(url, clock)
     assert counts.wait(("key",), 0) == 0
     assert counts.fail(("key",), 0) == [0]
     counts.forgive("key", ("other",))
-    assert server.asked == 1
-    clock.now += REDIS_REST
+    assert len(came) == 1
+    clock.now += REST
     assert counts.wait(("key",), 0) == 0
-    assert server.asked == 2
+    assert len(came) == 2
 
 
 def test_a_redis_that_does_not_answer_is_not_waited_for(clock: Clock) -> None:
