@@ -10,7 +10,7 @@ from accounts.blobs import Spool
 from accounts.commit import CommitUnavailable, FolderGone, MailboxGone, OutOfSpace
 from accounts.directory import Route
 from delivery import local
-from delivery.dns import with_a_labels
+from delivery.a_labels import with_a_labels
 from delivery.envelope import Envelope, date_of, received_field
 from delivery.local import Parcel
 from protocols.wire.message import (

@@ -20,7 +20,6 @@ import dns.nameserver
 import dns.rcode
 import dns.rdatatype
 import dns.resolver
-import idna
 
 # Seconds: for one server to answer, and for the whole question.
 SERVER_PATIENCE = 3.0
@@ -167,23 +166,6 @@ def parse_server(text: str) -> dns.nameserver.Do53Nameserver:
     if not port.isdecimal() or not 0 < int(port) < 65536:
         raise ValueError(f"{text!r} has no valid port")
     return dns.nameserver.Do53Nameserver(address, int(port))
-
-
-def to_a_labels(domain: str) -> str:
-    """The domain in lower case with A-labels; as it was where it has none."""
-    domain = domain.lower().rstrip(".")
-    if domain.isascii():
-        return domain
-    try:
-        return idna.encode(domain, uts46=True).decode()
-    except idna.IDNAError:
-        return domain
-
-
-def with_a_labels(address: str) -> str:
-    """The address with its domain as A-labels; as it was where the domain is ASCII, or has none."""
-    local, at, domain = address.rpartition("@")
-    return address if domain.isascii() else local + at + to_a_labels(domain)
 
 
 def _record_text(record: object, rdtype: str) -> str:

@@ -11,7 +11,7 @@ from email.utils import format_datetime
 from functools import lru_cache
 from typing import Generic, TypeVar
 
-from delivery.dns import with_a_labels
+from delivery.a_labels import with_a_labels
 
 RouteT = TypeVar("RouteT")
 

@@ -7,7 +7,8 @@ from random import SystemRandom
 
 from accounts import directory
 from delivery import outbound
-from delivery.dns import Resolver, to_a_labels
+from delivery.a_labels import to_a_labels
+from delivery.dns import Resolver
 from delivery.transport.mx import find_hops
 from delivery.transport.outcome import Outcome
 from protocols.wire.smtp.address import Address, parse_address

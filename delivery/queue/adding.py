@@ -9,7 +9,7 @@ from datetime import datetime
 from django.utils import timezone
 
 from accounts.commit import Rows
-from delivery.dns import to_a_labels
+from delivery.a_labels import to_a_labels
 from delivery.models import QueuedMessage, QueuedRecipient
 from delivery.queue.waking import wake_worker
 

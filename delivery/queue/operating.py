@@ -7,7 +7,7 @@ from datetime import datetime
 from django.db import transaction
 from django.db.models import Q, QuerySet
 
-from delivery.dns import to_a_labels
+from delivery.a_labels import to_a_labels
 from delivery.models import QueuedRecipient
 from delivery.queue.claiming import close_lost
 from delivery.queue.waking import wake_worker

@@ -11,7 +11,7 @@ import ssl
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from delivery.dns import with_a_labels
+from delivery.a_labels import with_a_labels
 from delivery.transport.mx import Hop
 from delivery.transport.outcome import Kind, Outcome, Parcel, failed, from_reply
 from delivery.transport.tls_policy import describe, opportunistic_context

@@ -5,7 +5,8 @@ import asyncio
 import pytest
 
 from delivery import dns as our_dns
-from delivery.dns import Finding, Mx, Resolver, parse_server, to_a_labels
+from delivery.a_labels import to_a_labels
+from delivery.dns import Finding, Mx, Resolver, parse_server
 from tests.delivery.zones import Zones, unused_port
 
 
