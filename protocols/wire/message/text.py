@@ -68,7 +68,7 @@ def _part_names(part: Part) -> list[str]:
 
 
 def _texts(octets: Buffer, part: Part, limit: int) -> Iterator[str]:
-    if part.is_message and part.path:
+    if part.is_message and part.header_start > 0:
         block = take(octets, part.header_start, min(part.body_start, part.header_start + limit))
         yield "\n".join(_decoded_fields(block))
     yield from _part_names(part)

@@ -69,6 +69,11 @@ def test_headers_of_attached_messages_are_read_with_their_names():
     assert "Subject: inner one" in text_of(octets)
 
 
+def test_the_header_of_a_message_that_is_all_there_is_of_another():
+    octets = b"Subject: x\r\nContent-Type: message/rfc822\r\n\r\nSubject: inner\r\n\r\ny"
+    assert text_of(octets) == "Subject: inner\ny"
+
+
 def test_part_name():
     octets = hostile_mail.rfc2231()
     assert [part_name(part) for part in walk(parse(octets))] == ["€ rates"]
