@@ -15,13 +15,15 @@ from protocols.wire.message.structure import Part, parse, walk
 
 # Encoded text is at most about three times as long as what it stands for (quoted-printable).
 _ENCODED_FACTOR = 3
+# Reports of what became of a message are of type message, and read by people.
+_READ = (b"text", b"message")
 
 
 def decoded_text(octets: Buffer, limit: int) -> Iterator[str]:
     """The readable texts of the body, at most about `limit` characters in all, in order.
 
-    These are the text parts (HTML as its words), the names and descriptions of parts, and the
-    headers of attached messages.
+    These are the text parts (HTML as its words), reports, the names and descriptions of parts, and
+    the headers of attached messages.
     """
     left = limit
     for part in walk(parse(octets)):
@@ -76,5 +78,5 @@ def _texts(octets: Buffer, part: Part, limit: int) -> Iterator[str]:
         yield decode_header(part.fields.get(b"content-description", b""))
     if part.is_multipart or part.message is not None:
         return
-    if part.content.type.lower() == b"text":
+    if part.content.type.lower() in _READ:
         yield part_text(octets, part, limit)

@@ -74,6 +74,15 @@ def test_the_header_of_a_message_that_is_all_there_is_of_another():
     assert text_of(octets) == "Subject: inner\ny"
 
 
+def test_reports_are_read():
+    report = (
+        b"Content-Type: message/delivery-status\r\n\r\n"
+        b"Final-Recipient: rfc822; bob@a.test\r\nStatus: 5.1.1\r\n"
+    )
+    octets = b"Subject: x\r\n" + hostile_mail.multipart(b"b", [report], b"report")
+    assert "Status: 5.1.1" in text_of(octets)
+
+
 def test_part_name():
     octets = hostile_mail.rfc2231()
     assert [part_name(part) for part in walk(parse(octets))] == ["€ rates"]
