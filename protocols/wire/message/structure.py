@@ -16,6 +16,7 @@ from protocols.wire.message.content import (
     Content,
     find_param,
     parse_content_type,
+    strip_comments,
 )
 from protocols.wire.message.header import BETWEEN_FIELDS, HEADER_LIMIT, split_header, unfold
 from protocols.wire.message.octets import Buffer, occurrences, take
@@ -35,6 +36,8 @@ FIELD_LIMIT = 20_000
 _ATTACHED_FIELD_LIMIT = 1000
 _PART_FIELD_LIMIT = 100
 _INNER_HEADER_LIMIT = 64 * 1024
+# Octets of Content-Transfer-Encoding in which one is looked for.
+_ENCODING_LIMIT = 1000
 # Lines that begin like a delimiter and are none, and octets searched for delimiters in all.
 _FALSE_DELIMITER_LIMIT = 20_000
 _SEARCH_LIMIT = 64 << 20
@@ -94,7 +97,7 @@ class Part:
     def encoding(self) -> bytes:
         """The transfer encoding as received, b"7bit" where none is given (RFC 2045 §6.1)."""
         value = self.fields.get(b"content-transfer-encoding")
-        words = unfold(value).split(None, 1) if value else None
+        words = strip_comments(unfold(value[:_ENCODING_LIMIT])).split(None, 1) if value else None
         return words[0].rstrip(b";") or b"7bit" if words else b"7bit"
 
 

@@ -194,3 +194,18 @@ def test_any_buffer_gives_the_same_structure():
             assert parse(mapped) == expected
             with memoryview(mapped) as view:
                 assert parse(view) == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "encoding"),
+    [
+        (b"Base64", b"Base64"),
+        (b"base64 (as ever)", b"base64"),
+        (b"(RFC 2045 allows comments) base64", b"base64"),
+        (b"quoted-printable; x", b"quoted-printable"),
+        (b"(nothing)", b"7bit"),
+        (b"", b"7bit"),
+    ],
+)
+def test_transfer_encoding(value, encoding):
+    assert parse(b"Content-Transfer-Encoding: " + value + b"\r\n\r\nx").encoding == encoding
