@@ -2,10 +2,10 @@
 
 from protocols.wire.message.content import (
     Params,
-    find_param,
     parse_disposition,
     strip_comments,
 )
+from protocols.wire.message.decode import read_param
 from protocols.wire.message.envelope import ATTACHED_ADDRESS_LIMIT, render_envelope
 from protocols.wire.message.header import unfold
 from protocols.wire.message.imap_string import NIL, nstring, string
@@ -21,7 +21,7 @@ def render_structure(octets: Buffer, part: Part) -> tuple[bytes, bytes]:
     fields = part.fields
     params = content.params
     is_text = content.type.lower() == b"text"
-    if is_text and find_param(params, b"charset") is None:
+    if is_text and read_param(params, b"charset") is None:
         # RFC 2046 §4.1.2: the default is told, so that clients need not know it.
         params = (*params, (b"charset", b"us-ascii"))
     plain = b"%b %b %b %b %b %b %d" % (

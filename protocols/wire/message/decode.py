@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 
 from protocols.wire.message.charset import decode_text
-from protocols.wire.message.content import Params
+from protocols.wire.message.content import Params, find_param
 from protocols.wire.message.header import unfold
 
 # RFC 2231 §5 allows a language after the charset. Spaces in Q text are wrong and common.
@@ -72,6 +72,15 @@ def decode_params(params: Params) -> dict[str, str]:
     for name, numbered in sections.items():
         plain[name] = _join_sections([numbered[number] for number in sorted(numbered)])
     return plain
+
+
+def read_param(params: Params, name: bytes) -> bytes | None:
+    """As `find_param`, where the value may also be in pieces or encoded (RFC 2231 §3, §4)."""
+    value = find_param(params, name)
+    if value is None and any(key.lower().startswith(name + b"*") for key, _ in params):
+        joined = decode_params(params).get(name.decode())
+        return None if joined is None else joined.encode("utf-8", "replace")
+    return value
 
 
 def decode_transfer(body: bytes, encoding: bytes) -> bytes:

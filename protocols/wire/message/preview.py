@@ -7,8 +7,8 @@ than `READ_LIMIT` octets of all texts together are looked at.
 import re
 
 from protocols.wire.message.charset import decode_text
-from protocols.wire.message.content import find_param, parse_disposition
-from protocols.wire.message.decode import decode_transfer
+from protocols.wire.message.content import parse_disposition
+from protocols.wire.message.decode import decode_transfer, read_param
 from protocols.wire.message.header import unfold
 from protocols.wire.message.html_text import html_to_text
 from protocols.wire.message.octets import Buffer, take
@@ -88,7 +88,7 @@ def _first_words(octets: Buffer, part: Part, limit: int) -> tuple[str, int]:
 
 def _decoded(octets: Buffer, part: Part, end: int) -> str:
     body = decode_transfer(take(octets, part.body_start, end), part.encoding)
-    charset = find_param(part.content.params, b"charset") or b""
+    charset = read_param(part.content.params, b"charset") or b""
     if end < part.body_end:
         body = _whole_characters(body, charset.lower())
     return decode_text(body, charset)

@@ -14,10 +14,10 @@ from protocols.wire.message.content import (
     MESSAGE_RFC822,
     TEXT_PLAIN,
     Content,
-    find_param,
     parse_content_type,
     strip_comments,
 )
+from protocols.wire.message.decode import read_param
 from protocols.wire.message.header import BETWEEN_FIELDS, HEADER_LIMIT, split_header, unfold
 from protocols.wire.message.octets import Buffer, occurrences, take
 
@@ -262,7 +262,7 @@ class _Scanner:
                 part.message = self.read_attached(part, depth + 1)
 
     def _read_multipart(self, part: Part, depth: int, kind: bytes) -> None:
-        boundary = (find_param(part.content.params, b"boundary") or b"").rstrip()
+        boundary = (read_param(part.content.params, b"boundary") or b"").rstrip()
         if not boundary or len(boundary) > BOUNDARY_LIMIT:
             part.content = TEXT_PLAIN
             return

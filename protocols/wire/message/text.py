@@ -6,8 +6,13 @@ Everything decoded is bounded by the caller's limit, and so is what is read for 
 from collections.abc import Iterator
 
 from protocols.wire.message.charset import decode_text
-from protocols.wire.message.content import find_param, parse_disposition
-from protocols.wire.message.decode import decode_header, decode_params, decode_transfer
+from protocols.wire.message.content import parse_disposition
+from protocols.wire.message.decode import (
+    decode_header,
+    decode_params,
+    decode_transfer,
+    read_param,
+)
 from protocols.wire.message.header import HEADER_LIMIT, iter_fields, split_header, unfold
 from protocols.wire.message.html_text import html_to_text
 from protocols.wire.message.octets import Buffer, take
@@ -50,7 +55,7 @@ def part_text(octets: Buffer, part: Part, limit: int) -> str:
     """The text of one text part, its HTML as words, from as many octets as `limit` needs."""
     end = min(part.body_end, part.body_start + limit * _ENCODED_FACTOR)
     body = decode_transfer(take(octets, part.body_start, end), part.encoding)
-    text = decode_text(body, find_param(part.content.params, b"charset"))[:limit]
+    text = decode_text(body, read_param(part.content.params, b"charset"))[:limit]
     return html_to_text(text) if part.content.kind == b"text/html" else text
 
 

@@ -209,3 +209,17 @@ def test_any_buffer_gives_the_same_structure():
 )
 def test_transfer_encoding(value, encoding):
     assert parse(b"Content-Transfer-Encoding: " + value + b"\r\n\r\nx").encoding == encoding
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        b"boundary*0=a; boundary*1=b",
+        b"boundary*=us-ascii'en'a%62",
+        b'BOUNDARY*1*=%62; boundary*0="a"',
+    ],
+)
+def test_a_boundary_may_be_continued_or_encoded(params):
+    octets = b"Content-Type: multipart/mixed; " + params + b"\r\n\r\n--ab\r\n\r\none\r\n--ab--\r\n"
+    (child,) = parse(octets).children
+    assert octets[child.body_start : child.body_end] == b"one"

@@ -6,7 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from protocols.wire.message import decoded_header, decoded_text, html_text, parse, part_name, walk
+from protocols.wire.message import (
+    decoded_header,
+    decoded_text,
+    html_text,
+    parse,
+    part_name,
+    prepare,
+    walk,
+)
 from protocols.wire.message.html_text import html_to_text
 from tests import hostile_mail
 
@@ -81,6 +89,13 @@ def test_reports_are_read():
     )
     octets = b"Subject: x\r\n" + hostile_mail.multipart(b"b", [report], b"report")
     assert "Status: 5.1.1" in text_of(octets)
+
+
+@pytest.mark.parametrize("params", [b"charset*0=koi8; charset*1=-r", b"charset*=''koi8-r"])
+def test_a_charset_may_be_continued_or_encoded(params):
+    octets = b"Content-Type: text/plain; " + params + b"\r\n\r\n" + "Привет".encode("koi8-r")
+    assert text_of(octets) == prepare(octets).preview == "Привет"
+    assert b"us-ascii" not in prepare(octets).bodystructure
 
 
 def test_part_name():
