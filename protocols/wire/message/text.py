@@ -13,7 +13,13 @@ from protocols.wire.message.decode import (
     decode_transfer,
     read_param,
 )
-from protocols.wire.message.header import HEADER_LIMIT, iter_fields, split_header, unfold
+from protocols.wire.message.header import (
+    BETWEEN_FIELDS,
+    HEADER_LIMIT,
+    iter_fields,
+    split_header,
+    unfold,
+)
 from protocols.wire.message.html_text import html_to_text
 from protocols.wire.message.octets import Buffer, take
 from protocols.wire.message.structure import Part, parse, walk
@@ -46,9 +52,19 @@ def decoded_header(octets: Buffer, limit: int = HEADER_LIMIT) -> Iterator[str]:
 
 
 def _decoded_fields(block: bytes) -> Iterator[str]:
+    at = 0
     for field in iter_fields(block):
+        yield from _stray_lines(block[at : field.start])
         name, _colon, _value = block[field.start : field.end].partition(b":")
         yield f"{name.strip().decode('latin-1')}: {decode_header(field.value)}"
+        at = field.end
+    yield from _stray_lines(block[at:])
+
+
+def _stray_lines(between: bytes) -> Iterator[str]:
+    """What stands in a header and is no field: part of one that was folded wrongly, mostly."""
+    if between.strip():
+        yield from map(decode_header, BETWEEN_FIELDS.split(between))
 
 
 def part_text(octets: Buffer, part: Part, limit: int) -> str:

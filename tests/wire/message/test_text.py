@@ -48,6 +48,17 @@ def test_decoded_header():
     assert "Subject: Grüßeodd" in fields  # RFC 2047 §6.2: no space between encoded words
 
 
+def test_lines_of_a_header_that_are_no_field():
+    octets = b"Subject: one\r\ntwo three\r\nTo: bob@a.test\r\n: four\r\nCc: carol@a.test\r\n\r\nx"
+    assert [text for text in decoded_header(octets) if text] == [
+        "Subject: one",
+        "two three",
+        "To: bob@a.test",
+        ": four",
+        "Cc: carol@a.test",
+    ]
+
+
 NAMED = (
     b"Content-Disposition: attachment; filename=plan.pdf\r\n",
     b'Content-Disposition: attachment; filename="my plan.pdf"\r\n',
