@@ -128,7 +128,7 @@ def header_fields(block: bytes, names: Collection[bytes], *, exclude: bool = Fal
     else:
         found = _finder(tuple(names)).findall(block)
     if found and not found[-1].endswith(b"\n"):
-        found.append(b"\r\n")
+        found.append(b"\n" if found[-1].endswith(b"\r") else b"\r\n")
     return b"".join(found) + b"\r\n"
 
 

@@ -7,6 +7,7 @@ from protocols.wire.message import (
     count_received,
     header_fields,
     iter_fields,
+    prepare,
     split_header,
     unfold,
 )
@@ -93,6 +94,9 @@ def test_header_fields(names, exclude, answer):
 
 def test_header_fields_closes_a_field_without_line_end():
     assert header_fields(b"Subject: x", [b"subject"]) == b"Subject: x\r\n\r\n"
+    # Cut within a line end, as the prepared fields close it too.
+    assert header_fields(b"Subject: x\r", [b"subject"]) == b"Subject: x\r\n\r\n"
+    assert prepare(b"Subject: x\r").overview_fields == b"Subject: x\r\n\r\n"
 
 
 BLOCKS = (
