@@ -7,12 +7,15 @@ import re
 from collections.abc import Callable
 from html.entities import html5
 
+# The rest of a tag. An attribute's value in quotes may hold ">". Nothing looks past a "<", which
+# keeps it linear.
+TAG_REST = r"(?:[^<>=]++|=\s*+(?:\"[^\"<]*+\"|'[^'<]*+')?+)*+>"
 _BLOCK_TAG = re.compile(
     r"<\s*+/?+(?:p|div|br|hr|li|ul|ol|tr|td|th|table|h[1-6]|blockquote|pre|section|article"
-    r"|header|footer|title|dt|dd|option)\b[^<>]*+>",
+    r"|header|footer|title|dt|dd|option)\b" + TAG_REST,
     re.IGNORECASE,
 )
-_TAG = re.compile(r"<[/!?a-zA-Z][^<>]*+>")
+_TAG = re.compile(r"<[/!?a-zA-Z]" + TAG_REST)
 # Begins a run that holds no words: a comment, a declaration, a script or a style sheet.
 _SILENT = re.compile(r"<(?:(!--)|(script|style)\b)", re.IGNORECASE)
 _SILENT_END = {

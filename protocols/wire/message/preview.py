@@ -10,7 +10,7 @@ from protocols.wire.message.charset import decode_text
 from protocols.wire.message.content import parse_disposition
 from protocols.wire.message.decode import decode_transfer, read_param
 from protocols.wire.message.header import unfold
-from protocols.wire.message.html_text import html_to_text
+from protocols.wire.message.html_text import TAG_REST, html_to_text
 from protocols.wire.message.octets import Buffer, take
 from protocols.wire.message.structure import Part, walk
 
@@ -28,7 +28,7 @@ _PLAIN_STEPS = (320, *_STEPS)
 _TEXT_LIMIT = 10
 
 _CONTROLS = re.compile(r"[\x00-\x08\x0e-\x1b\x7f]++")
-_BODY_TAG = re.compile(r"<body\b[^<>]*+>", re.IGNORECASE)
+_BODY_TAG = re.compile(r"<body\b" + TAG_REST, re.IGNORECASE)
 
 # Control characters, marks that turn the direction of text round, and what senders of bulk mail
 # pad the first line with so that nothing else shows behind it.

@@ -126,6 +126,10 @@ def test_part_name():
         ("&#0;&#xD800;&#9999999;", "\ufffd\ufffd\ufffd"),
         ("1 < 2 and 3 > 2", "1 < 2 and 3 > 2"),
         ("<", "<"),
+        ("<a href=\"x?1>2\" title='b > c'>d</a>", "d"),
+        ('<p title = "a>b">c<br alt=">">d', "\nc\nd"),
+        ("<b title=it's>x</b> isn't", "x isn't"),
+        ('<b title="open>x</b> "y"', 'x "y"'),
     ],
 )
 def test_html(html, text):
