@@ -3,6 +3,7 @@
     make bench                         every row (about half an hour)
     make bench ARGS="--rows smtp"      only those of one group: smtp, submission, imap, idle
     make bench ARGS="--defaults"       the logins of Dovecot as it is packaged, too
+    make bench ARGS="--rows imap --sync 350"   with a disk that takes 350 us to sync
 
 The measuring rod (load generator, peers' configuration) is the directory that
 MAILHOST_BENCH_ROD names, `../shared/bench` otherwise. Root is needed for the peers. Everything
@@ -28,6 +29,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.rows import ROWS, Row
+from bench.slow_disk import slow_down
 
 ROOT = Path(__file__).resolve().parents[1]
 ROD = Path(os.environ.get("MAILHOST_BENCH_ROD", ROOT.parent / "shared" / "bench"))
@@ -131,7 +133,7 @@ def postfix_dovecot(work: Path, name: str = PEER) -> Iterator[Server]:
 
     Called DEFAULTS, they log in as the package does: two new processes a session.
     """
-    script = str(ROD / "peers" / "postfix_dovecot.sh")
+    script = str(work / "rod" / "peers" / "postfix_dovecot.sh")
     environment = {
         **os.environ,
         "PEERS_DIR": str(work),
@@ -161,7 +163,7 @@ def postfix_dovecot(work: Path, name: str = PEER) -> Iterator[Server]:
 def measure(server: Server, work: Path, script: str, **environment: str) -> None:
     print(f"  {server.name}: {script} {environment}", flush=True)
     subprocess.run(
-        [str(ROD / script)],
+        [str(work / "rod" / script)],
         env=server.environment(work, **environment),
         check=False,
         stdout=subprocess.DEVNULL,
@@ -266,6 +268,9 @@ def main() -> int:
     parser.add_argument("--rows", default=",".join(GROUPS), help=f"of {', '.join(GROUPS)}")
     parser.add_argument("--runs", type=int, default=5, help="runs of each measure (5)")
     parser.add_argument("--defaults", action="store_true", help="Dovecot's own login mode, too")
+    parser.add_argument(
+        "--sync", type=int, metavar="US", help="microseconds of a sync of the disk (imap alone)"
+    )
     parser.add_argument("--keep", type=Path, help="directory for the raw result lines")
     options = parser.parse_args()
     if not (ROD / "protoload.c").exists():
@@ -274,6 +279,10 @@ def main() -> int:
         sys.exit("bench: Postfix needs root. Run `sudo make bench`.")
     work = Path(tempfile.mkdtemp(prefix=f"mailhost-bench-{secrets.token_hex(2)}-"))
     work.chmod(0o755)
+    if options.sync:
+        slow_down(options.sync, ROD, work / "rod", work)
+    else:
+        (work / "rod").symlink_to(ROD)
     subprocess.run(
         ["gcc", "-O2", "-o", str(work / "protoload"), str(ROD / "protoload.c")], check=True
     )
