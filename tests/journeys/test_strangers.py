@@ -1,4 +1,4 @@
-"""Strangers of other makes: a real Postfix on both ends, and a real Dovecot mirrored by mbsync."""
+"""Strangers of other makes: a Postfix on both ends, a Dovecot mirrored by mbsync or moved to."""
 
 import email
 import email.policy
@@ -173,6 +173,83 @@ def test_mbsync_makes_ours_and_dovecots_mailbox_equal_both_ways(
         assert contents(ours) == contents(theirs)
         assert len(contents(ours)["INBOX"]) == 2
         assert len(contents(ours)["Nuevo"]) == 3
+        ours.logout()
+        theirs.logout()
+    finally:
+        dovecot.stop()
+
+
+def as_it_stands(client: imaplib.IMAP4) -> dict[str, list[object]]:
+    """Folder → UIDVALIDITY and its messages: UID, flags, date of arrival and octets."""
+    found: dict[str, list[object]] = {}
+    for name in contents(client):
+        client.select(f'"{name}"', readonly=True)
+        found[name] = list(client.response("UIDVALIDITY")[1])
+        data = client.fetch("1:*", "(UID FLAGS INTERNALDATE BODY.PEEK[])")[1]
+        for said, octets in (part for part in data if isinstance(part, tuple)):
+            uid = re.search(rb"UID (\d+)", said)
+            assert uid
+            flags = {*imaplib.ParseFlags(said)} - {rb"\Recent"}
+            found[name].append((uid[1], flags, imaplib.Internaldate2tuple(said), octets))
+    client.unselect()
+    return found
+
+
+def test_dovecot_takes_a_mailbox_over_from_us_as_it_stands(
+    make_instance: MakeInstance, loopback: Loopback, tmp_path: Path
+) -> None:
+    need("dovecot", root=True)
+    user = "ana@mudanza.test"
+    us = make_instance("mudanza")
+    us.add_mailbox(user)
+    dovecot = Dovecot(tmp_path / "dovecot", loopback.address(), {user: PASSWORD})
+
+    def take_over() -> None:
+        options = {
+            "imapc_host": us.address,
+            "imapc_port": "2143",
+            "imapc_password": PASSWORD,
+            "imapc_features": "rfc822.size fetch-headers acl modseq",
+        }
+        result = subprocess.run(
+            [
+                *("doveadm", "-c", str(tmp_path / "dovecot/dovecot.conf")),
+                *(word for name, value in options.items() for word in ("-o", f"{name}={value}")),
+                *("backup", "-R", "-u", user, "imapc:"),
+            ],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+        assert result.returncode == 0, result.stdout + result.stderr
+
+    try:
+        ours = us.imap(user)
+        for folder in ("INBOX", "Obra/B&APw-ro", "Dos (2)"):
+            ours.create(f'"{folder}"')
+            for octets, flags in zip(MAIL, FLAGS, strict=True):
+                date = '"03-Feb-2025 11:22:33 -0530"'
+                assert ours.append(f'"{folder}"', flags, date, octets)[0] == "OK"
+        ours.select("INBOX")
+        ours.store("1", "+FLAGS", r"(\Deleted)")
+        ours.expunge()
+        ours.store("1:2", "+FLAGS", "($Forwarded work)")
+        ours.unselect()
+        take_over()
+        theirs = imaplib.IMAP4(dovecot.address, 2143)
+        theirs.login(user, PASSWORD)
+        assert as_it_stands(theirs) == as_it_stands(ours)
+        assert set(as_it_stands(theirs)) == {"INBOX", "Obra/B&APw-ro", "Dos (2)"}
+
+        # What has changed meanwhile is taken over by a second run.
+        ours.select("INBOX")
+        ours.store("1", "+FLAGS", r"(\Answered later)")
+        ours.append("INBOX", r"(\Draft)", None, MAIL[0])
+        ours.unselect()
+        ours.rename('"Dos (2)"', "Tres")
+        take_over()
+        assert as_it_stands(theirs) == as_it_stands(ours)
         ours.logout()
         theirs.logout()
     finally:
