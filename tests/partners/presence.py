@@ -28,6 +28,7 @@ PACKAGES = {
     "fetchmail": "fetchmail",
     "mutt": "mutt",
     "alpine": "alpine",
+    "ruby": "ruby",
     "tmux": "tmux",
     "chromium": "chromium",
     "thunderbird": "thunderbird",
