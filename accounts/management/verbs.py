@@ -107,12 +107,17 @@ class NounCommand(BaseCommand):
         self.stdout.write(text)
 
     def show(self, rows: Sequence[Mapping[str, Any]], *, as_json: bool) -> None:
-        """Rows as JSON, or as aligned columns under their names."""
+        """Rows as JSON, or as aligned columns under their names.
+
+        That there are none is told beside the output: what reads a list line by line has none.
+        """
         if as_json:
             self.say(json.dumps(list(rows), indent=2, ensure_ascii=False, default=str))
         elif rows:
             for line in table([list(rows[0]), *([_cell(row[key]) for key in row] for row in rows)]):
                 self.say(line)
+        else:
+            self.stderr.write("There is nothing to list.", style_func=str)
 
 
 def _words(options: Options) -> Iterator[str]:

@@ -168,6 +168,14 @@ def test_the_life_of_an_alias() -> None:
     assert not Alias.objects.exists()
 
 
+@pytest.mark.parametrize("what", ["alias", "domain", "mailbox"])
+def test_a_list_of_nothing_says_so_and_gives_no_line(
+    what: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_as_typed(capsys, what, "list") == (0, "", "There is nothing to list.\n")
+    assert run_as_typed(capsys, what, "list", "--json") == (0, "[]\n", "")
+
+
 @pytest.fixture
 def import_csv(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Any:
     def import_(text: str, *options: str) -> tuple[int, str, str]:
