@@ -446,8 +446,7 @@ def test_a_stop_reports_what_waits_as_untried_and_lets_the_rest_finish():
     gate = threading.Event()
     with Peer(Script(gate=gate, refuses_beyond=1)) as peer, carrier(peer.port) as it:
         it.loop.carry("[127.0.0.1]", [parcel() for _ in range(6)])
-        while not peer.at_gate:
-            time.sleep(0.01)
+        wait_until(lambda: bool(peer.at_gate), "the end of the message", pause=0.01)
         stopper = threading.Thread(target=it.loop.stop, args=(20.0,))
         stopper.start()
         first = it.collect(5)
@@ -462,8 +461,7 @@ def test_a_stop_reports_what_waits_as_untried_and_lets_the_rest_finish():
 def test_a_stop_interrupts_what_takes_too_long_and_says_that_it_is_ambiguous():
     with Peer(Script(gate=threading.Event())) as peer, carrier(peer.port) as it:
         it.loop.carry("[127.0.0.1]", [parcel()])
-        while not peer.at_gate:
-            time.sleep(0.01)
+        wait_until(lambda: bool(peer.at_gate), "the end of the message", pause=0.01)
         deadline = time.monotonic() + 5
         while time.monotonic() < deadline and not _is_waiting_for_the_dot(it.loop):
             time.sleep(0.01)
