@@ -17,10 +17,8 @@ from tests.transcripts.real import RealVenue
 
 HERE = Path(__file__).parent
 PATHS = sorted(HERE.glob("*/**/*.txt"))
-# How octets come is nothing to a database. On the other one each transcript is played twice: octet
-# by octet in memory, and over a socket.
-IS_SCALED = PLATFORM == "scaled"
-PHASES = [Phase.explicit] if IS_SCALED else list(Phase)
+# Where octets are cut is nothing to a database: cuts are drawn on one of them.
+PHASES = [Phase.explicit] if PLATFORM == "scaled" else list(Phase)
 
 pytestmark = pytest.mark.django_db(transaction=True)
 every = pytest.mark.parametrize(
@@ -53,7 +51,6 @@ def _play_direct(transcript: Transcript, cuts: list[int] | None) -> None:
 
 
 @every
-@pytest.mark.skipif(IS_SCALED, reason="played in pieces and over a socket")
 def test_direct(transcript: Transcript) -> None:
     _play_direct(transcript, None)
 
