@@ -16,7 +16,6 @@ import uuid
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 from django.conf import settings
 from django.db import DatabaseError, close_old_connections
@@ -37,7 +36,10 @@ Receive = Callable[[int, int, int], None]
 def send(changed: Sequence[Notice]) -> None:
     """Tell the other processes, as far as they can be reached at once."""
     if _uses_redis():
-        _by_redis().send(changed)
+        # Late: most hosts have no Redis of their own, and its library takes a tenth of a start.
+        from accounts.mailstore import redis_notices
+
+        redis_notices.send(changed)
     else:
         _datagrams.send([b"%d %d %d" % notice for notice in changed])
 
@@ -75,17 +77,18 @@ class Listener(threading.Thread):
             self._poll_if_due()
 
     def _listen_to_redis(self) -> None:
-        by_redis = _by_redis()
+        from accounts.mailstore import redis_notices
+
         try:
-            for notice in by_redis.received(self._seconds_to_poll):
-                if notice is by_redis.SUBSCRIBED:
+            for notice in redis_notices.received(self._seconds_to_poll):
+                if notice is redis_notices.SUBSCRIBED:
                     # What was published before we were heard of is found by looking.
                     self._has_redis = True
                     self._next_poll = time.monotonic()
                 elif notice:
                     self._read(notice)
                 self._poll_if_due()
-        except by_redis.Away as error:
+        except redis_notices.Away as error:
             if self._has_redis:
                 log.warning("Redis carries no notices now, so we poll: %s", error)
             self._has_redis = False
@@ -116,13 +119,6 @@ class Listener(threading.Thread):
 
 def _uses_redis() -> bool:
     return bool(settings.MAILHOST.redis_url) and not settings.MAILHOST.is_embedded
-
-
-def _by_redis() -> Any:
-    # Late: most hosts have no Redis of their own, and its library takes a tenth of a start.
-    from accounts.mailstore import redis_notices
-
-    return redis_notices
 
 
 def _directory() -> Path:

@@ -11,17 +11,18 @@ import redis
 from django.conf import settings
 
 from accounts import effects
+from accounts.mailstore.notices import POLL_SECONDS, Notice
 
 log = logging.getLogger(__name__)
 
 SUBSCRIBED = b"subscribed"
 # Seconds: longer than anybody waits for the next notice.
-_PATIENCE = 20.0
+_PATIENCE = POLL_SECONDS + 5
 
 Away = redis.RedisError
 
 
-def send(changed: Sequence[tuple[int, int, int]]) -> None:
+def send(changed: Sequence[Notice]) -> None:
     """Publish notices soon, away from the caller's thread."""
     _outbox.put(changed)
 
@@ -55,7 +56,7 @@ class Outbox:
         """Tells this process from all others; a forked child is another."""
         return f"{self._token}-{os.getpid()}"
 
-    def put(self, changed: Sequence[tuple[int, int, int]]) -> None:
+    def put(self, changed: Sequence[Notice]) -> None:
         with self._lock:
             for mailbox_id, folder_id, modseq in changed:
                 self._waiting[mailbox_id, folder_id] = modseq
