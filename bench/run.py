@@ -277,10 +277,12 @@ def main() -> int:
         sys.exit(f"bench: no measuring rod at {ROD}. Set MAILHOST_BENCH_ROD to its directory.")
     if os.geteuid() != 0:
         sys.exit("bench: Postfix needs root. Run `sudo make bench`.")
+    if options.sync and options.rows != "imap":
+        sys.exit("bench: Postfix does not wait as --sync says; add --rows imap.")
     work = Path(tempfile.mkdtemp(prefix=f"mailhost-bench-{secrets.token_hex(2)}-"))
     work.chmod(0o755)
     if options.sync:
-        slow_down(options.sync, ROD, work / "rod", work)
+        slow_down(options.sync, ROD, work)
     else:
         (work / "rod").symlink_to(ROD)
     subprocess.run(

@@ -16,17 +16,17 @@ _BEFORE = "base_dir = "
 _KEPT = "import_environment = TZ LD_PRELOAD BENCH_SYNC_US\n"
 
 
-def slow_down(microseconds: int, rod: Path, copy: Path, work: Path) -> None:
-    """Have syncs take so long in all that is started from now on, with a copy of the rod.
+def slow_down(microseconds: int, rod: Path, work: Path) -> None:
+    """Have syncs take so long in all that is started from now on, with a copy of the rod in `work`.
 
-    Postfix cleans its processes' environment: rows of SMTP and submission mean nothing then.
+    Postfix cleans its processes' environment: rows of SMTP and submission would mean nothing.
     """
     library = work / "slow_disk.so"
     subprocess.run(
         ["gcc", "-O2", "-shared", "-fPIC", "-o", str(library), str(SOURCE), "-ldl"], check=True
     )
-    shutil.copytree(rod, copy)
-    script = copy / "peers" / "postfix_dovecot.sh"
+    shutil.copytree(rod, work / "rod")
+    script = work / "rod" / "peers" / "postfix_dovecot.sh"
     text = script.read_text()
     if _BEFORE not in text:
         sys.exit(f"bench: {script.name} writes no {_BEFORE.strip()}: Dovecot would not wait.")
