@@ -109,7 +109,7 @@ class NounCommand(BaseCommand):
     def show(self, rows: Sequence[Mapping[str, Any]], *, as_json: bool) -> None:
         """Rows as JSON, or as aligned columns under their names.
 
-        That there are none is told beside the output: what reads a list line by line has none.
+        That there are none is told on standard error: a script that reads lines gets none.
         """
         if as_json:
             self.say(json.dumps(list(rows), indent=2, ensure_ascii=False, default=str))
