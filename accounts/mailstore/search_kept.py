@@ -21,7 +21,7 @@ from accounts.rows import Rows
 from protocols.wire.message import decoded_header, decoded_text
 
 # To be raised with every change of decoding or folding.
-VERSION = 12
+VERSION = 13
 # Octets of folded text. The words of larger messages are read from octets each time, so that those
 # of a whole slice may be in memory together.
 LARGEST_KEPT = 64 << 10

@@ -17,7 +17,6 @@ from protocols.wire.message.header import (
     BETWEEN_FIELDS,
     HEADER_LIMIT,
     iter_fields,
-    split_header,
     unfold,
 )
 from protocols.wire.message.html_text import html_to_text
@@ -47,8 +46,22 @@ def decoded_text(octets: Buffer, limit: int) -> Iterator[str]:
 
 
 def decoded_header(octets: Buffer, limit: int = HEADER_LIMIT) -> Iterator[str]:
-    """The header's fields as `Name: value`, decoded, from at most `limit` octets of it."""
-    return _decoded_fields(take(octets, 0, min(split_header(octets), limit)))
+    """The header's fields and those of the parts as `Name: value`, decoded (RFC 9051 §6.4.4, TEXT).
+
+    At most `limit` octets of headers are read. Those of attached messages are of their body.
+    """
+    for part in walk(parse(octets)):
+        if limit <= 0:
+            return
+        if not _is_attached(part):
+            end = min(part.body_start, part.header_start + limit)
+            limit -= end - part.header_start
+            yield from _decoded_fields(take(octets, part.header_start, end))
+
+
+def _is_attached(part: Part) -> bool:
+    """Whether it is a message within the message."""
+    return part.is_message and part.header_start > 0
 
 
 def _decoded_fields(block: bytes) -> Iterator[str]:
@@ -91,7 +104,7 @@ def _part_names(part: Part) -> list[str]:
 
 
 def _texts(octets: Buffer, part: Part, limit: int) -> Iterator[str]:
-    if part.is_message and part.header_start > 0:
+    if _is_attached(part):
         block = take(octets, part.header_start, min(part.body_start, part.header_start + limit))
         yield "\n".join(_decoded_fields(block))
     yield from _part_names(part)

@@ -59,6 +59,14 @@ def test_lines_of_a_header_that_are_no_field():
     ]
 
 
+def test_header_fields_of_parts():
+    octets = hostile_mail.attached_message()
+    text = "\n".join(decoded_header(octets))
+    assert "Content-Type: message/rfc822" in text
+    assert "inner" not in text
+    assert len("".join(decoded_header(octets, 40))) <= 40
+
+
 NAMED = (
     b"Content-Disposition: attachment; filename=plan.pdf\r\n",
     b'Content-Disposition: attachment; filename="my plan.pdf"\r\n',
