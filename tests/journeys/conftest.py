@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.journeys.house import House, open_house
+from tests.partners import migrated
 from tests.partners.instance import Instance
-from tests.partners.platform import scaled_settings
 from tests.partners.presence import Loopback
 
 _numbers = itertools.count(1)
@@ -66,4 +66,4 @@ def make_servers(tmp_path: Path, loopback: Loopback) -> Iterator[MakeServers]:
 def _instance(home: Path, address: str, settings: Mapping[str, str]) -> Instance:
     database = f"{home.name}-{os.getpid()}-{next(_numbers)}"
     own = {f"MAILHOST_{name}": value for name, value in settings.items()}
-    return Instance(home, address, {**scaled_settings(database), **own})
+    return migrated.instance(home, address, database, own)

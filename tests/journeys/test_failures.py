@@ -261,6 +261,7 @@ def two_processes(directory: Path, address: str, settings: dict[str, str]) -> It
     """`serve` as two processes, without a worker."""
     host = Instance(directory / "home", address, settings)
     try:
+        host.manage("migrate", "--verbosity", "0")
         host.start_servers("mx", "imap")
         host.add_mailbox(ANA)
         yield host

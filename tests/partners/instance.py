@@ -52,8 +52,10 @@ class Instance:
         return self
 
     def start_servers(self, *services: str, processes: int = 2) -> "Instance":
-        """`serve` alone, as several processes behind the same ports, without a worker."""
-        self.manage("migrate", "--verbosity", "0")
+        """`serve` alone, as several processes behind the same ports, without a worker.
+
+        The database must have its tables.
+        """
         words = [sys.executable, str(ROOT / "manage.py"), "serve", *services]
         self.daemon = Daemon(
             [*words, "--processes", str(processes)],

@@ -81,7 +81,7 @@ def _start_servers() -> None:
     atexit.register(stop)
 
 
-def scaled_settings(name: str) -> dict[str, str]:
+def scaled_settings(name: str, template: str = "template1") -> dict[str, str]:
     """Settings for an instance with a PostgreSQL database of its own; empty when embedded."""
     if PLATFORM != "scaled":
         return {}
@@ -89,7 +89,7 @@ def scaled_settings(name: str) -> dict[str, str]:
 
     url = urlsplit(os.environ["MAILHOST_TEST_POSTGRES"])
     with psycopg.connect(url.geturl(), autocommit=True) as connection:
-        connection.execute(f'CREATE DATABASE "{name}"')
+        connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
     return {
         "MAILHOST_DATABASE_URL": url._replace(path=f"/{name}").geturl(),
         "MAILHOST_REDIS_URL": _redis_url(next(_instances)),
