@@ -11,8 +11,6 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
-from cryptography import x509
-from cryptography.hazmat.primitives import serialization
 from django.conf import settings
 from django.core import checks
 from django.core.checks import CheckMessage, Error, Tags, register
@@ -133,6 +131,10 @@ def tls_files(**_: Any) -> Iterator[CheckMessage]:
 
 
 def _belong_together(cert: bytes, key: bytes) -> bool:
+    # Late: every command checks, and few have such files.
+    from cryptography import x509
+    from cryptography.hazmat.primitives import serialization
+
     try:
         certificate = x509.load_pem_x509_certificates(cert)[0]
         private = serialization.load_pem_private_key(key, None)

@@ -7,6 +7,8 @@ from protocols.web.front import front
 from protocols.web.health import healthz, readyz
 from protocols.web.metrics import metrics
 
+admin.autodiscover()
+
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", front, name="front"),
     path("admin/", admin.site.urls),

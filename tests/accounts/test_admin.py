@@ -31,6 +31,7 @@ from tests.accounts.people import PASSWORD, People, settle, to
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
+admin.autodiscover()
 OURS = [model for model in admin.site._registry if model._meta.app_label == "accounts"]
 LOOK_ONLY = {
     *("folder", "message", "entry", "vanished", "recoverable", "change", "segment", "blob"),

@@ -13,10 +13,13 @@ from ipaddress import AddressValueError, IPv4Address, IPv6Address
 LOCAL_LIMIT = 255
 ADDRESS_LIMIT = 320
 
-_ATEXT = r"A-Za-z0-9!#$%&'*+/=?^_`{|}~\x80-\U0010ffff-"
-_DOT_STRING = re.compile(rf"[{_ATEXT}]+(?:\.[{_ATEXT}]+)*")
+# Written as what they are not: `re` takes 50 ms, at every start, for ranges of all of Unicode.
+_ATEXT = r'[^\x00- "(),.:;<>@\[\\\]\x7f]'
+_DOT_STRING = re.compile(rf"{_ATEXT}+(?:\.{_ATEXT}+)*")
 _QUOTED = re.compile(r'"((?:[^"\\\x00-\x1f\x7f]|\\[ -~])*)"')
-_LABEL = r"[A-Za-z0-9_\x80-\U0010ffff](?:[A-Za-z0-9_\x80-\U0010ffff-]*[A-Za-z0-9_\x80-\U0010ffff])?"
+_LETTER_OR_DIGIT = r"[^\x00-/:-@\[-^`{-\x7f]"
+_OR_HYPHEN = r"[^\x00-,./:-@\[-^`{-\x7f]"
+_LABEL = rf"{_LETTER_OR_DIGIT}(?:{_OR_HYPHEN}*{_LETTER_OR_DIGIT})?"
 _DOMAIN = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
 _LITERAL = re.compile(r"\[([0-9A-Za-z:.-]{1,64})\]")
 _SOURCE_ROUTE = re.compile(rf"@{_LABEL}(?:\.{_LABEL})*(?:,@{_LABEL}(?:\.{_LABEL})*)*:")
