@@ -5,8 +5,10 @@ loads only what it serves.
 """
 
 import errno
+import gc
 import os
 import socket
+from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
@@ -51,6 +53,7 @@ _SUBMISSION = "protocols.servers.smtp:make_submission"
 _IMAP = "protocols.servers.imap:make_imap"
 _POP3 = "protocols.servers.pop3:make_pop3"
 _WEB = ""
+_WEB_FACTORIES = "protocols.servers.web"
 
 LISTENERS = (
     Listener("mx", "mx", "smtp_port", _MX, _SMTP_FULL),
@@ -72,6 +75,15 @@ def make_of(service: str) -> Make:
     module, _colon, name = listener.make.partition(":")
     make: Make = getattr(import_module(module), name)
     return make
+
+
+def preload(listeners: Iterable[Listener]) -> None:
+    """Load what these will need: processes forked from here have it in common, in memory too."""
+    for module in {listener.make.partition(":")[0] or _WEB_FACTORIES for listener in listeners}:
+        import_module(module)
+    # Or their collectors would write to all of it, and so copy it.
+    gc.collect()
+    gc.freeze()
 
 
 def open_socket(address: str, port: int, *, shared: bool = False) -> socket.socket:

@@ -10,7 +10,7 @@ from django.db import connections
 
 from accounts import limits
 from protocols.servers.children import Children
-from protocols.servers.listeners import SERVICES, CannotListen, bind_socket
+from protocols.servers.listeners import SERVICES, CannotListen, bind_socket, preload
 from protocols.servers.processors import own_processor
 from protocols.servers.running import ReadyFile, Server, chosen, open_sockets, tls_server
 from protocols.servers.tls import TlsError
@@ -65,6 +65,7 @@ class Command(BaseCommand):
             server = Server(listeners, open_sockets(listeners, shared=True), tls)
             server.run(when_ready, processor=own_processor(place, count))
 
+        preload(listeners)
         try:
             status = Children(count, serve).run(lambda: ready.write(ports))
         finally:
