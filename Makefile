@@ -10,6 +10,7 @@ ARGS ?=
 # Tests wait for a fifth of their time: one worker more than processors.
 WORKERS := $(shell expr $$(nproc) + 1)
 OURS := accounts delivery mailhost protocols
+SPREAD := -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 # What stands on the database and the broker, and so runs on both kinds of them.
 ON_SCALED := $(addprefix tests/,accounts delivery servers transcripts journeys)
 
@@ -56,9 +57,9 @@ up: $(STAMP)
 	@exec $(RUN) manage.py up $(ARGS)
 
 test: $(STAMP)
-	@$(RUN) -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
+	@$(RUN) -m pytest $(SPREAD) $(ARGS)
 	@echo "the same on PostgreSQL and Redis:"
-	@MAILHOST_TEST_PLATFORM=scaled $(RUN) -m pytest -n $(WORKERS) --dist loadfile $(ON_SCALED) $(ARGS)
+	@MAILHOST_TEST_PLATFORM=scaled $(RUN) -m pytest $(SPREAD) $(ON_SCALED) $(ARGS)
 
 # RUNLEVEL=1 keeps the packages from starting their servers: the tests start their own.
 partners: $(STAMP)

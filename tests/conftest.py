@@ -38,6 +38,19 @@ def pytest_configure(config: pytest.Config) -> None:
     TransactionTestCase._fixture_teardown = lambda self: clean_slate.wipe()
 
 
+# Files of these go to the workers first, or all would wait for one of them at the end.
+_LONG = ("transcripts", "journeys", "wiring")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=_rank)
+
+
+def _rank(item: pytest.Item) -> int:
+    room = item.path.relative_to(Path(__file__).parent).parts[0]
+    return _LONG.index(room) if room in _LONG else len(_LONG)
+
+
 _at_full_cost: list[argon2.PasswordHasher] = []
 
 

@@ -1,9 +1,11 @@
 """SEARCH BODY and TEXT in a folder of 10,000 while a million messages lie in other mailboxes."""
 
+import imaplib
 import os
 import random
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from django.db import connection
@@ -12,6 +14,8 @@ from accounts.login import Identity
 from accounts.mailstore import append, search_index, search_recent, search_tailer
 from accounts.models import Entry, Mailbox, Message, SearchBits, SearchBlock, SearchText
 from tests.accounts.mail import inbox, make_mailbox
+from tests.partners.dovecot import Dovecot
+from tests.partners.presence import Loopback
 from tests.transcripts.direct import DirectVenue, DirectWire
 from tests.transcripts.given import Scene
 
@@ -19,8 +23,9 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 FOLDER = 10_000
 OTHERS = int(os.environ.get("MAILHOST_PROOF_MESSAGES", "1000000"))
-# Milliseconds: a fifteenth of what Dovecot takes once it has everything in memory.
-GOAL = 13.0
+# How many times as long Dovecot takes for the same mail once it has everything in memory.
+GOAL = 15
+PASSWORD = "secret"
 
 _chance = random.Random(6203)
 _LETTERS = "etaoinshrdlucmfwypvbgkjqxz"
@@ -39,16 +44,19 @@ def _message(number: int, octets: int, extra: str = "") -> bytes:
     ).encode()
 
 
-def _fill(mailbox_id: int, octets: int, *, rare: int = 0) -> None:
+def _mail(octets: int, *, rare: int = 0) -> list[bytes]:
+    return [
+        _message(number, octets, " needlebody" if rare and number % rare == 0 else "")
+        for number in range(FOLDER)
+    ]
+
+
+def _fill(mailbox_id: int, mail: list[bytes]) -> None:
     folder_id = inbox(mailbox_id)
     for start in range(0, FOLDER, 500):
         futures = [
-            append.append_message(
-                mailbox_id,
-                folder_id,
-                _message(number, octets, " needlebody" if rare and number % rare == 0 else ""),
-            )
-            for number in range(start, start + 500)
+            append.append_message(mailbox_id, folder_id, octets)
+            for octets in mail[start : start + 500]
         ]
         for future in futures:
             future.result(60)
@@ -114,10 +122,40 @@ def _answer(wire: DirectWire, command: str) -> tuple[str, float]:
 
 
 @pytest.fixture
-def wire() -> Iterator[DirectWire]:
+def mail() -> list[bytes]:
+    return _mail(2_000, rare=1_000)
+
+
+@pytest.fixture
+def theirs(mail: list[bytes], tmp_path: Path, loopback: Loopback) -> Iterator[imaplib.IMAP4]:
+    """A session of Dovecot's with the same folder open."""
+    address = loopback.address()
+    store = "mail_location = mdbox:~/mdbox\nmail_fsync = never\n"
+    dovecot = Dovecot(tmp_path / "dovecot", address, {"alice@b.test": PASSWORD}, store)
+    client = imaplib.IMAP4(address, 2143)
+    client.login("alice@b.test", PASSWORD)
+    for octets in mail:
+        assert client.append("INBOX", "", "", octets)[0] == "OK"
+    client.select()
+    yield client
+    dovecot.stop()
+
+
+def _theirs_took(theirs: imaplib.IMAP4, key: str) -> float:
+    """Milliseconds, the least of five: others may have the processor meanwhile."""
+    times = []
+    for _ in range(5):
+        begun = time.perf_counter()
+        assert theirs.search(None, key, "neverthere") == ("OK", [b""])
+        times.append((time.perf_counter() - begun) * 1000)
+    return min(times)
+
+
+@pytest.fixture
+def wire(mail: list[bytes]) -> Iterator[DirectWire]:
     mailbox_id, template = make_mailbox(), make_mailbox()
-    _fill(mailbox_id, 2_000, rare=1_000)
-    _fill(template, 300)
+    _fill(mailbox_id, mail)
+    _fill(template, _mail(300))
     search_tailer.catch_up(600, rests=False)
     for _ in range(OTHERS // FOLDER - 1):
         _copy(template, make_mailbox())
@@ -145,10 +183,14 @@ def _took(wire: DirectWire, command: str, found: str) -> tuple[float, float]:
 
 
 def test_search_among_a_million(
-    wire: DirectWire, figures: list[str], monkeypatch: pytest.MonkeyPatch
+    wire: DirectWire,
+    theirs: imaplib.IMAP4,
+    figures: list[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     hits = " ".join(str(number) for number in range(1, FOLDER, 1_000))
     for key in ("BODY", "TEXT"):
+        of_dovecot = _theirs_took(theirs, key)
         for needle, found in (("needlebody", f" {hits}"), ("neverthere", ""), ("xqzjk", "")):
             command = f"SEARCH {key} {needle}"
             first, again = _took(wire, command, found)
@@ -157,6 +199,7 @@ def test_search_among_a_million(
                 scanned, in_memory = _took(wire, command, found)
             figures.append(
                 f"{command} in {FOLDER} of {OTHERS + FOLDER} messages: {first:.1f} ms of processor,"
-                f" again {again:.1f}; without the index {scanned:.1f}, again {in_memory:.1f}"
+                f" again {again:.1f}; without the index {scanned:.1f}, again {in_memory:.1f};"
+                f" Dovecot, without the others, {of_dovecot:.0f}"
             )
-            assert max(first, again) < GOAL
+            assert max(first, again) * GOAL < of_dovecot
