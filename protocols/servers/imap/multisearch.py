@@ -97,7 +97,8 @@ def _chosen(client: Client, command: MultiSearch) -> list[FolderInfo]:
 
 
 def _with_filters(client: Client, command: MultiSearch, folder: FolderInfo) -> MultiSearch:
-    program = expanded(client, command.program, folder.mailbox_id, folder.id)
+    with emptied_if_refused(client, command):
+        program = expanded(client, command.program, folder.mailbox_id, folder.id)
     return replace(command, program=program)
 
 

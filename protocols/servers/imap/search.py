@@ -45,10 +45,10 @@ def search(client: Client, command: commands.Search) -> Iterator[Push | Reply]:
     if is_followed_already(client, command):
         yield bad(command.tag, "That tag is in use.")
         return
-    command = replace(command, program=expanded_here(client, command.program))
     progress = Progress(command.tag)
     relevancy: dict[int, int] = {}
     with emptied_if_refused(client, command):
+        command = replace(command, program=expanded_here(client, command.program))
         found = yield from matching(
             client, command.program, progress, is_uid=command.is_uid, relevancy=relevancy
         )
