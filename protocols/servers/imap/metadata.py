@@ -83,12 +83,16 @@ def set_metadata(client: Client, command: wire.SetMetadata) -> Tagged:
 def listed_lines(
     client: Client, entries: Sequence[str], found: Collection[FolderInfo]
 ) -> dict[str, bytes]:
-    """By folder name: the METADATA response that follows its LIST (RFC 9590 §3)."""
+    """By folder name: the METADATA response that follows its LIST (RFC 9590 §3).
+
+    Who may not ask for annotations with GETMETADATA is not told of them here either.
+    """
     if not entries:
         return {}
-    kept = annotations.read_of_folders(client.mailbox_id, found, entries)
+    readable = [folder for folder in found if Right.READ in folder.rights]
+    kept = annotations.read_of_folders(client.mailbox_id, readable, entries)
     lines = {}
-    for folder in found:
+    for folder in readable:
         values = kept[folder.id] | special_uses.annotation(folder)
         told = [(name, values.get(name)) for name in entries]
         lines[folder.name] = _told(client, folder.name, told)
