@@ -180,7 +180,8 @@ def _existing(command: commands.List, tree: Tree, patterns: Patterns) -> Iterato
                 attributes.append("\\Subscribed")
             yield Listed(name, tuple(attributes))
     # RFC 3501 §6.3.8: "%" at the end names the levels above what fits further down.
-    if "SPECIAL-USE" not in command.select_options and command.patterns[-1].endswith("%"):
+    asks_levels = any(pattern.endswith("%") for pattern in command.patterns)
+    if "SPECIAL-USE" not in command.select_options and asks_levels:
         for name in tree.above_others:
             if patterns.match(name):
                 yield Listed(name, ("\\Noselect", "\\NonExistent", "\\HasChildren"))
