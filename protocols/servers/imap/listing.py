@@ -175,16 +175,21 @@ def _existing(command: commands.List, tree: Tree, patterns: Patterns) -> Iterato
         if "SPECIAL-USE" in command.select_options and not folder.special_use:
             continue
         if patterns.match(name):
-            attributes = tree.attributes(name)
-            if "SUBSCRIBED" in command.return_options and name in tree.subscribed:
-                attributes.append("\\Subscribed")
-            yield Listed(name, tuple(attributes))
+            yield _told(command, tree, name, tree.attributes(name))
     # RFC 3501 §6.3.8: "%" at the end names the levels above what fits further down.
     asks_levels = any(pattern.endswith("%") for pattern in command.patterns)
     if "SPECIAL-USE" not in command.select_options and asks_levels:
         for name in tree.above_others:
             if patterns.match(name):
-                yield Listed(name, ("\\Noselect", "\\NonExistent", "\\HasChildren"))
+                attributes = ["\\Noselect", "\\NonExistent", "\\HasChildren"]
+                yield _told(command, tree, name, attributes)
+
+
+def _told(command: commands.List, tree: Tree, name: str, attributes: list[str]) -> Listed:
+    # RFC 5258 §3.2: of every name that is told, whether or not there is such a folder.
+    if "SUBSCRIBED" in command.return_options and name in tree.subscribed:
+        attributes.append("\\Subscribed")
+    return Listed(name, tuple(attributes))
 
 
 def _selected_subscribed(
