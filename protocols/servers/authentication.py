@@ -42,9 +42,15 @@ def make_nonce() -> str:
     return secrets.token_urlsafe(NONCE_OCTETS)
 
 
-def begin(mechanism: str, shell: Shell, service: str, say: Say) -> "Authentication | None":
-    """None where there is no such mechanism. Call it on the reactor thread, as TLS wants."""
-    bindings = shell.channel_bindings() if mechanism.upper().startswith("SCRAM") else {}
+def begin(
+    mechanism: str, shell: Shell, service: str, say: Say, *, may_bind: bool = True
+) -> "Authentication | None":
+    """None where there is no such mechanism. Call it on the reactor thread, as TLS wants.
+
+    `may_bind`: False for a client that is not told of channel binding, and may say so.
+    """
+    is_scram = mechanism.upper().startswith("SCRAM")
+    bindings = shell.channel_bindings() if is_scram and may_bind else {}
     exchange = sasl.begin(mechanism, nonce=make_nonce(), bindings=bindings)
     if exchange is None:
         return None

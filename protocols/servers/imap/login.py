@@ -78,8 +78,11 @@ def authenticate(client: Client, command: commands.Authenticate) -> Answer:
         return _privacy_required(command.tag)
     say = partial(_say, client, command.tag)
     mechanism = command.mechanism
-    is_masked = hides(client.masked, f"AUTH={mechanism}")
-    begun = None if is_masked else authentication.begin(mechanism, client.shell, "imap", say)
+    begun = None
+    if not hides(client.masked, f"AUTH={mechanism}"):
+        # RFC 5802 §6: who was told of no -PLUS says "y", which is no sign of an attack then.
+        may_bind = not hides(client.masked, "AUTH=SCRAM-SHA-256-PLUS")
+        begun = authentication.begin(mechanism, client.shell, "imap", say, may_bind=may_bind)
     client.authentication = begun
     if begun is None:
         return no(command.tag, "There is no such mechanism.", code=b"CANNOT")
