@@ -170,6 +170,7 @@ class ServerConversation:
             case Unauthenticate() if reply.status == "OK":
                 self._out.stop_compressing()
                 self._incoming.stop_decompressing()
+                self._unfinished.is_of_stranger = True
             case Login() | Authenticate() | SaslResponse():
                 self._unfinished.is_of_stranger &= reply.status != "OK"
         self._count(reply)

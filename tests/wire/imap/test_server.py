@@ -356,6 +356,15 @@ def test_a_stranger_sends_no_large_literals() -> None:
         assert type(events[-1]) is wanted
 
 
+def test_after_unauthenticate_a_client_is_a_stranger_again() -> None:
+    literals = b" SUBJECT {3000+}\r\n" + b"x" * 3000
+    search = b" SEARCH" + literals * 3 + b"\r\n"
+    again = b"u UNAUTHENTICATE\r\n"
+    for before, wanted in ((LOGIN + again, Invalid), (LOGIN + again + LOGIN, Search)):
+        events, _, _ = _talk([before + b"a" + search])
+        assert type(events[-1]) is wanted
+
+
 @pytest.mark.parametrize("line", [b"a LOGIN x", b"a " + b"x" * MAX_LINE])
 def test_a_literal_without_end_ends_the_conversation(line: bytes) -> None:
     _, said, conversation = _talk([line + b" {99999999999+}\r\nb NOOP\r\n"])
