@@ -1,4 +1,4 @@
-"""System checks of the database: mail that was answered 250 must survive a power cut.
+"""System checks of the database: mail that was answered 250 must survive, and be understood.
 
 They ask the database, so they run with `check --database default`, `migrate` and `up`.
 """
@@ -8,6 +8,7 @@ from typing import Any
 
 from django.core.checks import CheckMessage, Error, Tags, register
 from django.db import DatabaseError, connections
+from django.db.migrations.loader import MigrationLoader
 
 # SQLite stores what is durable in FULL (2) and EXTRA (3).
 _SQLITE_FULL = 2
@@ -29,6 +30,25 @@ def durability(databases: Iterable[str] | None = None, **_: Any) -> Iterator[Che
         except DatabaseError:
             # Whether it answers at all is somebody else's question.
             continue
+
+
+@register(Tags.database)
+def version(databases: Iterable[str] | None = None, **_: Any) -> Iterator[CheckMessage]:
+    """Django passes over migrations it does not know: all would seem well until a write."""
+    for alias in databases or ():
+        try:
+            loader = MigrationLoader(connections[alias])
+        except DatabaseError:
+            continue
+        ours = max(name for app, name in loader.disk_migrations if app == "accounts")
+        written = [name for app, name in loader.applied_migrations if app == "accounts"]
+        # By their numbers: an older name may have gone since.
+        if written and max(written)[:4] > ours[:4]:
+            yield Error(
+                f"A newer version has written the database: it has {max(written)}.",
+                hint="Run that version, or restore a backup that was made before the upgrade.",
+                id="accounts.E003",
+            )
 
 
 def _postgresql(synchronous_commit: str) -> Iterator[CheckMessage]:

@@ -11,6 +11,7 @@ import trustme
 from django.conf import settings
 from django.core.checks import run_checks
 from django.db import connection
+from django.db.migrations.recorder import MigrationRecorder
 
 from accounts import checks as database_checks
 
@@ -145,6 +146,17 @@ def test_a_database_that_forgets_is_refused(monkeypatch: pytest.MonkeyPatch) -> 
             found = [each.id for each in database_checks.durability(["default"])]
             assert found == ["accounts.E002"]
     assert list(database_checks.durability(None)) == []
+
+
+@pytest.mark.django_db
+def test_a_database_that_a_newer_version_has_written_is_refused() -> None:
+    assert list(database_checks.version(["default"])) == []
+    MigrationRecorder(connection).record_applied("accounts", "0001_that_has_gone_since")
+    assert list(database_checks.version(["default"])) == []
+    MigrationRecorder(connection).record_applied("accounts", "9999_of_tomorrow")
+    [found] = [each for each in run_checks(databases=["default"]) if each.id == "accounts.E003"]
+    assert "9999_of_tomorrow" in found.msg
+    assert found.hint
 
 
 def test_every_check_has_a_way_out(monkeypatch: pytest.MonkeyPatch) -> None:
