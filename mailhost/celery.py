@@ -10,7 +10,6 @@ from typing import Any
 
 import celery.beat
 from celery import Celery, bootsteps, signals
-from celery.beat import PersistentScheduler
 
 from protocols.servers.hang_up import answer_to_hang_up
 
@@ -30,12 +29,6 @@ SCHEDULE = {
     "prune-changes": {"task": "accounts.prune_changes", "schedule": 86400.0},
     "collect-garbage": {"task": "accounts.collect_garbage", "schedule": 86400.0},
 }
-
-
-class Scheduler(PersistentScheduler):
-    """Leaves a task out while the broker is away, instead of waiting until nobody can stop it."""
-
-    producer = None  # type: ignore[assignment]
 
 
 def _configuration() -> dict[str, Any]:
@@ -64,7 +57,7 @@ def _configuration() -> dict[str, Any]:
         "worker_prefetch_multiplier": 1,
         "worker_send_task_events": False,
         "beat_schedule": SCHEDULE,
-        "beat_scheduler": "mailhost.celery:Scheduler",
+        "beat_scheduler": "mailhost.beat:Scheduler",
         # A stop waits for beat to wake up.
         "beat_max_loop_interval": 1,
         "beat_schedule_filename": str(run / "beat-schedule"),
