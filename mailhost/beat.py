@@ -49,3 +49,12 @@ class Scheduler(PersistentScheduler):
 
     producer = None  # type: ignore[assignment]
     persistence = _Files  # type: ignore[assignment]
+
+    def tick(self, *args: Any, **kwargs: Any) -> Any:
+        for entry in self.schedule.values():
+            now = entry.default_now()
+            # The clock was set back: what ran in its future would be due only when that comes.
+            if entry.last_run_at and entry.last_run_at > now:
+                entry.last_run_at = now
+                self._heap = None
+        return super().tick(*args, **kwargs)

@@ -1,4 +1,4 @@
-"""Beat goes on whatever becomes of its file: nothing else would notice its end."""
+"""Beat goes on whatever becomes of its file and of the clock: nothing else would notice its end."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -78,4 +78,20 @@ def test_a_file_that_cannot_be_read_is_made_anew(
     path.write_bytes(b"\0half")
     beat = Beat(path, monkeypatch)
     beat.go_on(10)
+    assert set(beat.ran) == OFTEN
+
+
+@pytest.mark.parametrize("is_restarted", [False, True])
+def test_a_clock_that_was_set_back_stops_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_restarted: bool
+) -> None:
+    beat = Beat(tmp_path / "schedule", monkeypatch)
+    beat.go_on(10)
+    beat.ran.clear()
+    if is_restarted:
+        beat.scheduler.close()
+    beat.now -= timedelta(days=2)
+    if is_restarted:
+        beat.start()
+    beat.go_on(11)
     assert set(beat.ran) == OFTEN
