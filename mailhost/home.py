@@ -11,7 +11,8 @@ import time
 from pathlib import Path
 
 # Directories every process may count on.
-PARTS = ("keys", "run", "logs", "blobs", "valkey")
+WRITTEN = ("run", "logs", "blobs", "valkey")
+PARTS = ("keys", *WRITTEN)
 # An AF_UNIX path holds 107 octets and a NUL on Linux.
 LONGEST_SOCKET_PATH = 107
 # How long what an earlier run left behind may take to end.
@@ -31,13 +32,19 @@ def prepare(home: Path) -> None:
             (home / part).mkdir(exist_ok=True, mode=0o700)
     except OSError as error:
         raise HomeError(f"The home {home} cannot be written to: {error.strerror}.") from None
-    if not os.access(home, os.W_OK | os.X_OK):
-        raise HomeError(f"The home {home} cannot be written to.")
+    # What root made, who ran it once, is not for the user who runs it now.
+    for path in (home, *(home / part for part in WRITTEN), *(home / "logs").glob("*.log")):
+        if not os.access(path, os.W_OK | (os.X_OK if path.is_dir() else 0)):
+            raise HomeError(f"The home {home} cannot be used: {path} cannot be written to.")
 
 
 def lock(home: Path) -> int:
     """Be the only supervisor of this home; the descriptor holds the lock. HomeError."""
-    descriptor = os.open(home / "run" / "up.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    path = home / "run" / "up.lock"
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise HomeError(f"The home {home} cannot be used: {path}: {error.strerror}.") from None
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:

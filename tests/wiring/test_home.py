@@ -33,6 +33,23 @@ def test_a_home_that_cannot_be_made_is_one_sentence(tmp_path: Path) -> None:
         home_directory.prepare(tmp_path / "file" / "home")
 
 
+@pytest.mark.parametrize("name", ["", "run", "logs", "blobs", "valkey", "logs/server.log"])
+def test_what_another_user_left_is_named(
+    home: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    (home / "logs" / "server.log").touch()
+    # Root may write everywhere.
+    monkeypatch.setattr(home_directory.os, "access", lambda path, mode: path != home / name)
+    with pytest.raises(HomeError, match=f"{home / name} cannot be written to"):
+        home_directory.prepare(home)
+
+
+def test_a_lock_that_cannot_be_opened_is_one_sentence(home: Path) -> None:
+    (home / "run" / "up.lock").mkdir()
+    with pytest.raises(HomeError, match=r"up\.lock: Is a directory"):
+        home_directory.lock(home)
+
+
 def test_one_supervisor_a_home(home: Path) -> None:
     held = home_directory.lock(home)
     with pytest.raises(HomeError, match=f"process {os.getpid()}"):
