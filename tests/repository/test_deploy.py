@@ -129,6 +129,12 @@ def test_units_write_for_their_user_alone(unit: Path) -> None:
     assert ("UMask=0077" in text) is ("StateDirectoryMode=0700" in text) is ("User=" in text)
 
 
+@pytest.mark.parametrize("unit", UNITS, ids=lambda path: path.name)
+def test_a_restart_of_the_target_is_one_of_every_unit(unit: Path) -> None:
+    """Of the migrations too, which stay "active" and would be left out after an upgrade."""
+    assert ("PartOf=mailhost.target" in unit.read_text()) is (unit.suffix == ".service")
+
+
 def test_systemd_finds_no_fault(tmp_path: Path) -> None:
     """The units are verified with their programs replaced by one that exists everywhere."""
     need("systemd-analyze")
