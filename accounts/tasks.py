@@ -3,7 +3,7 @@
 from celery import shared_task
 from django.utils import timezone
 
-from accounts import background, directory, garbage, limits
+from accounts import background, directory, garbage, limits, web_login
 from accounts.mailstore import forgetting, history, search_tailer, settling
 
 
@@ -36,3 +36,8 @@ def settle_flags() -> None:
 @shared_task(name="accounts.prune_changes")
 def prune_changes() -> None:
     history.prune(timezone.now() - limits.CHANGES_KEPT_FOR)
+
+
+@shared_task(name="accounts.forget_expired_sessions")
+def forget_expired_sessions() -> None:
+    web_login.forget_expired_sessions()

@@ -6,7 +6,9 @@ Both stand behind the throttle of `accounts.login`.
 from typing import Any
 
 from django.contrib.auth.backends import ModelBackend
+from django.contrib.sessions.models import Session
 from django.http import HttpRequest
+from django.utils import timezone
 
 from accounts import login
 from accounts.directory.names import split_address
@@ -57,6 +59,11 @@ class AdminBackend(ModelBackend):
             return None
         throttle.succeeded(username, peer)
         return user if isinstance(user, User) else None
+
+
+def forget_expired_sessions() -> None:
+    """Who does not log out leaves a row behind, and nobody asks for it again."""
+    Session.objects.filter(expire_date__lt=timezone.now()).delete()
 
 
 def must_wait(username: str, request: HttpRequest | None) -> float:

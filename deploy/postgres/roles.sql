@@ -76,6 +76,8 @@ GRANT SELECT (id, user_id) ON
     accounts_user_groups, accounts_user_user_permissions, django_admin_log
     TO mailhost_worker;
 GRANT SELECT (is_staff) ON accounts_user TO mailhost_worker;
+-- Sessions of the web that have expired go without their keys being read.
+GRANT SELECT (expire_date), DELETE ON django_session TO mailhost_worker;
 GRANT UPDATE ON accounts_directoryversion TO mailhost_worker;
 
 -- The admin manages everything that people manage.

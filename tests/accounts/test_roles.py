@@ -153,3 +153,12 @@ def test_the_worker_removes_mailboxes_for_good() -> None:
         cursor.execute("RESET ROLE")
     assert set(Mailbox.objects.all()) == {people.bob, people.charlie}
     assert not User.objects.filter(username="alice@a.test").exists()
+
+
+@pytest.mark.usefixtures("roles")
+def test_the_worker_ends_sessions_of_the_web_without_reading_their_keys() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL ROLE mailhost_worker")
+        tasks.forget_expired_sessions()
+        cursor.execute("RESET ROLE")
+    assert not may("worker", "SELECT session_key FROM django_session")

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from django.contrib.sessions.models import Session
 from django.utils import timezone
 
 from accounts import directory, limits, tasks
@@ -21,6 +22,14 @@ def test_mailboxes_are_purged_when_they_can_no_longer_be_restored() -> None:
     Mailbox.objects.filter(pk=people.alice.pk).update(removed_at=long_ago)
     tasks.purge_mailboxes()
     assert set(Mailbox.objects.all()) == {people.bob, people.charlie}
+
+
+def test_sessions_of_the_web_that_have_expired_go() -> None:
+    now = timezone.now()
+    for key, expires_at in (("old", now - timedelta(minutes=1)), ("new", now + timedelta(days=1))):
+        Session.objects.create(session_key=key, session_data="", expire_date=expires_at)
+    tasks.forget_expired_sessions()
+    assert [session.session_key for session in Session.objects.all()] == ["new"]
 
 
 def test_everything_on_the_schedule_exists() -> None:
