@@ -92,6 +92,12 @@ def test_compose_mounts_files_that_exist() -> None:
             assert (DEPLOY / build["context"] / build["dockerfile"]).exists()
 
 
+def test_only_what_has_no_port_of_the_host_is_scaled() -> None:
+    scaled = re.findall(r"--scale (\w+)=", (DEPLOY / "README.md").read_text())
+    assert scaled
+    assert [name for name in scaled if "ports" in COMPOSE["services"][name]] == []
+
+
 def test_secrets_get_into_no_image_and_no_commit() -> None:
     for secret in COMPOSE["secrets"].values():
         directory = (DEPLOY / secret["file"]).parent.relative_to(ROOT)
