@@ -122,6 +122,16 @@ def test_containers_take_no_mark_of_life_for_their_own(name: str) -> None:
     )
 
 
+def test_when_tasks_ran_last_outlives_beat() -> None:
+    """Or what is done each day waits for a day in which beat was not started anew."""
+    home = "/var/lib/mailhost"
+    unit = (DEPLOY / "systemd" / "mailhost-beat.service").read_text()
+    assert COMPOSE["services"]["beat"]["volumes"] == [f"mail:{home}"]
+    assert "StateDirectory=mailhost\n" in unit
+    for words in (COMPOSE["services"]["beat"]["command"], unit.split()):
+        assert f"--schedule={home}/beat-schedule" in words
+
+
 @pytest.mark.parametrize("unit", UNITS, ids=lambda path: path.name)
 def test_units_run_commands_that_exist(unit: Path) -> None:
     for line in unit.read_text().splitlines():
