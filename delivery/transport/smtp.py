@@ -116,16 +116,16 @@ class Connection:
     async def open(self, deadline: Deadline, *, use_tls: bool) -> None:
         """Hear the greeting, say EHLO, start TLS where offered; NotOpened or _TlsBroke."""
         until = self._bounded(deadline, OPENING_PATIENCE)
-        self._expect_ready(await self._next_event(until))
+        await self._hear_ready(until)
         if not use_tls or "STARTTLS" not in self._conversation.extensions:
             return
         self._conversation.start_tls()
         match await self._next_event(until):
             case TlsGoAhead():
                 await self._start_tls(until)
-                self._expect_ready(await self._next_event(until))
+                await self._hear_ready(until)
             case TlsRefused():
-                pass
+                await self._see_it_stays(until)
             case _:
                 raise _TlsBroke
 
@@ -206,6 +206,15 @@ class Connection:
             rest if reply is None else from_reply(reply, host=host, tls=tls)
             for reply in closed.replies
         ]
+
+    async def _hear_ready(self, until: Deadline) -> None:
+        self._expect_ready(await self._next_event(until))
+        await self._see_it_stays(until)
+
+    async def _see_it_stays(self, until: Deadline) -> None:
+        """A server may hang up in the breath of its answer; nobody comes back to it at once."""
+        if not self.works():
+            self._expect_ready(await self._next_event(until))
 
     def _expect_ready(self, event: Event) -> None:
         match event:

@@ -47,6 +47,7 @@ class Script:
     drops_after_dot: bool = False
     drops_after_messages: int = 0
     stays_silent: bool = False
+    leaves_after_hello: bool = False
     refuses_beyond: int = 1000
     gate: threading.Event | None = None
 
@@ -152,6 +153,8 @@ class Peer:
                         conversation.send(Reply(502, "5.5.1", "What?"))
                     else:
                         conversation.send(Reply(250, "", ("peer.test", *kept)))
+                    if script.leaves_after_hello:
+                        conversation.push(Reply(421, "4.3.2", "Too busy"))
                 case MailFrom():
                     if script.drops_after_messages and done >= script.drops_after_messages:
                         return

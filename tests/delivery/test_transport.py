@@ -414,6 +414,14 @@ def test_the_next_host_is_tried(first):
     assert outcome.host == f"mx2.b.test[127.0.0.1]:{second.port}"
 
 
+@pytest.mark.parametrize("has_starttls", [False, True])
+def test_a_server_that_leaves_with_its_answer_to_ehlo_is_not_called_again_at_once(has_starttls):
+    script = Script(leaves_after_hello=True, has_starttls=has_starttls)
+    (outcome,), peer = send(script, parcel(patience=5.0))
+    assert (outcome.kind, outcome.reply) == (Kind.DEFERRED, "421 4.3.2 Too busy")
+    assert peer.connections == 1
+
+
 def test_a_host_that_may_come_back_outweighs_one_that_refuses():
     refusing = Script(greeting=Reply(554, "", "No"))
     port = unused_port()
