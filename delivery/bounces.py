@@ -21,6 +21,8 @@ from protocols.wire.smtp.address import parse_address
 RETURN_WHOLE = 50 * 1024
 RETURN_HEADER = 64 * 1024
 _DIAGNOSTIC_LIMIT = 1000
+# Octets of a word that stays whole.
+_WORD_LIMIT = 500
 _WIDTH = 72
 
 _ADVICE = {
@@ -246,7 +248,8 @@ def _wrap(text: str, first: str = "") -> list[str]:
         initial_indent=first,
         subsequent_indent="    ",
         break_on_hyphens=False,
-        break_long_words=any(len(word) > _DIAGNOSTIC_LIMIT // 2 for word in text.split()),
+        # RFC 5322 §2.1.1 counts octets: a line has at most 998.
+        break_long_words=any(len(word.encode()) > _WORD_LIMIT for word in text.split()),
     )
 
 

@@ -220,6 +220,11 @@ def test_a_link_in_a_reply_stays_whole():
     assert max(len(line) for line in octets.split(b"\r\n")) < 998
 
 
+def test_a_line_is_measured_in_octets():
+    octets = compose(report(undelivered(reply=f"550 5.7.1 {'漢' * 490}")), ORIGINAL)
+    assert max(map(len, octets.split(b"\r\n"))) <= 998
+
+
 def test_no_line_is_too_long_and_no_reply_can_break_out_of_its_field():
     hostile = undelivered(reply="550 " + "word " * 5000 + "\r\nAction: delivered\r\n\r\nx")
     octets = compose(report(hostile), ORIGINAL)
