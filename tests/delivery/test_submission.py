@@ -94,6 +94,7 @@ def test_a_full_mailbox_may_still_send_as_its_aliases() -> None:
         (b"From: anna@a.test, bert@a.test\r\n", False),
         (b"From: anna@a.test\r\nfrom: bert@a.test\r\n", False),
         (b"From : bert@a.test\r\n", False),
+        (b"From: <anna@a.test> <bert@a.test>\r\n", False),
         (b'From: "anna@a.test" <bert@a.test>\r\n', False),
         (b"From: nobody\r\n", False),
         (b"From: group:;\r\n", False),

@@ -119,6 +119,9 @@ class _Reader:
             case b"(":
                 self._take_comment()
             case b"<":
+                if self.inside is not None and not self.is_angle_open:
+                    # A comma is missing: other programs read a second address here.
+                    self._finish()
                 if self.inside is None:
                     self.inside, self.is_angle_open = [], True
             case b">":

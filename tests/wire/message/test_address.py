@@ -50,6 +50,7 @@ END = (None, None, None, None)
         (b"Al Ice <>", [(b"Al Ice", None, b"", b"")]),
         (b"A.L. Ice <a@b", [(b"A.L. Ice", None, b"a", b"b")]),
         (b"<a@b, c@d", [(None, None, b"a", b"b"), (None, None, b"c", b"d")]),
+        (b"<a@b> <c@d>", [(None, None, b"a", b"b"), (None, None, b"c", b"d")]),
         (b"J\xc3\xb6 <j@b>", [(b"J\xc3\xb6", None, b"j", b"b")]),
         (b"a@b@c", [(None, None, b"a@b", b"c")]),
         (b'"never closed', [(b"never closed", None, b"", b"")]),
