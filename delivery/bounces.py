@@ -13,6 +13,7 @@ from email.utils import format_datetime
 
 from accounts import directory
 from delivery import local
+from delivery.a_labels import with_a_labels
 from delivery.envelope import Recipient
 from delivery.queue import new_queue_id
 from protocols.wire.smtp.address import parse_address
@@ -77,9 +78,14 @@ class Report:
         return self.tried_until is not None
 
     @property
+    def addressee(self) -> str:
+        """The sender in the header: an IDN alone must not make the notice need SMTPUTF8."""
+        return with_a_labels(self.sender)
+
+    @property
     def is_ascii(self) -> bool:
         named = [each.address + each.original_address for each in self.recipients]
-        return "".join([self.sender, *named]).isascii()
+        return "".join([self.addressee, *named]).isascii()
 
 
 class NoSender(Exception):
@@ -127,7 +133,7 @@ def _header(report: Report, *, is_8bit: bool) -> bytes:
     subject = "Your message is delayed" if report.is_delay else "Your message was not delivered"
     lines = [
         f"From: Mail Delivery System <mailer-daemon@{report.hostname}>",
-        f"To: <{report.sender}>",
+        f"To: <{report.addressee}>",
         f"Subject: {subject}",
         f"Date: {format_datetime(report.written_at)}",
         f"Message-ID: <{report.own_queue_id}@{report.hostname}>",

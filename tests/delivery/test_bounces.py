@@ -126,6 +126,20 @@ def test_a_message_that_may_have_arrived_is_said_to():
     assert "may have arrived after all" in " ".join(text.get_content().split())
 
 
+@pytest.mark.parametrize(
+    ("sender", "to", "is_ascii"),
+    [
+        ("alice@bücher.test", "alice@xn--bcher-kva.test", True),
+        ("jörg@bücher.test", "jörg@xn--bcher-kva.test", False),
+    ],
+)
+def test_an_idn_alone_needs_no_internationalised_mail(sender, to, is_ascii):
+    told = report(sender=sender)
+    octets = compose(told, ORIGINAL)
+    assert f"\r\nTo: <{to}>\r\n".encode() in octets
+    assert told.is_ascii is octets[: octets.find(b"\r\n\r\n")].isascii() is is_ascii
+
+
 def test_a_small_original_comes_back_whole():
     octets = compose(report(), ORIGINAL)
     assert ORIGINAL in octets
