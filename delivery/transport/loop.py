@@ -11,7 +11,8 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import compress
 from random import Random
 
 from delivery.dns import Resolver
@@ -61,6 +62,12 @@ class _Lane:
 
     def take(self) -> Parcel | None:
         return self.waiting.popleft() if self.waiting else None
+
+
+# A connection, and the hosts behind its own in the order of preference.
+_Opened = tuple[Connection, list[Hop]]
+# Parcels with the words of the host that put all their recipients off.
+_PutOff = list[tuple[Parcel, list[Outcome]]]
 
 
 class Loop:
@@ -153,10 +160,17 @@ class Loop:
                 if isinstance(opened, Outcome):
                     self._give_up(lane, opened)
                     return
+                connection, others = opened
+                put_off = _PutOff() if others else None
                 try:
-                    await self._use(lane, opened)
+                    try:
+                        await self._use(lane, connection, put_off)
+                    finally:
+                        connection.close()
+                    await self._ask_others(others, put_off or [])
                 finally:
-                    opened.close()
+                    for parcel, outcomes in put_off or ():
+                        self._settle(parcel, outcomes)
 
     def _give_up(self, lane: _Lane, outcome: Outcome) -> None:
         """No connection: the other carriers may still work, else nothing here can be sent now."""
@@ -167,7 +181,7 @@ class Loop:
         lane.waiting.clear()
         self._settle_all(parcels, outcome)
 
-    async def _open(self, lane: _Lane) -> Connection | Outcome:
+    async def _open(self, lane: _Lane) -> _Opened | Outcome:
         """A connection to the first host that takes one, or why there is none."""
         first = lane.waiting[0]
         routing = self._setting.routing
@@ -180,25 +194,28 @@ class Loop:
             log.exception("no connection for %s", lane.destination)
             return failed("4.3.0", "An internal error occurred; the message will be tried again")
 
-    async def _open_one(self, hops: Sequence[Hop], first: Parcel) -> Connection | Outcome:
+    async def _open_one(self, hops: Sequence[Hop], first: Parcel) -> _Opened | Outcome:
         """RFC 5321 §5.1: one after the other. Permanent only where no host may change its mind."""
         verdict: Outcome | None = None
-        for hop in hops:
+        for place, hop in enumerate(hops):
             try:
-                return await open_connection(hop, self._manners, first.give_up_at)
+                connection = await open_connection(hop, self._manners, first.give_up_at)
             except NotOpened as refused:
                 if verdict is None or verdict.kind is Kind.FAILED:
                     verdict = refused.outcome
+            else:
+                # Other addresses of the same host would say the same.
+                return connection, [each for each in hops[place + 1 :] if each.name != hop.name]
         return verdict or failed("4.4.1", "There was no host to connect to")
 
-    async def _use(self, lane: _Lane, connection: Connection) -> None:
+    async def _use(self, lane: _Lane, connection: Connection, put_off: _PutOff | None) -> None:
         while connection.works() and connection.sent < MESSAGES_PER_CONNECTION:
             parcel = lane.take()
             if parcel is None:
                 if self._is_stopping or not await self._linger(lane):
                     return
                 continue
-            if not await self._send(lane, connection, parcel):
+            if not await self._send(lane, connection, parcel, put_off):
                 return
 
     async def _linger(self, lane: _Lane) -> bool:
@@ -213,18 +230,18 @@ class Loop:
                 lane.idle.remove(waiter)
         return bool(lane.waiting)
 
-    async def _send(self, lane: _Lane, connection: Connection, parcel: Parcel) -> bool:
-        """Send one parcel and report it; False where the connection is of no more use."""
+    async def _send(
+        self, lane: _Lane, connection: Connection, parcel: Parcel, put_off: _PutOff | None
+    ) -> bool:
+        """Send one parcel and report it; False where the connection is of no more use.
+
+        Whom the host puts off goes to `put_off` instead, where there are hosts left to ask.
+        """
         if parcel.give_up_at() <= self._loop.time():
             self._settle_all([parcel], UNTRIED)
             return True
         try:
-            if parcel.size <= LARGE:
-                outcomes = await connection.send(parcel, parcel.octets())
-            else:
-                async with self._large:
-                    octets = await asyncio.to_thread(parcel.octets)
-                    outcomes = await connection.send(parcel, octets)
+            outcomes = await self._hand_over(connection, parcel)
         except ConnectionDied:
             lane.waiting.appendleft(parcel)
             return False
@@ -236,12 +253,81 @@ class Loop:
             text = "An internal error occurred; the message will be tried again"
             self._settle(parcel, [failed("4.3.0", text)] * len(parcel.recipients))
             return False
-        self._settle(parcel, outcomes)
+        if put_off is None:
+            self._settle(parcel, outcomes)
+        else:
+            is_put_off = [outcome.kind is Kind.DEFERRED for outcome in outcomes]
+            left = self._settle_but(is_put_off, parcel, outcomes, outcomes)
+            if left[1]:
+                put_off.append(left)
         return True
+
+    async def _hand_over(self, connection: Connection, parcel: Parcel) -> list[Outcome]:
+        if parcel.size <= LARGE:
+            return await connection.send(parcel, parcel.octets())
+        async with self._large:
+            octets = await asyncio.to_thread(parcel.octets)
+            return await connection.send(parcel, octets)
+
+    async def _ask_others(self, hops: Sequence[Hop], put_off: _PutOff) -> None:
+        """Whom one host put off, the next may take (RFC 5321 §5.1).
+
+        What is left in `put_off` keeps the words of the first host.
+        """
+        for hop in hops:
+            put_off[:] = [each for each in put_off if each[1]]
+            if not put_off or self._is_stopping:
+                return
+            try:
+                connection = await open_connection(hop, self._manners, put_off[0][0].give_up_at)
+            except NotOpened:
+                continue
+            try:
+                for place, (parcel, outcomes) in enumerate(put_off):
+                    if not connection.works():
+                        break
+                    put_off[place] = await self._send_again(connection, parcel, outcomes)
+            finally:
+                connection.close()
+
+    async def _send_again(
+        self, connection: Connection, parcel: Parcel, outcomes: list[Outcome]
+    ) -> tuple[Parcel, list[Outcome]]:
+        """Report whom this host took, or may have taken; the rest of the parcel comes back."""
+        if parcel.give_up_at() <= self._loop.time():
+            return parcel, outcomes
+        try:
+            answers = await self._hand_over(connection, parcel)
+        except asyncio.CancelledError:
+            if connection.is_final_dot_unanswered:
+                outcomes[:] = [_stopped(connection)] * len(outcomes)
+            raise
+        except ConnectionDied:
+            return parcel, outcomes
+        except Exception:
+            log.exception("%s to %s failed", parcel.queue_id, connection.hop)
+            return parcel, outcomes
+        taken = (Kind.DELIVERED, Kind.AMBIGUOUS)
+        return self._settle_but(
+            [answer.kind not in taken for answer in answers], parcel, answers, outcomes
+        )
+
+    def _settle_but(
+        self,
+        is_left: Sequence[bool],
+        parcel: Parcel,
+        answers: Sequence[Outcome],
+        outcomes: Sequence[Outcome],
+    ) -> tuple[Parcel, list[Outcome]]:
+        """Report the answers to those who are not left; the others and their outcomes."""
+        is_done = [not left for left in is_left]
+        self._settle(_only(is_done, parcel), list(compress(answers, is_done)))
+        return _only(is_left, parcel), list(compress(outcomes, is_left))
 
     def _settle(self, parcel: Parcel, outcomes: Sequence[Outcome]) -> None:
         keys = [key for key, _ in parcel.recipients]
-        self._report(list(zip(keys, outcomes, strict=True)))
+        if keys:
+            self._report(list(zip(keys, outcomes, strict=True)))
 
     def _settle_all(self, parcels: Iterable[Parcel], outcome: Outcome) -> None:
         for parcel in parcels:
@@ -276,6 +362,10 @@ class Loop:
         # What was handed over before that is heard once more, and connections flush.
         await asyncio.sleep(0)
         self._loop.stop()
+
+
+def _only(is_wanted: Sequence[bool], parcel: Parcel) -> Parcel:
+    return replace(parcel, recipients=tuple(compress(parcel.recipients, is_wanted)))
 
 
 def _stopped(connection: Connection) -> Outcome:

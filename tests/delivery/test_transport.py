@@ -414,6 +414,60 @@ def test_the_next_host_is_tried(first):
     assert outcome.host == f"mx2.b.test[127.0.0.1]:{second.port}"
 
 
+def by_two(first: Script, second: Script, *recipients: str):
+    """Outcomes in the order of the recipients, of a domain with two hosts; and both hosts."""
+    one = parcel(*recipients)
+    with (
+        Zones(TWO_HOSTS) as zones,
+        Peer(second) as backup,
+        Peer(first, address="127.0.0.2", port=backup.port) as best,
+        carrier(backup.port, dns_servers=(zones.server,)) as it,
+    ):
+        outcomes = it.carry(one, destination="b.test")
+    return [outcomes[key] for key, _ in one.recipients], best, backup
+
+
+LATER = Reply(451, "4.3.0", "Later")
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        Script(sender=LATER),
+        Script(recipient=lambda address: LATER),
+        Script(end=LATER),
+        Script(sender=Reply(421, "4.3.2", "Going down")),
+    ],
+    ids=["sender", "recipient", "end", "leaves"],
+)
+def test_whom_one_host_puts_off_the_next_may_take(first):
+    (outcome,), best, backup = by_two(first, Script())
+    assert (outcome.kind, outcome.host[:10]) == (Kind.DELIVERED, "mx2.b.test")
+    assert (best.mail, len(backup.mail)) == ([], 1)
+
+
+def test_the_next_host_is_asked_for_those_alone_who_were_put_off():
+    answers = {"later@b.test": LATER, "no@b.test": Reply(550, "5.1.1", "No such user")}
+    first = Script(recipient=lambda address: answers.get(address, OK))
+    outcomes, best, backup = by_two(first, Script(), "yes@b.test", "later@b.test", "no@b.test")
+    assert [each.kind for each in outcomes] == [Kind.DELIVERED, Kind.DELIVERED, Kind.FAILED]
+    assert [mail.recipients for mail in best.mail] == [["yes@b.test"]]
+    assert [mail.recipients for mail in backup.mail] == [["later@b.test"]]
+
+
+@pytest.mark.parametrize("code", [450, 550])
+def test_who_is_taken_nowhere_hears_the_words_of_the_first_host(code):
+    second = Script(recipient=lambda address: Reply(code, "", "Not here"))
+    (outcome,), _, backup = by_two(Script(recipient=lambda address: LATER), second)
+    assert (outcome.kind, outcome.reply) == (Kind.DEFERRED, str(LATER))
+    assert backup.connections == 1
+
+
+def test_what_may_have_arrived_goes_to_no_other_host():
+    (outcome,), _, backup = by_two(Script(drops_after_dot=True), Script())
+    assert (outcome.kind, backup.connections) == (Kind.AMBIGUOUS, 0)
+
+
 @pytest.mark.parametrize("has_starttls", [False, True])
 def test_a_server_that_leaves_with_its_answer_to_ehlo_is_not_called_again_at_once(has_starttls):
     script = Script(leaves_after_hello=True, has_starttls=has_starttls)
