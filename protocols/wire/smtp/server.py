@@ -188,7 +188,7 @@ class ServerConversation:
             return say.BARE_LF
         if self._is_challenged:
             return self._take_answer(line)
-        verb, _, argument = line.partition(b" ")
+        verb, _, argument = line.rstrip(b" \t").partition(b" ")  # RFC 5321 §4.1.1
         command = _VERBS.get(verb) or _VERBS.get(verb.upper())
         if command is None:
             return say.NOT_RECOGNISED
