@@ -24,6 +24,9 @@ from accounts.suspension import is_tenant_suspended
 
 # RFC 5321 §4.5.1 and RFC 2142 §4: these reach a person in every domain.
 ALWAYS_ACCEPTED = frozenset({"postmaster", "abuse"})
+# And at the name of this host, which reports about mail come from (RFC 3464 §2: a reply reaches a
+# person).
+HOST_ACCEPTED = ALWAYS_ACCEPTED | {"mailer-daemon"}
 
 # Octets. Where the number of messages is limited, each that may still come counts as one so big.
 SMALL_MESSAGE = 32 << 10
@@ -114,9 +117,13 @@ def resolve_rows(local_part: str, domain_name: str, *, even_full: bool = False) 
     """
     if not domain_name:
         return _bare(local_part)
+    is_host = domain_name == fold_domain(settings.MAILHOST.hostname)
+    is_accepted = local_part in (HOST_ACCEPTED if is_host else ALWAYS_ACCEPTED)
     domains = _load_domains({domain_name})
     domain = domains.get(domain_name)
     if domain is None:
+        if is_host and is_accepted:
+            return _as_route(_platform_postmaster(), None)
         return Resolved(REMOTE, None)
     found = _Found()
     if not domain.is_suspended:
@@ -124,13 +131,12 @@ def resolve_rows(local_part: str, domain_name: str, *, even_full: bool = False) 
     if found.is_too_large or found.is_too_deep:
         text = "This address leads to too many others"
         return Resolved(refuse(451, "4.3.5", text, domain.tenant_id), None)
-    if local_part in ALWAYS_ACCEPTED and not found.mailboxes and not found.forwards:
+    if is_accepted and not found.mailboxes and not found.forwards:
         return _postmaster(domain)
     if domain.is_suspended:
         text = "This domain does not accept mail at present"
         return Resolved(refuse(550, "5.2.1", text, domain.tenant_id), None)
-    is_refusable = not even_full and local_part not in ALWAYS_ACCEPTED
-    return _route(found, domain, is_refusable=is_refusable)
+    return _route(found, domain, is_refusable=not even_full and not is_accepted)
 
 
 def leads_to(local_part: str, domain_name: str, mailbox_ids: Iterable[int]) -> bool:

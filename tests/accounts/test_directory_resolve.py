@@ -304,6 +304,24 @@ def test_the_platforms_postmaster_can_be_named(
     assert reached("postmaster") == ["bob@a.test"]
 
 
+@pytest.mark.parametrize("name", ["postmaster", "abuse", "Mailer-Daemon"])
+def test_the_host_has_a_postmaster_though_its_name_is_no_domain_here(
+    people: People, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    named = settings.MAILHOST.model_copy(update={"postmaster": "bob@a.test"})
+    monkeypatch.setattr(settings, "MAILHOST", named)
+    assert reached(f"{name}@{named.hostname}") == ["bob@a.test"]
+    assert route(f"alice@{named.hostname}").kind == "remote"
+    assert refusal("mailer-daemon@a.test") == "550 5.1.1"
+
+
+def test_a_reply_to_a_report_reaches_somebody_where_the_hosts_name_is_a_domain_too(
+    people: People,
+) -> None:
+    directory.create_domain(people.tenant, settings.MAILHOST.hostname)
+    assert reached(f"mailer-daemon@{settings.MAILHOST.hostname}") == ["alice@a.test"]
+
+
 # The cache.
 
 
