@@ -15,10 +15,10 @@ WRITE_AHEAD = 256 * 1024
 class Wire(asyncio.Protocol):
     def __init__(self) -> None:
         self.received = bytearray()
-        self.can_write = True
         self.is_closed = False
         self.error: Exception | None = None
         self._transport: asyncio.Transport | None = None
+        self._is_paused = False
         self._change: asyncio.Future[None] | None = None
 
     @property
@@ -26,6 +26,14 @@ class Wire(asyncio.Protocol):
         if self._transport is None:
             raise RuntimeError("the connection is not made yet")
         return self._transport
+
+    @property
+    def can_write(self) -> bool:
+        """False while enough waits to be sent, and once a write has found the connection lost.
+
+        The loop tells the latter only later: all that is written until then goes nowhere.
+        """
+        return not self._is_paused and not self.transport.is_closing()
 
     def take(self) -> bytes:
         data = bytes(self.received)
@@ -87,10 +95,10 @@ class Wire(asyncio.Protocol):
         self._changed()
 
     def pause_writing(self) -> None:
-        self.can_write = False
+        self._is_paused = True
 
     def resume_writing(self) -> None:
-        self.can_write = True
+        self._is_paused = False
         self._changed()
 
     def _changed(self) -> None:

@@ -45,6 +45,7 @@ class Script:
     has_starttls: bool = False
     breaks_tls: bool = False
     drops_after_dot: bool = False
+    drops_in_data: bool = False
     drops_after_messages: int = 0
     stays_silent: bool = False
     leaves_after_hello: bool = False
@@ -142,6 +143,9 @@ class Peer:
                 case None:
                     while data := conversation.data_to_send():
                         writer.write(data)
+                        if script.drops_in_data and b"354 " in data:
+                            writer.transport.abort()
+                            return
                     if not conversation.is_over and not conversation.wants_tls:
                         conversation.receive_data(await reader.read(65536))
                 case Hello(keywords=keywords):

@@ -347,6 +347,13 @@ def test_a_connection_lost_before_the_dot_puts_off():
     assert (outcome.kind, outcome.reply) == (Kind.DEFERRED, "421 4.3.2 Going down")
 
 
+def test_a_connection_lost_in_a_large_message_is_not_ambiguous(caplog):
+    octets = HELLO + b"a line of a large message\r\n" * 500_000
+    (outcome,), _ = send(Script(drops_in_data=True), parcel(octets=octets))
+    assert (outcome.kind, outcome.status) == (Kind.DEFERRED, "4.4.2")
+    assert not caplog.records
+
+
 def test_a_closed_port_puts_off_all_that_waits():
     with carrier(unused_port()) as it:
         outcomes = it.carry(*(parcel() for _ in range(8)))
