@@ -377,7 +377,7 @@ class ServerConversation:
     def _after_login(self, code: int) -> None:
         self._is_logged_in = code == 235
         self._is_challenged = code == 334
-        if code >= 500:
+        if code >= 400:
             self._failed_logins += 1
             if self._failed_logins >= _FAILED_LOGIN_LIMIT:
                 self._say(say.TOO_MANY_ERRORS)

@@ -413,11 +413,12 @@ def test_login_where_it_may_not_be() -> None:
     assert server.codes(login + login) == ["235 2.7.0", "503 5.5.1"]
 
 
-def test_failed_logins_end_the_session() -> None:
-    server = submitting("535 5.7.8")
+@pytest.mark.parametrize("refusal", ["535 5.7.8", "454 4.7.0"])
+def test_failed_logins_end_the_session(refusal: str) -> None:
+    server = submitting(refusal)
     login = b"AUTH PLAIN " + plain("anna", "wrong") + b"\r\n"
-    assert server.codes(login + MAIL) == ["535 5.7.8", "530 5.7.0"]
-    assert server.codes(login * 9) == ["535 5.7.8"] * 4 + ["421 4.7.0"]
+    assert server.codes(login + MAIL) == [refusal, "530 5.7.0"]
+    assert server.codes(login * 9) == [refusal] * 4 + ["421 4.7.0"]
 
 
 def test_submission_takes_the_auth_parameter() -> None:
