@@ -50,6 +50,12 @@ def check_command(words: list[str]) -> None:
         serve_accepts(words[words.index("serve") + 1 :])
 
 
+def test_the_image_is_made_with_the_uv_of_the_makefile() -> None:
+    found = re.search(r"^UV_VERSION := (\S+)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert found
+    assert f" uv=={found[1]} " in (DEPLOY / "Dockerfile").read_text()
+
+
 def test_the_example_settings_load() -> None:
     loaded = config(MAILHOST_CONFIG=str(DEPLOY / "mailhost.toml"))
     assert loaded.stdout.strip() == "mail.example.org", loaded.stderr
