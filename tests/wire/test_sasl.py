@@ -103,6 +103,7 @@ def test_login() -> None:
 def test_only_oneself_may_be_acted_as() -> None:
     assert sasl.acts_as_itself(Credentials("anna", "x"))
     assert sasl.acts_as_itself(Credentials("anna", "x", "anna"))
+    assert sasl.acts_as_itself(Credentials("Anna@a.test", "x", "anna@A.test"))
     assert not sasl.acts_as_itself(Credentials("anna", "x", "boss"))
     assert not sasl.acts_as_itself(ScramName("anna", "boss"))
 

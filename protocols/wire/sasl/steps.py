@@ -90,7 +90,8 @@ Step = Challenge | Malformed | Accepted | Denied | Claim
 
 def acts_as_itself(claim: Credentials | ScramName) -> bool:
     """False where one identity's password is to open another's mail, which we never allow."""
-    return claim.authorization in ("", claim.username)
+    # Names of mailboxes are the same in either case.
+    return not claim.authorization or claim.authorization.lower() == claim.username.lower()
 
 
 class Exchange(Protocol):
