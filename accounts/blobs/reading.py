@@ -2,6 +2,10 @@
 
 A segment's files never change once written, so readers need no lock. Compaction moves records and
 unlinks a day later; a reader that misses asks the blob's row once more.
+
+A network file system shows what another host has written to whoever opens the file after that
+(nfs(5), close-to-open); who has it open already may be given the zeros that were there before. So
+where hosts may be several, a file is opened anew for what lies behind all that was asked of it.
 """
 
 import errno
@@ -12,6 +16,8 @@ import zlib
 from collections import OrderedDict
 from collections.abc import Sequence
 from typing import TypeAlias
+
+from django.conf import settings
 
 from accounts.blobs.place import HEADER, MAGIC, PLAIN, BlobMissing, Place, directory
 from accounts.models import Blob, Segment
@@ -25,10 +31,15 @@ Octets: TypeAlias = bytes | memoryview
 
 
 class _File:
-    """An open segment. It closes when the last thread that reads it lets go."""
+    """An open segment. It closes when the last thread that reads it lets go.
 
-    def __init__(self, name: str) -> None:
+    What lies before `end` was written before it was opened.
+    """
+
+    def __init__(self, name: str, end: float) -> None:
         self.fd = -1
+        self.name = name
+        self.end = end
         self.fd = os.open(directory() / name, os.O_RDONLY)
 
     def read(self, offset: int, length: int) -> bytes:
@@ -58,17 +69,16 @@ def forget_files() -> None:
         _files.clear()
 
 
-def _file(segment_id: int) -> _File:
+def _file(segment_id: int, end: int) -> _File:
+    """The segment's file, in which all can be seen that was written before `end`."""
     with _lock:
         file = _files.get(segment_id)
-        if file is not None:
+        if file is not None and end <= file.end:
             _files.move_to_end(segment_id)
             return file
-    name = Segment.objects.values_list("name", flat=True).filter(pk=segment_id).first()
-    if name is None:
-        raise BlobMissing(f"segment {segment_id} is unknown")
+    name, sees_to = (file.name, float(end)) if file is not None else _look_up(segment_id, end)
     try:
-        file = _File(name)
+        file = _File(name, sees_to)
     except FileNotFoundError:
         raise BlobMissing(f"segment {name} is gone") from None
     with _lock:
@@ -76,6 +86,16 @@ def _file(segment_id: int) -> _File:
         while len(_files) > OPEN_FILES:
             _files.popitem(last=False)
     return file
+
+
+def _look_up(segment_id: int, end: int) -> tuple[str, float]:
+    """The segment's name, and up to where a file sees all that is opened now."""
+    rows = Segment.objects.filter(pk=segment_id).values_list("name", "is_sealed")
+    row = rows.first()
+    if row is None:
+        raise BlobMissing(f"segment {segment_id} is unknown")
+    name, is_sealed = row
+    return name, float("inf") if is_sealed or settings.MAILHOST.is_embedded else end
 
 
 def _current(place: Place) -> Place | None:
@@ -90,7 +110,8 @@ def _current(place: Place) -> Place | None:
 
 
 def _read_once(place: Place, start: int, length: int) -> bytes:
-    data = _file(place.segment_id).read(place.offset + start, length)
+    begin = place.offset + start
+    data = _file(place.segment_id, begin + length).read(begin, length)
     if len(data) != length:
         raise BlobMissing(f"segment {place.segment_id} ends within the record at {place.offset}")
     return data
@@ -181,7 +202,7 @@ def view(place: Place) -> memoryview:
 
 
 def _map(place: Place) -> memoryview:
-    file = _file(place.segment_id)
+    file = _file(place.segment_id, place.offset + place.length)
     # Mapping past the end succeeds and then faults: ask first.
     if os.fstat(file.fd).st_size < place.offset + place.length:
         raise BlobMissing(f"segment {place.segment_id} ends within the record at {place.offset}")
