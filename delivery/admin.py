@@ -8,7 +8,6 @@ from django.contrib import admin, messages
 from django.db.models import Count, Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 from unfold.contrib.filters.admin import RangeDateTimeFilter
@@ -78,7 +77,7 @@ class _Operated(LookOnly):
         rows: QuerySet[Any],
         change: Callable[[Selection, datetime], Changed],
     ) -> None:
-        changed = change(self.selection(rows), timezone.now())
+        changed = change(self.selection(rows), queue.now())
         if changed.busy:
             text = ngettext(
                 "%d is being tried just now and was left alone.",

@@ -16,7 +16,6 @@ from queue import Empty, SimpleQueue
 from random import Random, SystemRandom
 
 from django.db import DatabaseError, close_old_connections
-from django.utils import timezone
 
 from accounts.commit import CommitUnavailable
 from delivery import queue
@@ -68,7 +67,7 @@ class Drain:
         setting: Setting,
         *,
         retry_schedule: Sequence[timedelta] = (),
-        clock: Callable[[], datetime] = timezone.now,
+        clock: Callable[[], datetime] = queue.now,
         random: Random | None = None,
     ) -> None:
         random = random or SystemRandom()

@@ -20,6 +20,7 @@ A recipient is pending, held, or settled (delivered, failed, cancelled). A pendi
 
 from delivery.queue.adding import add_rows, new_queue_id
 from delivery.queue.claiming import CLAIM_SPAN, Claim, claim, renew
+from delivery.queue.clock import now
 from delivery.queue.listing import (
     NoSuchMessage,
     RecipientView,
@@ -46,6 +47,7 @@ __all__ = [
     "hold",
     "list_recipients",
     "new_queue_id",
+    "now",
     "purge",
     "release",
     "renew",

@@ -6,11 +6,10 @@ import time
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
-from django.utils import timezone
-
 from accounts.commit import Rows
 from delivery.a_labels import to_a_labels
 from delivery.models import QueuedMessage, QueuedRecipient
+from delivery.queue.clock import now as now_of_all
 from delivery.queue.waking import wake_worker
 
 # Crockford's base 32: ASCII order is numeric order, and no letter looks like a digit.
@@ -58,7 +57,7 @@ def add_rows(
     `prefix` followed by the blob is what is sent; `size` is both, in octets. `recipients` are pairs
     of address and original address ("" where no alias led there).
     """
-    queued_at = now or timezone.now()
+    queued_at = now or now_of_all()
     message = QueuedMessage(
         queue_id=queue_id,
         blob_id=blob_id,

@@ -6,8 +6,6 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from django.utils import timezone
-
 from accounts.management.verbs import NounCommand, Options, Verb, table
 from delivery import queue
 from delivery.explaining import explain
@@ -115,7 +113,7 @@ class Command(NounCommand):
                 destination=options["destination"],
                 sender=options["sender"],
             )
-            self._tell(name, change(selection, timezone.now()))
+            self._tell(name, change(selection, queue.now()))
 
         return run
 

@@ -1,0 +1,16 @@
+"""What time it is for the queue: claims made on one host must not have run out on another."""
+
+from datetime import datetime
+
+from django.db import connection
+from django.utils import timezone
+
+
+def now() -> datetime:
+    """The time of the clock that all workers share: the database server's, where there is one."""
+    if connection.vendor == "sqlite":
+        return timezone.now()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT clock_timestamp()")
+        moment: datetime = cursor.fetchone()[0]
+    return moment
