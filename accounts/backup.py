@@ -57,9 +57,13 @@ class _File:
 
 
 def back_up(target: Path, progress: Progress) -> int:
-    """Write a backup into `target`, which must be new or empty; returns its octets."""
+    """Write a backup into `target`, which must be new or empty; returns its octets.
+
+    OSError where the segments are not there at all.
+    """
     if target.exists() and any(target.iterdir()):
         raise BackupError(f"{target} is not empty; name a new directory for each backup.")
+    blobs.look_for_segments()
     os.umask(0o077)
     target.mkdir(parents=True, exist_ok=True, mode=0o700)
     with blobs.backup_running():

@@ -20,6 +20,7 @@ from accounts.blobs.segments import (
     close_segment,
     forget_segment,
     is_open,
+    look_for_segments,
     seal_abandoned,
 )
 from accounts.blobs.spool import Spool
@@ -52,6 +53,7 @@ __all__ = [
     "forget_segment",
     "is_open",
     "leftovers",
+    "look_for_segments",
     "read",
     "read_many",
     "read_views",

@@ -61,7 +61,7 @@ def new_name() -> str:
 def create_file(name: str) -> int:
     """Create and lock a segment's file, its name durable; returns the descriptor."""
     path = directory() / name
-    _look_for_segments()
+    look_for_segments()
     make_directory(path.parent)
     fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
     fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -69,7 +69,7 @@ def create_file(name: str) -> int:
     return fd
 
 
-def _look_for_segments() -> None:
+def look_for_segments() -> None:
     """OSError where there must be segments and no directory of them is there.
 
     Then the volume that they lie on is not mounted here. What was stored would be hidden from other
@@ -279,7 +279,7 @@ def adopt(spool: Spool) -> Adopted:
         spool.finish()
         name = new_name()
         target = directory() / name
-        _look_for_segments()
+        look_for_segments()
         make_directory(target.parent)
         os.rename(spool.path, target)
         sync_directory(target.parent)
@@ -308,7 +308,7 @@ def is_abandoned(path: Path) -> bool:
 
 def seal_abandoned() -> int:
     """Seal the open segments of processes that died; returns how many."""
-    _look_for_segments()
+    look_for_segments()
     sealed = 0
     for row_id, name in Segment.objects.filter(is_sealed=False).values_list("pk", "name"):
         path = directory() / name

@@ -153,6 +153,19 @@ def test_sealed_segments_are_linked_and_open_ones_copied(tmp_path: Path) -> None
     assert links == {1, 2} or os.stat(tmp_path).st_dev != blobs.directory().stat().st_dev
 
 
+def test_without_the_volume_of_mail_there_is_no_backup(tmp_path: Path) -> None:
+    filled()
+    commit.reset()
+    there = blobs.directory() / "segments"
+    there.rename(tmp_path / "elsewhere")
+    try:
+        with pytest.raises(CommandError, match="is the volume mounted"):
+            call_command("backup", str(tmp_path / "saved"))
+        assert not (tmp_path / "saved").exists()
+    finally:
+        (tmp_path / "elsewhere").rename(there)
+
+
 def test_without_its_programs_postgresql_cannot_be_backed_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
