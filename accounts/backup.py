@@ -192,12 +192,9 @@ def _postgres(program: str, *arguments: str) -> None:
         raise BackupError(
             f"{program} is not installed; it comes with PostgreSQL's client programs."
         )
-    database = connection.settings_dict
-    names = {"PGHOST": "HOST", "PGPORT": "PORT", "PGUSER": "USER", "PGPASSWORD": "PASSWORD"}
-    given = {name: str(database[key]) for name, key in names.items() if database.get(key)}
     done = subprocess.run(  # noqa: S603 the program is PostgreSQL's own
         [found, *arguments],
-        env={**os.environ, **given, "PGDATABASE": str(database["NAME"])},
+        env={**os.environ, **_connection_variables()},
         capture_output=True,
         text=True,
         check=False,
@@ -205,6 +202,22 @@ def _postgres(program: str, *arguments: str) -> None:
     if done.returncode:
         reason = (done.stderr.strip().splitlines() or ["no reason given"])[0]
         raise BackupError(f"{program} failed: {reason}")
+
+
+def _connection_variables() -> dict[str, str]:
+    """How we connect to PostgreSQL, as the variables its programs read: others see no secret."""
+    # Late: the embedded database needs none of it.
+    from psycopg.pq import Conninfo
+
+    database = connection.settings_dict
+    names = {"host": "HOST", "port": "PORT", "user": "USER", "password": "PASSWORD"}
+    given = {name: database[key] for name, key in names.items()}
+    given |= {"dbname": database["NAME"], **database["OPTIONS"]}
+    return {
+        known.envvar.decode(): str(value)
+        for known in Conninfo.get_defaults()
+        if known.envvar and (value := given.get(known.keyword.decode()))
+    }
 
 
 def _copy_segments(target: Path, progress: Progress) -> None:

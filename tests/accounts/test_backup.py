@@ -177,6 +177,17 @@ def test_without_its_programs_postgresql_cannot_be_backed_up(
         back_up(tmp_path / "saved", quiet)
 
 
+def test_the_programs_of_postgresql_connect_as_we_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if connection.vendor != "postgresql":
+        pytest.skip("SQLite needs no other program")
+    options = {**connection.settings_dict["OPTIONS"], "sslmode": "x"}
+    monkeypatch.setitem(connection.settings_dict, "OPTIONS", options)
+    with pytest.raises(BackupError, match='invalid sslmode value: "x"'):
+        back_up(tmp_path / "saved", quiet)
+
+
 WRITER = """
 import django
 django.setup()
