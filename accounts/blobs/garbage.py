@@ -28,7 +28,14 @@ from django.utils import timezone
 
 from accounts.blobs.place import HEADER, SEGMENTS, SPOOLS, Place, directory, make_directory
 from accounts.blobs.reading import checked_read
-from accounts.blobs.segments import ROLL_SIZE, create_file, new_name, record, seal_abandoned
+from accounts.blobs.segments import (
+    ROLL_SIZE,
+    create_file,
+    new_name,
+    record,
+    seal_abandoned,
+    write_whole,
+)
 from accounts.blobs.spool import PAYLOAD_START
 from accounts.models import Blob, CommitMark, Segment
 
@@ -185,7 +192,7 @@ def _move_batch(places: list[Place]) -> None:
         for place in places:
             payload = checked_read(place)
             data = record(payload) + payload
-            os.pwrite(fd, data, at)
+            write_whole(fd, data, at)
             moved.append((place.blob_id, at + HEADER.size))
             at += len(data)
         os.fsync(fd)

@@ -89,7 +89,8 @@ def _syncer() -> futures.ThreadPoolExecutor:
     return futures.ThreadPoolExecutor(1, thread_name_prefix="sync")
 
 
-def _write_whole(fd: int, octets: bytes, at: int) -> None:
+def write_whole(fd: int, octets: bytes, at: int) -> None:
+    """Write all of it: one call may write less, as on a disk that is nearly full."""
     view = memoryview(octets)
     while view:
         written = os.pwrite(fd, view, at)
@@ -145,7 +146,7 @@ class OpenSegment:
         is_small = at - self.size <= SMALL_BATCH
         if is_small and at > self._room:
             self._make_room(at)
-        _write_whole(self._fd, b"".join(parts), self.size)
+        write_whole(self._fd, b"".join(parts), self.size)
         if is_small:
             _begin_to_sync(self._fd, self.size, at - self.size)
         self._is_sync_due = is_small
@@ -157,7 +158,7 @@ class OpenSegment:
         room = min(end + ROOM, max(end, ROLL_SIZE))
         # Only a help: whether the batch itself has its place is seen when it is written.
         with suppress(OSError):
-            _write_whole(self._fd, bytes(room - self.size), self.size)
+            write_whole(self._fd, bytes(room - self.size), self.size)
             self._room = room
 
     def wait(self) -> None:

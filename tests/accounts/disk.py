@@ -1,9 +1,32 @@
-"""A disk that fails."""
+"""The disk of a test: a directory of its own, that grows old and fails."""
 
 import errno
 import os
+from datetime import timedelta
+from pathlib import Path
 
 import pytest
+from django.utils import timezone
+
+from accounts import blobs
+from accounts.models import Blob, Segment
+
+
+def keep_blobs_in(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in ("place", "spool", "segments", "reading", "garbage"):
+        monkeypatch.setattr(f"accounts.blobs.{module}.directory", lambda: directory)
+    monkeypatch.setattr("accounts.blobs.directory", lambda: directory)
+
+
+def age(hours: float) -> None:
+    """Make everything there is older."""
+    when = timezone.now() - timedelta(hours=hours)
+    Blob.objects.update(created_at=when)
+    Segment.objects.update(created_at=when)
+    Segment.objects.exclude(retired_at=None).update(retired_at=when)
+    for path in blobs.directory().rglob("*.*"):
+        if path.is_file():
+            os.utime(path, (when.timestamp(), when.timestamp()))
 
 
 def fail_one_sync(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,6 +20,7 @@ from accounts.mailstore import fetch
 from accounts.mailstore.append import append_message
 from accounts.models import Blob, CommitMark, Message, Segment
 from tests.accounts import as_owner
+from tests.accounts.disk import age, keep_blobs_in
 from tests.accounts.mail import (
     HELLO,
     append_many,
@@ -34,9 +35,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture(autouse=True)
 def _own_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    for module in ("place", "spool", "segments", "reading", "garbage"):
-        monkeypatch.setattr(f"accounts.blobs.{module}.directory", lambda: tmp_path)
-    monkeypatch.setattr("accounts.blobs.directory", lambda: tmp_path)
+    keep_blobs_in(tmp_path, monkeypatch)
     yield
     commit.reset()
 
@@ -214,17 +213,6 @@ def test_a_child_does_not_write_into_its_parents_segment() -> None:
     [place] = blobs.append([b"still ours"])
     assert blobs.read(place) == b"still ours"
     assert Segment.objects.count() == 1
-
-
-def age(hours: float) -> None:
-    """Make everything there is older."""
-    when = timezone.now() - timedelta(hours=hours)
-    Blob.objects.update(created_at=when)
-    Segment.objects.update(created_at=when)
-    Segment.objects.exclude(retired_at=None).update(retired_at=when)
-    for path in blobs.directory().rglob("*.*"):
-        if path.is_file():
-            os.utime(path, (when.timestamp(), when.timestamp()))
 
 
 def test_dead_octets_are_collected_and_live_ones_stay(tmp_path: Path) -> None:

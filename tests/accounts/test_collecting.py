@@ -1,0 +1,64 @@
+"""What the collector meets on a disk that is full or damaged: no mail is lost, the rest goes."""
+
+import errno
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from django.core.management import call_command
+
+from accounts import blobs, commit, fsck, garbage
+from accounts.blobs import BlobMissing
+from accounts.models import Blob, Segment
+from tests.accounts.as_owner import expunge_uids
+from tests.accounts.disk import age, keep_blobs_in
+from tests.accounts.mail import append_many, content, inbox, keep_nothing_deleted, make_mailbox
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture(autouse=True)
+def _own_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    keep_blobs_in(tmp_path, monkeypatch)
+    yield
+    commit.reset()
+
+
+def mostly_dead(mailbox_id: int) -> Path:
+    """A sealed segment, old enough, of four messages of which the last is left."""
+    known = set(Segment.objects.values_list("pk", flat=True))
+    uids = append_many(mailbox_id, inbox(mailbox_id), 4)
+    commit.reset()
+    expunge_uids(inbox(mailbox_id), uids[:3], only_deleted=False)
+    age(2)
+    return blobs.directory() / Segment.objects.exclude(pk__in=known).get().name
+
+
+def test_a_write_that_is_cut_short_loses_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a disk that is nearly full, where the next write is the one that is refused."""
+    mailbox_id = make_mailbox()
+    keep_nothing_deleted()
+    mostly_dead(mailbox_id)
+    before = content(inbox(mailbox_id))
+    write, room = os.pwrite, [100]
+
+    def nearly_full(fd: int, octets: bytes, at: int) -> int:
+        if not room[0]:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        written = write(fd, octets[: room[0]], at)
+        room[0] -= written
+        return written
+
+    monkeypatch.setattr("os.pwrite", nearly_full)
+    with pytest.raises(OSError, match="No space left"):
+        garbage.collect()
+    monkeypatch.setattr("os.pwrite", write)
+    blobs.forget_files()
+    assert content(inbox(mailbox_id)) == before
+    assert [each.text for each in fsck.check(lambda _: None) if each.is_fault] == []
+    garbage.collect()
+    blobs.forget_files()
+    assert content(inbox(mailbox_id)) == before
