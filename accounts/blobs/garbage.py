@@ -11,6 +11,8 @@ so one that is added later counts by itself. Rules:
 3. Nothing is unlinked while a backup runs (`backup_running` holds the lock that `unlinking` wants).
 4. A kill -9 at any line leaves files without rows, or rows of retired segments: the next run
    finds both.
+5. A segment that cannot be moved (a damaged record, a full disk) stays, is told of at the end, and
+   keeps nothing else from being collected. Room is made before any is taken.
 """
 
 import fcntl
@@ -26,7 +28,15 @@ from django.db import transaction
 from django.db.models import Count, Exists, F, Min, OuterRef, Q, Sum
 from django.utils import timezone
 
-from accounts.blobs.place import HEADER, SEGMENTS, SPOOLS, Place, directory, make_directory
+from accounts.blobs.place import (
+    HEADER,
+    SEGMENTS,
+    SPOOLS,
+    BlobMissing,
+    Place,
+    directory,
+    make_directory,
+)
 from accounts.blobs.reading import checked_read
 from accounts.blobs.segments import (
     ROLL_SIZE,
@@ -72,20 +82,27 @@ def is_dead() -> Q:
 def collect_garbage() -> Collected:
     """Remove dead blobs, compact segments, unlink what was retired a day ago, old marks and spools.
 
-    A second collector at the same time does nothing.
+    A second collector at the same time does nothing. BlobMissing or OSError at the end, if a
+    segment could not be compacted.
     """
     done = Collected()
     with _lock("collector.lock", fcntl.LOCK_EX) as is_held:
         if is_held:
+            _make_room(done)
             seal_abandoned()
             done.blobs = _delete_dead_blobs()
-            done.compacted = _retire_segments()
-            with unlinking() as may_unlink:
-                if may_unlink:
-                    _unlink_retired(done)
-                    _unlink_leftovers(done)
             _purge_marks()
+            done.compacted = _retire_segments()
+            # Again: what the last run retired as late is a day old only now.
+            _make_room(done)
     return done
+
+
+def _make_room(done: Collected) -> None:
+    with unlinking() as may_unlink:
+        if may_unlink:
+            _unlink_retired(done)
+            _unlink_leftovers(done)
 
 
 @contextmanager
@@ -149,16 +166,23 @@ def _retire_segments() -> int:
         .filter(is_mostly_dead | is_due)
     )
     retired = 0
+    failure: Exception | None = None
     for segment in segments.order_by("pk"):
         if _was_written_lately(directory() / segment.name):
             continue
-        _move_records(segment)
+        try:
+            _move_records(segment)
+        except (BlobMissing, OSError) as error:
+            failure = failure or error
+            continue
         # A blob that came meanwhile keeps its segment: the next run sees to it.
         retired += (
             Segment.objects.filter(pk=segment.pk)
             .exclude(Exists(Blob.objects.filter(segment=OuterRef("pk"))))
             .update(retired_at=timezone.now())
         )
+    if failure is not None:
+        raise failure
     return retired
 
 
@@ -187,17 +211,14 @@ def _move_batch(places: list[Place]) -> None:
     name = new_name()
     fd = create_file(name)
     try:
-        at = 0
-        moved: list[tuple[int, int]] = []
-        for place in places:
-            payload = checked_read(place)
-            data = record(payload) + payload
-            write_whole(fd, data, at)
-            moved.append((place.blob_id, at + HEADER.size))
-            at += len(data)
-        os.fsync(fd)
+        moved, size = _copy(places, fd)
+    except (BlobMissing, OSError):
+        # Nothing names it yet, and the room may be what is missing.
+        (directory() / name).unlink(missing_ok=True)
+        raise
+    else:
         with transaction.atomic():
-            segment = Segment.objects.create(name=name, is_sealed=True, size=at)
+            segment = Segment.objects.create(name=name, is_sealed=True, size=size)
             for start in range(0, len(moved), CHUNK):
                 blobs = [
                     Blob(pk=key, segment=segment, offset=offset)
@@ -206,6 +227,20 @@ def _move_batch(places: list[Place]) -> None:
                 Blob.objects.bulk_update(blobs, ["segment", "offset"], batch_size=200)
     finally:
         os.close(fd)
+
+
+def _copy(places: list[Place], fd: int) -> tuple[list[tuple[int, int]], int]:
+    """Copy records, durably; the keys of their blobs with the new offsets, and the size of all."""
+    at = 0
+    moved: list[tuple[int, int]] = []
+    for place in places:
+        payload = checked_read(place)
+        data = record(payload) + payload
+        write_whole(fd, data, at)
+        moved.append((place.blob_id, at + HEADER.size))
+        at += len(data)
+    os.fsync(fd)
+    return moved, at
 
 
 def _unlink_retired(done: Collected) -> None:

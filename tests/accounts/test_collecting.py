@@ -59,6 +59,48 @@ def test_a_write_that_is_cut_short_loses_nothing(
     blobs.forget_files()
     assert content(inbox(mailbox_id)) == before
     assert [each.text for each in fsck.check(lambda _: None) if each.is_fault] == []
+    # What was half written is gone at once.
+    assert len(list(tmp_path.rglob("*.seg"))) == 1
     garbage.collect()
     blobs.forget_files()
     assert content(inbox(mailbox_id)) == before
+
+
+def test_a_full_disk_gets_back_what_was_retired(monkeypatch: pytest.MonkeyPatch) -> None:
+    mailbox_id = make_mailbox()
+    keep_nothing_deleted()
+    retired = mostly_dead(mailbox_id)
+    garbage.collect()
+    mostly_dead(mailbox_id)
+    age(25)
+
+    def full(*arguments: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("os.pwrite", full)
+    with pytest.raises(OSError, match="No space left"):
+        garbage.collect()
+    assert not retired.exists()
+
+
+def test_a_damaged_record_keeps_nothing_else_from_going(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    mailbox_id = make_mailbox()
+    keep_nothing_deleted()
+    damaged, sound = mostly_dead(mailbox_id), mostly_dead(mailbox_id)
+    place = Blob.objects.filter(segment__name=damaged.relative_to(blobs.directory())).latest("pk")
+    with damaged.open("r+b") as stream:
+        stream.seek(place.offset)
+        stream.write(b"?")
+    age(2)
+    with pytest.raises(BlobMissing):
+        garbage.collect()
+    age(25)
+    with pytest.raises(SystemExit):
+        call_command("fsck", "--collect")
+    assert not sound.exists()
+    assert damaged.exists()
+    told = capsys.readouterr()
+    assert f"Blob {place.pk}: " in told.out
+    assert "Not everything was collected: " in told.err

@@ -8,6 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser
 
 from accounts import fsck, garbage
+from accounts.blobs import BlobMissing
 from accounts.mailstore import search_tailer
 from accounts.management.verbs import Options, told_in_a_line
 
@@ -44,7 +45,11 @@ class Command(BaseCommand):
 
         report: dict[str, Any] = {}
         if options["collect"]:
-            report["collected"] = asdict(garbage.collect())
+            try:
+                report["collected"] = asdict(garbage.collect())
+            except BlobMissing as error:
+                # What is damaged is found below; all the rest was collected.
+                self.stderr.write(f"Not everything was collected: {error}.")
         if options["prepare"]:
             report["prepared"] = fsck.prepare_again(progress)
             report["texts read"] = search_tailer.catch_up(float("inf"), rests=False)
