@@ -102,6 +102,7 @@ def restore(source: Path, progress: Progress, *, is_forced: bool = False) -> Non
         if not path.is_file() or _described(source, path) != file:
             raise BackupError(f"{path} is missing or is not what was backed up.")
     os.umask(0o077)
+    _require_stopped()
     _make_way(is_forced=is_forced)
     progress("restoring the octets")
     _put_back(source)
@@ -280,6 +281,23 @@ def _copy_privately(source: Path, target: Path) -> None:
         else:
             shutil.copyfile(origin, target / origin.name)
             (target / origin.name).chmod(0o600)
+
+
+def _require_stopped() -> None:
+    """BackupError while anything of this home runs, though it may have stored nothing yet."""
+    run = settings.HOME / "run"
+    marks = [*run.glob("server-*.ready"), *run.glob("worker-*.alive")]
+    if not is_abandoned(run / "up.lock") or any(_is_ours(mark) for mark in marks):
+        raise BackupError("The server is running; stop it first.")
+
+
+def _is_ours(mark: Path) -> bool:
+    """Whether the process that a mark is named for lives, and is no later one of that number."""
+    try:
+        command = Path("/proc", mark.stem.rpartition("-")[2], "cmdline").read_bytes()
+    except OSError:
+        return False
+    return b"manage.py" in command or b"celery" in command
 
 
 def _make_way(*, is_forced: bool) -> None:

@@ -1,5 +1,6 @@
 """backup and restore: everything comes back, no number twice, and nothing is mixed or lost."""
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -11,12 +12,14 @@ from django.conf import settings
 from django.core.management import CommandError, call_command
 from django.db import connection
 
-from accounts import blobs, commit, fsck
+from accounts import blobs, commit, flag_deeds, fsck
 from accounts.backup import BackupError, back_up, restore
 from accounts.blobs import Spool
-from accounts.mailstore import folders
+from accounts.mailstore import folders, index
 from accounts.mailstore.append import append_message
-from accounts.models import Mailbox, Message
+from accounts.mailstore.flags import Flag, StoreMode
+from accounts.mailstore.vanished import vanished_since
+from accounts.models import Folder, Mailbox, Message
 from tests.accounts import as_owner
 from tests.accounts.mail import HELLO, append_many, content, inbox, make_mailbox
 
@@ -84,6 +87,11 @@ def test_nobody_else_may_read_a_backup_or_what_it_gave_back(tmp_path: Path) -> N
     assert open_to_others(blobs.directory()) == []
     for aside in settings.HOME.glob("replaced-*"):
         assert aside.stat().st_mode & 0o077 == 0
+        shutil.rmtree(aside)
+
+
+def forget_what_was_replaced() -> None:
+    for aside in settings.HOME.glob("replaced-*"):
         shutil.rmtree(aside)
 
 
@@ -186,6 +194,38 @@ def test_the_programs_of_postgresql_connect_as_we_do(
     monkeypatch.setitem(connection.settings_dict, "OPTIONS", options)
     with pytest.raises(BackupError, match='invalid sslmode value: "x"'):
         back_up(tmp_path / "saved", quiet)
+
+
+def test_a_restore_waits_for_a_server_that_has_stored_nothing(tmp_path: Path) -> None:
+    back_up(tmp_path / "saved", quiet)
+    run = settings.HOME / "run"
+    run.mkdir(exist_ok=True)
+    with (run / "up.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(BackupError, match="server is running"):
+            restore(tmp_path / "saved", quiet)
+    # One that `up` did not start.
+    waits = "import time; print(flush=True); time.sleep(60)"
+    server = subprocess.Popen(
+        [sys.executable, "-c", waits, "manage.py"], stdout=subprocess.PIPE, text=True
+    )
+    assert server.stdout is not None
+    assert server.stdout.readline()
+    mark = run / f"server-{server.pid}.ready"
+    mark.touch()
+    try:
+        with pytest.raises(BackupError, match="server is running"):
+            restore(tmp_path / "saved", quiet)
+        server.kill()
+        server.wait()
+        # Its mark is left, and says nothing.
+        commit.reset()
+        restore(tmp_path / "saved", quiet, is_forced=True)
+    finally:
+        server.kill()
+        server.communicate()
+        mark.unlink()
+    forget_what_was_replaced()
 
 
 WRITER = """
