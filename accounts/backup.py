@@ -33,6 +33,7 @@ from django.db import connection, transaction
 from django.db.models import F
 
 from accounts import blobs, stamps
+from accounts.blobs.place import SEGMENTS, SPOOLS
 from accounts.blobs.segments import is_abandoned
 from accounts.models import DirectoryVersion, Folder, FolderSnapshot, Mailbox, Message, Segment
 
@@ -318,8 +319,11 @@ def _make_way(*, is_forced: bool) -> None:
         raise BackupError("The server is running; stop it first.")
     aside = settings.HOME / time.strftime("replaced-%Y%m%d-%H%M%S")
     aside.mkdir(parents=True, mode=0o700)
-    if blobs.directory().exists():
-        shutil.move(blobs.directory(), aside / "blobs")
+    # Not the directory itself: it may be where another volume is mounted, or a link to one.
+    for part in (blobs.directory() / SEGMENTS, blobs.directory() / SPOOLS):
+        if part.exists():
+            (aside / "blobs").mkdir(exist_ok=True, mode=0o700)
+            shutil.move(part, aside / "blobs" / part.name)
     if connection.vendor == "sqlite":
         connection.close()
         name = Path(connection.settings_dict["NAME"])

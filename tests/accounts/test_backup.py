@@ -228,6 +228,24 @@ def test_a_restore_waits_for_a_server_that_has_stored_nothing(tmp_path: Path) ->
     forget_what_was_replaced()
 
 
+def test_octets_come_back_to_the_volume_they_lie_on(tmp_path: Path) -> None:
+    if connection.vendor != "sqlite":
+        pytest.skip("has a SQLite database of its own; the same on every platform")
+    filled()
+    saved, fresh, volume = tmp_path / "saved", tmp_path / "fresh", tmp_path / "volume"
+    back_up(saved, quiet)
+    for path in (fresh, volume):
+        path.mkdir()
+    (fresh / "blobs").symlink_to(volume)
+    for options in ([], ["--force"]):
+        done = manage(fresh, "restore", str(saved), *options)
+        assert done.returncode == 0, done.stderr
+    assert (fresh / "blobs").readlink() == volume
+    assert manage(fresh, "fsck").stdout == "clean\n"
+    [aside] = fresh.glob("replaced-*")
+    assert list((aside / "blobs" / "segments").rglob("*.seg"))
+
+
 WRITER = """
 import django
 django.setup()
