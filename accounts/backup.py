@@ -33,7 +33,7 @@ from django.db import connection, transaction
 from django.db.models import F
 
 from accounts import blobs, stamps
-from accounts.blobs.place import SEGMENTS, SPOOLS
+from accounts.blobs.place import SEGMENTS, SPOOLS, sync_directory
 from accounts.blobs.segments import is_abandoned
 from accounts.models import DirectoryVersion, Folder, FolderSnapshot, Mailbox, Message, Segment
 
@@ -177,6 +177,7 @@ def _load_database(source: Path) -> None:
         draft.chmod(0o600)
         _sync_file(draft)
         draft.rename(name)
+        sync_directory(name.parent)
         return
     _postgres(
         "pg_restore",
@@ -232,7 +233,7 @@ def _copy_segments(target: Path, progress: Progress) -> None:
             if is_sealed:
                 _link_or_copy(origin, copy)
             else:
-                shutil.copyfile(origin, copy)
+                _copy_durably(origin, copy)
         except FileNotFoundError:
             # Never: a segment of rows. Harmless: an open segment that its process just created.
             progress(f"{name} is missing; fsck tells whether anything needs it")
@@ -247,8 +248,12 @@ def _link_or_copy(origin: Path, copy: Path) -> None:
         raise
     except OSError:
         # Another filesystem, or one without hard links.
-        shutil.copyfile(origin, copy)
-        _sync_file(copy)
+        _copy_durably(origin, copy)
+
+
+def _copy_durably(origin: Path, copy: Path) -> None:
+    shutil.copyfile(origin, copy)
+    _sync_file(copy)
 
 
 _KEPT = ("keys", "demo-credentials.json")
@@ -258,10 +263,10 @@ def _copy_keys(target: Path) -> None:
     for name in _KEPT:
         origin = settings.HOME / name
         if origin.is_dir():
-            shutil.copytree(origin, target / "home" / name)
+            _copy_privately(origin, target / "home" / name)
         elif origin.is_file():
             (target / "home").mkdir(exist_ok=True, mode=0o700)
-            shutil.copy2(origin, target / "home" / name)
+            _copy_durably(origin, target / "home" / name)
 
 
 def _put_back(source: Path) -> None:
@@ -280,7 +285,7 @@ def _copy_privately(source: Path, target: Path) -> None:
         if origin.is_dir():
             _copy_privately(origin, target / origin.name)
         else:
-            shutil.copyfile(origin, target / origin.name)
+            _copy_durably(origin, target / origin.name)
             (target / origin.name).chmod(0o600)
 
 
@@ -364,8 +369,4 @@ def _sync_file(path: Path) -> None:
 
 def _sync_directories(top: Path) -> None:
     for path in (top, *(path for path in top.rglob("*") if path.is_dir())):
-        fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(fd)
-        finally:
-            os.close(fd)
+        sync_directory(path)

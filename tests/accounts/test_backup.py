@@ -196,6 +196,48 @@ def test_the_programs_of_postgresql_connect_as_we_do(
         back_up(tmp_path / "saved", quiet)
 
 
+def test_a_backup_and_what_it_gave_back_are_on_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    filled()
+    (settings.HOME / "keys").mkdir(exist_ok=True)
+    (settings.HOME / "keys" / "secret-key").touch()
+    synced: set[int] = set()
+    sync = os.fsync
+
+    def noted(fd: int) -> None:
+        synced.add(os.fstat(fd).st_ino)
+        sync(fd)
+
+    monkeypatch.setattr("os.fsync", noted)
+    back_up(tmp_path / "saved", quiet)
+    linked = [path for path in (tmp_path / "saved").rglob("*.seg") if path.stat().st_nlink > 1]
+    assert not_in(synced, tmp_path / "saved") <= set(linked)
+    synced.clear()
+    commit.reset()
+    restore(tmp_path / "saved", quiet, is_forced=True)
+    assert not_in(synced, blobs.directory() / "segments") == set()
+    assert not_in(synced, settings.HOME / "keys") == {settings.HOME / "keys"}
+    forget_what_was_replaced()
+
+
+def not_in(inodes: set[int], top: Path) -> set[Path]:
+    return {path for path in (top, *top.rglob("*")) if path.stat().st_ino not in inodes}
+
+
+def test_where_the_octets_are_not_mounted_there_is_no_backup(tmp_path: Path) -> None:
+    filled()
+    commit.reset()
+    segments = blobs.directory() / "segments"
+    segments.rename(tmp_path / "elsewhere")
+    try:
+        with pytest.raises(CommandError, match=r"is the volume mounted\?"):
+            call_command("backup", str(tmp_path / "saved"))
+    finally:
+        shutil.move(tmp_path / "elsewhere", segments)
+    assert not (tmp_path / "saved" / "manifest.json").exists()
+
+
 def test_a_restore_waits_for_a_server_that_has_stored_nothing(tmp_path: Path) -> None:
     back_up(tmp_path / "saved", quiet)
     run = settings.HOME / "run"
