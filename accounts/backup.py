@@ -12,6 +12,7 @@ the SHA-256 of every file. Rules:
 5. A restore proves every file before it changes anything, moves what is in its way aside, and
    raises UIDNEXT, MODSEQ, UIDVALIDITY and the keys of messages by RAISE: what was handed out after
    the backup is never handed out again for something else (RFC 9051 §2.3.1.1, RFC 8474 §5.1).
+   Every message has changed and the history is forgotten, for who was told of what is lost.
 """
 
 import hashlib
@@ -30,12 +31,20 @@ from typing import Any
 from django.conf import settings
 from django.core.management import call_command
 from django.db import connection, transaction
-from django.db.models import F
+from django.db.models import F, OuterRef, Subquery
 
-from accounts import blobs, stamps
+from accounts import blobs, flag_deeds, stamps
 from accounts.blobs.place import SEGMENTS, SPOOLS, sync_directory
 from accounts.blobs.segments import is_abandoned
-from accounts.models import DirectoryVersion, Folder, FolderSnapshot, Mailbox, Message, Segment
+from accounts.models import (
+    DirectoryVersion,
+    Entry,
+    Folder,
+    FolderSnapshot,
+    Mailbox,
+    Message,
+    Segment,
+)
 
 FORMAT = 1
 MANIFEST = "manifest.json"
@@ -117,14 +126,21 @@ def raise_counters() -> None:
     """Raise what may have been handed out since the backup past anything that can have been."""
     with transaction.atomic():
         stamps.change()
+        for folder_id in flag_deeds.unsettled():
+            flag_deeds.settle(folder_id)
+        raised = F("highest_modseq") + RAISE
         Mailbox.objects.update(
-            highest_modseq=F("highest_modseq") + RAISE,
+            highest_modseq=raised,
+            pruned_modseq=raised,
             next_uidvalidity=F("next_uidvalidity") + RAISE,
         )
         DirectoryVersion.objects.update(last_uidvalidity=F("last_uidvalidity") + RAISE)
         Folder.objects.update(
-            uidnext=F("uidnext") + RAISE, highest_modseq=F("highest_modseq") + RAISE
+            uidnext=F("uidnext") + RAISE, highest_modseq=raised, pruned_modseq=raised
         )
+        # Whoever was told of what is lost hears what there is now (RFC 7162 §3.1).
+        folder = Folder.objects.filter(pk=OuterRef("folder_id"))
+        Entry.objects.update(modseq=Subquery(folder.values("highest_modseq")))
         # A snapshot would claim to know everything up to the MODSEQ it was taken at.
         FolderSnapshot.objects.all().delete()
         _raise_message_keys()

@@ -112,6 +112,32 @@ def test_a_backup_of_a_house_without_mail_gives_no_number_twice_either(tmp_path:
         shutil.rmtree(aside)
 
 
+def test_who_was_told_of_what_is_lost_is_told_what_there_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(flag_deeds, "LEFT_FROM", 2)
+    mailbox_id = filled()
+    folder_id = inbox(mailbox_id)
+    as_owner.store_flags(folder_id, [3, 4], StoreMode.ADD, Flag.FLAGGED)
+    back_up(tmp_path / "saved", quiet)
+    as_owner.store_flags(folder_id, [1], StoreMode.ADD, Flag.SEEN)
+    as_owner.expunge_uids(folder_id, [2], only_deleted=False)
+    lost = append_many(mailbox_id, folder_id, 2)
+    told = Folder.objects.get(pk=folder_id).highest_modseq
+    commit.reset()
+
+    restore(tmp_path / "saved", quiet, is_forced=True)
+    picture = index.picture(folder_id)
+    assert list(picture.uids) == list(range(1, 12))
+    assert [bool(flags & Flag.FLAGGED) for flags in picture.flags[:5]] == [0, 0, 1, 1, 0]
+    # RFC 7162 §3.1, §3.2.5: flags that are as they were again, mail that is back, mail that is not.
+    assert min(picture.modseqs) > told
+    gone = vanished_since(picture, told, None)
+    assert [each for each in lost if any(low <= each <= high for low, high in gone)] == lost
+    assert not [finding for finding in fsck.check(quiet) if finding.is_fault]
+    forget_what_was_replaced()
+
+
 def test_a_restore_does_not_mix_with_what_is_there(tmp_path: Path) -> None:
     mailbox_id = filled()
     back_up(tmp_path / "saved", quiet)
