@@ -222,6 +222,30 @@ def test_the_programs_of_postgresql_connect_as_we_do(
         back_up(tmp_path / "saved", quiet)
 
 
+def test_a_restore_drops_what_a_newer_version_has_added(tmp_path: Path) -> None:
+    if connection.vendor != "postgresql":
+        pytest.skip("of SQLite the whole file is replaced")
+    mailbox_id = filled()
+    before = content(inbox(mailbox_id))
+    back_up(tmp_path / "saved", quiet)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "CREATE TABLE accounts_newer (message_id bigint REFERENCES accounts_message (id))"
+        )
+        cursor.execute("CREATE TABLE somebody_elses (id bigint)")
+    commit.reset()
+    try:
+        restore(tmp_path / "saved", quiet, is_forced=True)
+        names = connection.introspection.table_names()
+        assert "accounts_newer" not in names
+        assert "somebody_elses" in names
+        assert content(inbox(mailbox_id)) == before
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("DROP TABLE IF EXISTS accounts_newer, somebody_elses")
+    forget_what_was_replaced()
+
+
 def test_a_backup_and_what_it_gave_back_are_on_the_disk(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
