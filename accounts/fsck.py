@@ -1,4 +1,4 @@
-"""Prove the mail store: every row's octets, every counter, every file.
+"""Prove the mail store: every row's octets, every key, every counter, every file.
 
 Findings are values. A fault is something a crash cannot explain; a leftover is what a crash (or a
 removal) leaves behind by design, and the collector frees it. The server may run meanwhile: what
@@ -11,8 +11,23 @@ from datetime import timedelta
 from itertools import chain
 from typing import Any
 
+from django.apps import apps
 from django.db import transaction
-from django.db.models import Case, Count, F, Max, Model, Q, QuerySet, Sum, Value, When
+from django.db.models import (
+    Case,
+    Count,
+    Exists,
+    F,
+    ForeignKey,
+    Max,
+    Model,
+    OuterRef,
+    Q,
+    QuerySet,
+    Sum,
+    Value,
+    When,
+)
 from django.db.models.functions import Length
 
 from accounts import blobs, flag_deeds, stamps
@@ -72,6 +87,7 @@ def check(progress: Progress, *, is_repairing: bool = False) -> Iterator[Finding
     return chain(
         _check_segments(progress),
         _check_blobs(progress),
+        _check_keys(progress),
         _check_sizes(progress),
         _check_folders(progress, is_repairing=is_repairing),
         _check_mailboxes(progress, is_repairing=is_repairing),
@@ -158,6 +174,24 @@ def _check_blobs(progress: Progress) -> Iterator[Finding]:
                 yield Finding("blob", f"Blob {place.blob_id}: {error}.")
         if number % 10_000 == 0:
             progress(f"{number} blobs proved")
+
+
+def _check_keys(progress: Progress) -> Iterator[Finding]:
+    """A row whose other half is gone has no octets, or keeps some that nobody can reach."""
+    progress("keys")
+    for model in apps.get_models(include_auto_created=True):
+        name = str(model._meta.verbose_name)
+        for field in model._meta.concrete_fields:
+            if not isinstance(field, ForeignKey) or not model._meta.managed:
+                continue
+            target = field.related_model
+            there = target._base_manager.filter(
+                **{field.target_field.name: OuterRef(field.attname)}
+            )
+            lost = model._base_manager.exclude(**{field.attname: None}).filter(~Exists(there))
+            for key, wanted in lost.values_list("pk", field.attname).iterator(CHUNK):
+                what = f"{target._meta.verbose_name} {wanted}"
+                yield Finding("key", f"{name} {key} belongs to {what}, which is not there.")
 
 
 def _models_with_octets() -> Iterator[type[Model]]:

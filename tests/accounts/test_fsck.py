@@ -6,12 +6,22 @@ from typing import Any
 
 import pytest
 from django.core.management import call_command
+from django.db import connection
 from django.db.models import F
 
 from accounts import blobs, commit, fsck
 from accounts.mailstore import fetch, overview
 from accounts.mailstore.flags import Flag
-from accounts.models import Blob, Folder, Mailbox, Message, Overview, Segment
+from accounts.models import (
+    Blob,
+    Folder,
+    Mailbox,
+    Message,
+    Overview,
+    Recoverable,
+    RecoverableEntry,
+    Segment,
+)
 from protocols.wire.message import PREPARED_VERSION
 from tests.accounts import as_owner
 from tests.accounts.mail import (
@@ -82,6 +92,43 @@ def test_wrong_counters_are_told_and_repaired(model: Any, wrong: dict[str, int],
     assert "repaired: " in text
     assert run() == (0, "clean\n")
     assert counters_agree(mailbox_id)
+
+
+def without_keys(statement: str, *parameters: object) -> None:
+    """As somebody does it by hand, or a damaged page: the database does not look at keys."""
+    with connection.cursor() as cursor:
+        if connection.vendor == "sqlite":
+            cursor.execute("PRAGMA foreign_keys=OFF")
+        else:
+            cursor.execute("SET session_replication_role = replica")
+        try:
+            cursor.execute(statement, parameters)
+        finally:
+            cursor.execute(
+                "PRAGMA foreign_keys=ON"
+                if connection.vendor == "sqlite"
+                else "RESET session_replication_role"
+            )
+
+
+def test_a_message_whose_octets_have_no_place_is_told() -> None:
+    filled()
+    message = Message.objects.order_by("pk")[0]
+    without_keys("DELETE FROM accounts_blob WHERE id = %s", message.blob_id)
+    assert faults() == [
+        f"message {message.pk} belongs to blob {message.blob_id}, which is not there."
+    ]
+
+
+def test_deleted_mail_that_nobody_could_bring_back_or_forget_is_told() -> None:
+    mailbox_id = filled()
+    as_owner.expunge_uids(inbox(mailbox_id), [1], only_deleted=False)
+    entry = RecoverableEntry.objects.get()
+    Recoverable.objects.filter(pk=entry.batch_id)._raw_delete("default")
+    assert faults() == [
+        f"recoverable entry {entry.pk} belongs to recoverable mail {entry.batch_id},"
+        " which is not there."
+    ]
 
 
 def test_damaged_octets_are_told() -> None:
