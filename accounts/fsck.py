@@ -53,6 +53,7 @@ from accounts.models import (
     RecoverableEntry,
     SearchBlock,
     Segment,
+    Vanished,
 )
 from protocols.wire.message import PREPARED_VERSION, prepare
 
@@ -217,6 +218,17 @@ def _check_sizes(progress: Progress) -> Iterator[Finding]:
 _COUNTED = ("exists_count", "unseen_count", "octets")
 
 
+def _last_vanished(only: int | None) -> dict[int, tuple[int, int]]:
+    """The highest UID and MODSEQ that left each folder: neither may be given out again."""
+    rows = Vanished.objects.all() if only is None else Vanished.objects.filter(folder_id=only)
+    last: dict[int, tuple[int, int]] = {}
+    for folder_id, modseq, uids in rows.values_list("folder_id", "modseq", "uids").iterator(CHUNK):
+        uid = int(uids.replace(":", ",").rpartition(",")[2])
+        was = last.get(folder_id, (0, 0))
+        last[folder_id] = max(uid, was[0]), max(modseq, was[1])
+    return last
+
+
 def _wrong_folders(only: int | None = None) -> Iterator[tuple[Folder, dict[str, int]]]:
     """Folders whose counters are wrong, with what those should be."""
     entries, folders = Entry.objects.all(), Folder.objects.all()
@@ -232,14 +244,16 @@ def _wrong_folders(only: int | None = None) -> Iterator[tuple[Folder, dict[str, 
         .values_list("folder_id", "count", "unseen", "octets", "uid", "modseq")
     )
     found: dict[int, tuple[int, ...]] = {row[0]: tuple(row[1:]) for row in counted}
+    vanished = _last_vanished(only)
     for folder in folders.order_by("pk").iterator(CHUNK):
         count, unseen, octets, uid, modseq = found.get(folder.pk, (0, 0, 0, 0, 0))
+        gone_uid, gone_modseq = vanished.get(folder.pk, (0, 0))
         should = {
             "exists_count": count,
             "unseen_count": unseen,
             "octets": octets,
-            "uidnext": max(folder.uidnext, uid + 1),
-            "highest_modseq": max(folder.highest_modseq, modseq),
+            "uidnext": max(folder.uidnext, uid + 1, gone_uid + 1),
+            "highest_modseq": max(folder.highest_modseq, modseq, gone_modseq),
         }
         wrong = {name: value for name, value in should.items() if getattr(folder, name) != value}
         if wrong:

@@ -94,6 +94,18 @@ def test_wrong_counters_are_told_and_repaired(model: Any, wrong: dict[str, int],
     assert counters_agree(mailbox_id)
 
 
+@pytest.mark.parametrize("name", ["uidnext", "highest_modseq"])
+def test_what_vanished_counts_for_the_next_number(name: str) -> None:
+    """RFC 9051 §2.3.1.1, RFC 7162 §3.1.2: neither is given out again for something else."""
+    mailbox_id = filled()
+    as_owner.expunge_uids(inbox(mailbox_id), [2, 3, 6], only_deleted=False)
+    should = getattr(Folder.objects.get(name="INBOX"), name)
+    Folder.objects.filter(name="INBOX").update(**{name: should - 1})
+    assert f"{name} {should - 1} and should have {should}." in run()[1]
+    assert run("--repair")[0] == 0
+    assert getattr(Folder.objects.get(name="INBOX"), name) == should
+
+
 def without_keys(statement: str, *parameters: object) -> None:
     """As somebody does it by hand, or a damaged page: the database does not look at keys."""
     with connection.cursor() as cursor:
