@@ -172,12 +172,15 @@ def _raise_message_keys() -> None:
 def _dump_database(target: Path) -> None:
     if connection.vendor == "sqlite":
         # All pages in one step: a copy in several starts over whenever somebody else writes.
-        with (
-            closing(sqlite3.connect(connection.settings_dict["NAME"], timeout=20)) as live,
-            closing(sqlite3.connect(target / "database.sqlite3")) as copy,
-        ):
-            live.backup(copy, pages=-1)
-            copy.execute("PRAGMA journal_mode=DELETE")
+        try:
+            with (
+                closing(sqlite3.connect(connection.settings_dict["NAME"], timeout=20)) as live,
+                closing(sqlite3.connect(target / "database.sqlite3")) as copy,
+            ):
+                live.backup(copy, pages=-1)
+                copy.execute("PRAGMA journal_mode=DELETE")
+        except sqlite3.Error as error:
+            raise BackupError(f"The database cannot be copied to {target}: {error}.") from error
         _sync_file(target / "database.sqlite3")
         return
     _postgres("pg_dump", "--format=custom", "--file", str(target / "database.pgdump"))
