@@ -22,8 +22,11 @@ class Collection:
 
 def collect() -> Collection:
     """Free what is not needed any more. Safe at any time, and when two run at once."""
-    forget_old(timezone.now())
-    messages = remove_unplaced_messages()
-    search_blocks.forget_gone()
-    done = blobs.collect_garbage()
+    try:
+        forget_old(timezone.now())
+        messages = remove_unplaced_messages()
+        search_blocks.forget_gone()
+    finally:
+        # On a full disk rows cannot go before old files have.
+        done = blobs.collect_garbage()
     return Collection(messages, done.blobs, done.unlinked, done.octets)

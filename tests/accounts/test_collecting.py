@@ -9,7 +9,7 @@ import pytest
 from django.core.management import call_command
 
 from accounts import blobs, commit, fsck, garbage
-from accounts.blobs import BlobMissing
+from accounts.blobs import BlobMissing, OutOfSpace
 from accounts.models import Blob, Segment
 from tests.accounts.as_owner import expunge_uids
 from tests.accounts.disk import age, keep_blobs_in
@@ -79,6 +79,22 @@ def test_a_full_disk_gets_back_what_was_retired(monkeypatch: pytest.MonkeyPatch)
 
     monkeypatch.setattr("os.pwrite", full)
     with pytest.raises(OSError, match="No space left"):
+        garbage.collect()
+    assert not retired.exists()
+
+
+def test_a_database_without_room_keeps_no_old_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    mailbox_id = make_mailbox()
+    keep_nothing_deleted()
+    retired = mostly_dead(mailbox_id)
+    garbage.collect()
+    age(25)
+
+    def full(*arguments: object) -> int:
+        raise OutOfSpace(errno.ENOSPC, "database or disk is full")
+
+    monkeypatch.setattr("accounts.garbage.forget_old", full)
+    with pytest.raises(OutOfSpace):
         garbage.collect()
     assert not retired.exists()
 
