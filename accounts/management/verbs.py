@@ -51,9 +51,13 @@ def told_in_a_line() -> Iterator[None]:
     except DatabaseError as error:
         raise CommandError(_unanswered(error)) from error
     except OSError as error:
-        # A full disk does not say at which file.
-        what = f"{error.filename} cannot be used: " if error.filename else ""
-        raise CommandError(f"{what}{error.strerror or error}.") from error
+        raise CommandError(_unusable(error)) from error
+
+
+def _unusable(error: OSError) -> str:
+    # A full disk does not say at which file.
+    what = f"{error.filename} cannot be used: " if error.filename else ""
+    return f"{what}{error.strerror or error}."
 
 
 def _unanswered(error: DatabaseError) -> str:
@@ -95,6 +99,8 @@ class NounCommand(BaseCommand):
         except BrokenPipeError:
             # The reader (`| head`) has seen enough; Python would complain again at its exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        except OSError as error:
+            self.refuse(_unusable(error))
 
     def refuse(self, sentence: str) -> NoReturn:
         """One line on standard error, and exit status 1."""

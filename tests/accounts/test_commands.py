@@ -10,6 +10,7 @@ import pytest
 from django.core.management import CommandError, ManagementUtility, call_command
 
 from accounts import directory, effects, login
+from accounts.blobs import OutOfSpace
 from accounts.management.verbs import told_in_a_line
 from accounts.models import Alias, Credential, Domain, Mailbox, Tenant
 from tests.accounts.test_hashers import DREPPER
@@ -335,3 +336,16 @@ def test_what_the_disk_refuses_is_told_in_a_line(error: OSError, said: str) -> N
     with pytest.raises(CommandError) as raised, told_in_a_line():
         raise error
     assert str(raised.value).startswith(said)
+
+
+def test_a_full_disk_is_one_line(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run("mailbox", "add", "x@new.test", "--password", "secret", "--create-domain")
+
+    def full(mailbox_id: int) -> int:
+        raise OutOfSpace(errno.ENOSPC, "database or disk is full")
+
+    monkeypatch.setattr("accounts.mailstore.forgetting.forget_mailbox", full)
+    said = run_as_typed(capsys, "mailbox", "forget", "x@new.test")
+    assert said == (1, "", "database or disk is full.\n")
