@@ -19,16 +19,12 @@ import hashlib
 import json
 import os
 import shutil
-import sqlite3
-import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from django.apps import apps
 from django.conf import settings
 from django.core.management import call_command
 from django.db import connection, transaction
@@ -37,6 +33,7 @@ from django.db.models import F, OuterRef, Subquery
 from accounts import blobs, flag_deeds, stamps
 from accounts.blobs.place import SEGMENTS, SPOOLS, sync_directory
 from accounts.blobs.segments import is_abandoned
+from accounts.database_copies import BackupError, dump, load, sync_file
 from accounts.models import (
     DirectoryVersion,
     Entry,
@@ -52,10 +49,6 @@ MANIFEST = "manifest.json"
 RAISE = 1_000_000
 
 Progress = Callable[[str], None]
-
-
-class BackupError(Exception):
-    """Why a backup or restore cannot be made, as a sentence for the operator."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +72,7 @@ def back_up(target: Path, progress: Progress) -> int:
     target.mkdir(parents=True, exist_ok=True, mode=0o700)
     with blobs.backup_running():
         progress("copying the database")
-        _dump_database(target)
+        dump(target)
         _copy_segments(target, progress)
     _copy_keys(target)
     progress("computing checksums")
@@ -118,7 +111,7 @@ def restore(source: Path, progress: Progress, *, is_forced: bool = False) -> Non
     progress("restoring the octets")
     _put_back(source)
     progress("restoring the database")
-    _load_database(source)
+    load(source)
     call_command("migrate", verbosity=0)
     raise_counters()
 
@@ -169,95 +162,6 @@ def _raise_message_keys() -> None:
         )
 
 
-def _dump_database(target: Path) -> None:
-    if connection.vendor == "sqlite":
-        # All pages in one step: a copy in several starts over whenever somebody else writes.
-        try:
-            with (
-                closing(sqlite3.connect(connection.settings_dict["NAME"], timeout=20)) as live,
-                closing(sqlite3.connect(target / "database.sqlite3")) as copy,
-            ):
-                live.backup(copy, pages=-1)
-                copy.execute("PRAGMA journal_mode=DELETE")
-        except sqlite3.Error as error:
-            raise BackupError(f"The database cannot be copied to {target}: {error}.") from error
-        _sync_file(target / "database.sqlite3")
-        return
-    _postgres("pg_dump", "--format=custom", "--file", str(target / "database.pgdump"))
-    _sync_file(target / "database.pgdump")
-
-
-def _load_database(source: Path) -> None:
-    connection.close()
-    if connection.vendor == "sqlite":
-        name = Path(connection.settings_dict["NAME"])
-        name.parent.mkdir(parents=True, exist_ok=True)
-        draft = name.with_name(name.name + ".restoring")
-        shutil.copyfile(source / "database.sqlite3", draft)
-        draft.chmod(0o600)
-        _sync_file(draft)
-        draft.rename(name)
-        sync_directory(name.parent)
-        return
-    _drop_newer_tables(source / "database.pgdump")
-    _postgres(
-        "pg_restore",
-        *("--clean", "--if-exists", "--no-owner", "--exit-on-error", "--single-transaction"),
-        *("--dbname", str(connection.settings_dict["NAME"]), str(source / "database.pgdump")),
-    )
-
-
-def _drop_newer_tables(dump: Path) -> None:
-    """Tables that a newer version made: they lean on those that are about to be replaced."""
-    listed = _postgres("pg_restore", "--list", str(dump)).splitlines()
-    # "215; 1259 16389 TABLE public accounts_alias mailhost"
-    known = {words[5] for line in listed if (words := line.split())[3:4] == ["TABLE"]}
-    ours = tuple(f"{app.label}_" for app in apps.get_app_configs())
-    with connection.cursor() as cursor:
-        for name in set(connection.introspection.table_names(cursor)) - known:
-            if name.startswith(ours):
-                cursor.execute(f"DROP TABLE {connection.ops.quote_name(name)} CASCADE")
-    connection.close()
-
-
-def _postgres(program: str, *arguments: str) -> str:
-    found = shutil.which(program) or next(
-        (str(path) for path in sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{program}"))[::-1]),
-        None,
-    )
-    if found is None:
-        raise BackupError(
-            f"{program} is not installed; it comes with PostgreSQL's client programs."
-        )
-    done = subprocess.run(  # noqa: S603 the program is PostgreSQL's own
-        [found, *arguments],
-        env={**os.environ, **_connection_variables()},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        reason = (done.stderr.strip().splitlines() or ["no reason given"])[0]
-        raise BackupError(f"{program} failed: {reason}")
-    return done.stdout
-
-
-def _connection_variables() -> dict[str, str]:
-    """How we connect to PostgreSQL, as the variables its programs read: others see no secret."""
-    # Late: the embedded database needs none of it.
-    from psycopg.pq import Conninfo
-
-    database = connection.settings_dict
-    names = {"host": "HOST", "port": "PORT", "user": "USER", "password": "PASSWORD"}
-    given = {name: database[key] for name, key in names.items()}
-    given |= {"dbname": database["NAME"], **database["OPTIONS"]}
-    return {
-        known.envvar.decode(): str(value)
-        for known in Conninfo.get_defaults()
-        if known.envvar and (value := given.get(known.keyword.decode()))
-    }
-
-
 def _copy_segments(target: Path, progress: Progress) -> None:
     rows = list(Segment.objects.order_by("pk").values_list("name", "is_sealed"))
     for number, (name, is_sealed) in enumerate(rows, 1):
@@ -288,7 +192,7 @@ def _link_or_copy(origin: Path, copy: Path) -> None:
 
 def _copy_durably(origin: Path, copy: Path) -> None:
     shutil.copyfile(origin, copy)
-    _sync_file(copy)
+    sync_file(copy)
 
 
 _KEPT = ("keys", "demo-credentials.json")
@@ -395,11 +299,6 @@ def _described(target: Path, path: Path) -> _File:
     with path.open("rb") as stream:
         digest = hashlib.file_digest(stream, "sha256").hexdigest()
     return _File(str(path.relative_to(target)), path.stat().st_size, digest)
-
-
-def _sync_file(path: Path) -> None:
-    with path.open("rb") as stream:
-        os.fsync(stream.fileno())
 
 
 def _sync_directories(top: Path) -> None:

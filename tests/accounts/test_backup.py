@@ -9,11 +9,13 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings
+from django.core.management import CommandError, call_command
 from django.db import connection
 
 from accounts import blobs, commit, flag_deeds, fsck
-from accounts.backup import BackupError, back_up, restore
+from accounts.backup import back_up, restore
 from accounts.blobs import Spool
+from accounts.database_copies import BackupError
 from accounts.mailstore import folders, index
 from accounts.mailstore.append import append_message
 from accounts.mailstore.flags import Flag, StoreMode
@@ -204,8 +206,8 @@ def test_without_its_programs_postgresql_cannot_be_backed_up(
 ) -> None:
     if connection.vendor != "postgresql":
         pytest.skip("SQLite needs no other program")
-    monkeypatch.setattr("accounts.backup.shutil.which", lambda name: None)
-    monkeypatch.setattr("accounts.backup.Path.glob", lambda self, pattern: iter(()))
+    monkeypatch.setattr("accounts.database_copies.shutil.which", lambda name: None)
+    monkeypatch.setattr("accounts.database_copies.Path.glob", lambda self, pattern: iter(()))
     with pytest.raises(BackupError, match="pg_dump is not installed"):
         back_up(tmp_path / "saved", quiet)
 

@@ -5,7 +5,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from accounts.backup import BackupError, restore
+from accounts.backup import restore
+from accounts.database_copies import BackupError
 from accounts.management.verbs import told_in_a_line
 
 
