@@ -21,6 +21,7 @@ from protocols.wire.message import (
     ranges_to_strip,
     split_header,
 )
+from protocols.wire.message.header import HEADER_LIMIT
 from protocols.wire.message.octets import take
 from protocols.wire.smtp.reply import Reply
 
@@ -38,7 +39,7 @@ RECIPIENT_CHANGED = Reply(451, "4.2.1", "A recipient's mailbox has just changed,
 
 def refuse_loop(octets: Buffer) -> Reply | None:
     """The refusal of a message with too many Received fields."""
-    header = take(octets, 0, split_header(octets))
+    header = take(octets, 0, min(split_header(octets), HEADER_LIMIT))
     return TOO_MANY_HOPS if count_received(header) > HOPS_LIMIT else None
 
 

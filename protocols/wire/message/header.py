@@ -9,18 +9,21 @@ from collections.abc import Collection, Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
-from protocols.wire.message.octets import Buffer
+from protocols.wire.message.octets import Buffer, occurrences, take
 
 # Octets of a header block that are searched for fields; the rest of a longer one is carried along.
 HEADER_LIMIT = 1 << 20
+# Octets searched at once for the end of a header. No other thread can do anything meanwhile, and
+# 100 MiB of header take seconds.
+_PIECE = 256 * 1024
 # Lines that are no field but stand inside a header (a field broken by a careless program).
 _STRAY_LINE_LIMIT = 100
 
 # RFC 5322 §3.6.8, with the obsolete space before the colon (§4.5). A line of text that begins
-# with a URL is no field, though "https" would make a name.
-_FIELD = rb"[!-9;-~]++[ \t]*+:(?!//)"
+# with a URL is no field, though "https" would make a name. No name is longer than a line may be
+# (§2.1.1).
+_FIELD = rb"[!-9;-~]{1,998}+[ \t]*+:(?!//)"
 _FIELD_START = re.compile(_FIELD)
-_FIELD_AFTER_LINE = re.compile(rb"[^\n]*+\n" + _FIELD)
 _LINE_END = re.compile(rb"\r?\n")
 _HEADER_END = re.compile(rb"\n(?:(\r?\n)|(?!" + _FIELD + rb"|[ \t]|\Z))")
 _NAME = re.compile(rb"[!-9;-~]++")
@@ -68,10 +71,11 @@ def split_header(octets: Buffer, start: int = 0, end: int | None = None) -> int:
     at = start
     body = end
     strays = 0
-    while ending := _HEADER_END.search(octets, at, end):
+    while ending := _header_end(octets, at, end):
         if ending.group(1) is not None:
             return ending.end()
-        after_stray = _FIELD_AFTER_LINE.match(octets, ending.end(), end)
+        next_line = next(occurrences(octets, b"\n", ending.end(), end), end) + 1
+        after_stray = _FIELD_START.match(octets, next_line, end) if next_line < end else None
         strays += 1
         if after_stray is None or strays > _STRAY_LINE_LIMIT:
             body = ending.end()
@@ -82,6 +86,22 @@ def split_header(octets: Buffer, start: int = 0, end: int | None = None) -> int:
     if _FAMILIAR_FIRST.match(octets, start, limit) or _FAMILIAR_LATER.search(octets, start, limit):
         return body
     return start
+
+
+def _header_end(octets: Buffer, at: int, end: int) -> re.Match[bytes] | None:
+    """The first `_HEADER_END` in `[at, end)`, looked for a piece at a time."""
+    while at < end:
+        piece = take(octets, at, min(at + _PIECE, end))
+        last = at + piece.rfind(b"\n")
+        if last < at:
+            at += len(piece)
+            continue
+        # What the last line feed means is told by the line behind it.
+        found = _HEADER_END.search(octets, at, last + 1) or _HEADER_END.match(octets, last, end)
+        if found:
+            return found
+        at = last + 1
+    return None
 
 
 def begins_with_field(octets: Buffer) -> bool:

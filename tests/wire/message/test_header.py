@@ -1,10 +1,13 @@
 """Where headers end and which fields stand in them."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from protocols.wire.message import (
     begins_with_field,
     count_received,
+    header,
     header_fields,
     iter_fields,
     prepare,
@@ -120,3 +123,42 @@ def test_a_few_names_are_found_as_many_would_be(block, names):
 def test_count_received():
     header = b"Received: a\r\nreceived : b\nX-Received: c\r\nSubject: received: d\r\n\r\n"
     assert count_received(header) == 2
+
+
+class Recording:
+    """A pattern, and the length of the longest range that it is searched for in."""
+
+    def __init__(self, pattern):
+        self.pattern = pattern
+        self.longest = 0
+
+    def search(self, octets, start, end):
+        self.longest = max(self.longest, end - start)
+        return self.pattern.search(octets, start, end)
+
+    def match(self, octets, start, end):
+        return self.pattern.match(octets, start, end)
+
+
+@pytest.mark.parametrize("line", [b"a:\r\n", b" \r\n", b"Subject: x\r\n folded\r\n"])
+def test_the_end_of_a_long_header_leaves_turns_to_other_threads(line, monkeypatch):
+    pattern = Recording(header._HEADER_END)
+    monkeypatch.setattr(header, "_PIECE", 40)
+    monkeypatch.setattr(header, "_HEADER_END", pattern)
+    octets = b"From: a@b.test\r\n" + line * 100 + b"\r\n"
+    assert split_header(octets + b"body") == len(octets)
+    assert 0 < pattern.longest <= 40
+
+
+LINES = st.sampled_from(
+    [b"a:", b"a", b" x", b"\r", b"From : x", b"http://x", b"", b"long: " + b"x" * 20]
+)
+
+
+@given(st.lists(st.tuples(LINES, st.sampled_from([b"\r\n", b"\n"])), max_size=12))
+def test_a_header_in_pieces_ends_where_all_of_it_does(lines):
+    octets = b"".join(line + end for line, end in lines)
+    whole = split_header(octets)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(header, "_PIECE", 3)
+        assert split_header(octets) == whole
