@@ -51,7 +51,8 @@ class FuzzyNeedle:
             return BEST
         if not self._words:
             return 0
-        words = set(_WORD.findall(bare(text)))
+        # One by one: no other thread can do anything while all are found at once.
+        words = {found[0] for found in _WORD.finditer(bare(text))}
         total = 0
         for wanted in self._words:
             best = _SAME_WORDS if wanted in words else self._nearest(wanted, words)

@@ -50,7 +50,14 @@ def texts_of(octets: bytes) -> Texts:
 
 
 def _joined(pieces: Iterator[str]) -> bytes:
-    return SEPARATOR.join(map(fold, pieces)).encode("utf-8", "surrogatepass")
+    folded: list[str] = []
+    left = TEXT_LIMIT
+    for piece in pieces:
+        if left <= 0:
+            break
+        folded.append(fold(piece, left))
+        left -= len(folded[-1])
+    return SEPARATOR.join(folded).encode("utf-8", "surrogatepass")
 
 
 _SELECT = (

@@ -13,7 +13,7 @@ from typing import Literal
 
 from protocols.wire.message import decode_header, decoded_header, decoded_text, iter_fields
 
-# Characters of decoded text looked through in one message.
+# Characters of decoded text looked through in one message, and of it when it is folded.
 TEXT_LIMIT = 8 << 20
 # Characters normalised at a time, and marks behind them that are left with their letter.
 _PIECE = 256
@@ -34,19 +34,33 @@ def _reads_as_it_stands(structure: bytes) -> bool:
     )
 
 
-def fold(text: str) -> str:
+def fold(text: str, limit: int = TEXT_LIMIT) -> str:
     """The form in which words are compared.
 
     What i;unicode-casemap takes for equal is the same here (RFC 5051 §2: title case, decomposed),
-    and a little more: "ß" is "ss", and a tab a space, as header fields are folded at either.
+    and a little more: "ß" is "ss", and a tab a space, as header fields are folded at either. Where
+    it becomes longer than `limit` characters the rest is left out: one letter may become eighteen.
     """
-    return _casefolded(text).replace("\t", " ")
+    return _casefolded(text, limit).replace("\t", " ")
 
 
-def _casefolded(text: str) -> str:
+def _casefolded(text: str, limit: int = TEXT_LIMIT) -> str:
     if text.isascii():
         return text.lower()
-    folded = decomposed("NFKD", text).casefold()
+    if len(text) <= _PIECE:
+        return _piece_casefolded(text)
+    # A piece at a time, so that other threads have their turn.
+    pieces: list[str] = []
+    for piece in _pieces(text):
+        if limit <= 0:
+            break
+        pieces.append(_piece_casefolded(piece))
+        limit -= len(pieces[-1])
+    return "".join(pieces)
+
+
+def _piece_casefolded(piece: str) -> str:
+    folded = decomposed("NFKD", piece).casefold()
     # The title case of the dotless i is I.
     return decomposed("NFKD", folded).replace("\N{LATIN SMALL LETTER DOTLESS I}", "i")
 

@@ -91,3 +91,16 @@ def test_marks_without_end_take_linear_time(do: Callable[[str], object], text: s
     do(text)
     # By Python alone it takes minutes, in which no other thread can do anything.
     assert time.process_time() - begun < 3
+
+
+@given(st.text(alphabet="aÉß\u0300\u0316\u0345\u1e9bıか한 ", min_size=300, max_size=900))
+def test_a_long_text_folds_as_all_of_it(text: str) -> None:
+    text = re.sub(r"[\u0300\u0316\u0345]{40,}", "", text)
+    folded = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
+    assert fold(text) == folded.replace("ı", "i")
+
+
+def test_letters_that_become_many_take_no_more_room_than_others() -> None:
+    text = "\N{ARABIC LIGATURE SALLALLAHOU ALAYHE WASALLAM}" * 10_000
+    assert len(fold(text, 1000)) < 10_000
+    assert fold("a " + text, 1000).startswith("a ")

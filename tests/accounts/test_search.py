@@ -236,6 +236,15 @@ def test_a_message_is_decoded_once_and_its_words_go_with_it(
     assert kept == {2}
 
 
+def test_letters_that_become_many_fill_no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(search_kept, "TEXT_LIMIT", 1000)
+    letter = "\N{ARABIC LIGATURE SALLALLAHOU ALAYHE WASALLAM}"
+    part = b"--b\r\n" + message((letter * 50).encode(), kind=b"text/plain; charset=utf-8")
+    octets = b"Content-Type: multipart/mixed; boundary=b\r\n\r\n" + part * 20
+    # Each is eighteen characters when it is folded.
+    assert 1000 <= len(search_kept.texts_of(octets).body.decode()) < 3000
+
+
 @pytest.mark.django_db(transaction=True)
 def test_large_texts_are_read_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(search_kept, "LARGEST_KEPT", 10)
