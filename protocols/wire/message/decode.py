@@ -6,7 +6,8 @@ raises, and time is linear in the input.
 
 import binascii
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import chain
 
 from protocols.wire.message.charset import decode_text
 from protocols.wire.message.content import Params, find_param
@@ -21,6 +22,8 @@ NOT_BASE64 = bytes(
 _BLANK_END = re.compile(rb"\n(?:(?<=[ \t]\n)|(?<=[ \t]\r\n))")
 # Looking behind keeps it linear: a run of blanks is tried once.
 _BLANKS_AT_END = re.compile(rb"(?<![ \t])[ \t]++(?=\r?\n|\Z)")
+# Octets of encoded text worked on at a time.
+_PIECE = 64 * 1024
 _HEX_PAIR = re.compile(rb"%([0-9A-Fa-f]{2})")
 _SECTION = re.compile(r"(.+?)\*(\d{1,3})?(\*)?")
 
@@ -98,9 +101,24 @@ def decode_transfer(body: bytes, encoding: bytes) -> bytes:
 
 def decode_quoted_printable(text: bytes) -> bytes:
     """What it stands for; blanks at the end of a line were added on the way (RFC 2045 §6.7)."""
+    if len(text) > _PIECE:
+        return b"".join(map(_lines_decoded, _in_pieces(text)))
+    return _lines_decoded(text)
+
+
+def _lines_decoded(text: bytes) -> bytes:
     if text.endswith((b" ", b"\t")) or _BLANK_END.search(text):
         text = _BLANKS_AT_END.sub(b"", text)
     return binascii.a2b_qp(text)
+
+
+def _in_pieces(text: bytes) -> Iterator[bytes]:
+    """Whole lines, some at a time: no other thread can do anything while one piece is worked on."""
+    start = 0
+    while start < len(text):
+        end = text.find(b"\n", start + _PIECE) + 1 or len(text)
+        yield text[start:end]
+        start = end
 
 
 def decode_base64(text: bytes) -> bytes:
@@ -139,8 +157,8 @@ def _unpercent(text: bytes) -> bytes:
 
 
 def _decode_uu(body: bytes) -> bytes:
-    lines = iter(body.splitlines())
-    decoded: list[bytes] = []
+    lines = chain.from_iterable(piece.splitlines() for piece in _in_pieces(body))
+    decoded = bytearray()
     for line in lines:
         if line.startswith(b"begin "):
             break
@@ -148,7 +166,7 @@ def _decode_uu(body: bytes) -> bytes:
         if line.strip() == b"end":
             break
         try:
-            decoded.append(binascii.a2b_uu(line))
+            decoded += binascii.a2b_uu(line)
         except binascii.Error:
             continue
-    return b"".join(decoded)
+    return bytes(decoded)

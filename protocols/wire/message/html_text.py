@@ -18,6 +18,8 @@ _BLOCK_TAG = re.compile(
 _TAG = re.compile(r"<[/!?a-zA-Z]" + TAG_REST)
 # Begins a run that holds no words: a comment, a declaration, a script or a style sheet.
 _SILENT = re.compile(r"<(?:(!--)|(script|style)\b)", re.IGNORECASE)
+# What of a text tells whether a run begins there.
+_SILENT_LENGTH = len("<script") + 1
 _SILENT_END = {
     "script": re.compile(r"</script\b[^<>]*+>?+", re.IGNORECASE),
     "style": re.compile(r"</style\b[^<>]*+>?+", re.IGNORECASE),
@@ -66,7 +68,7 @@ def _changed(
 def _without_silent(html: str) -> str:
     kept: list[str] = []
     at = 0
-    while begin := _SILENT.search(html, at):
+    while begin := _silent(html, at):
         kept.append(html[at : begin.start()])
         ending = _SILENT_END[(begin[2] or "comment").lower()].search(html, begin.end())
         if ending is None:
@@ -74,6 +76,17 @@ def _without_silent(html: str) -> str:
         at = ending.end()
     kept.append(html[at:])
     return " ".join(kept)
+
+
+def _silent(html: str, at: int) -> re.Match[str] | None:
+    """Where the next run without words begins, looked for a piece at a time."""
+    while at < len(html):
+        # A beginning that is cut off is found whole in the next piece.
+        found = _SILENT.search(html, at, at + _PIECE + _SILENT_LENGTH)
+        if found and found.start() < at + _PIECE:
+            return found
+        at += _PIECE
+    return None
 
 
 def _character(reference: re.Match[str]) -> str:

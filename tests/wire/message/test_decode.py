@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from protocols.wire.message import (
     charset,
+    decode,
     decode_header,
     decode_params,
     decode_text,
@@ -169,3 +170,26 @@ def test_wrong_octets_leave_turns_to_other_threads(monkeypatch):
     assert decode_text(b"\x81" * 1000, b"windows-1252") == "\ufffd" * 1000
     assert max(lengths) == 100
     assert sum(lengths) > 1000
+
+
+QUOTED = st.lists(
+    st.sampled_from([b"=C3=A9", b"=", b" ", b"\t", b"\r\n", b"\n", b"\r", b"a", b"=2"])
+)
+
+
+@given(QUOTED)
+def test_quoted_printable_in_pieces_reads_as_all_of_it(words):
+    text = b"".join(words)
+    whole = decode._lines_decoded(text)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(decode, "_PIECE", 3)
+        assert decode.decode_quoted_printable(text) == whole
+
+
+def test_lines_are_decoded_some_at_a_time():
+    """Megabytes of them at once let no other thread work for seconds."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(decode, "_PIECE", 40)
+        pieces = list(decode._in_pieces(b"=C3=A9 \r\n" * 100))
+    assert b"".join(pieces) == b"=C3=A9 \r\n" * 100
+    assert max(map(len, pieces)) == 45

@@ -165,10 +165,15 @@ class Recording:
         self.longest = max(self.longest, len(text))
         return self.pattern.sub(replacement, text)
 
+    def search(self, text, start, end):
+        self.longest = max(self.longest, min(end, len(text)) - start)
+        return self.pattern.search(text, start, end)
+
 
 @pytest.mark.parametrize(
     ("name", "html"),
     [
+        ("_SILENT", "<" * 300),
         ("_BLOCK_TAG", "<" * 300),
         ("_TAG", "<" * 300),
         ("_REFERENCE", "&#" * 150),
@@ -184,7 +189,12 @@ def test_html_leaves_turns_to_other_threads(name, html, monkeypatch):
     assert 40 <= pattern.longest < 80
 
 
-@given(st.lists(st.sampled_from(["<p>", "<b", "x", "  ", ">", "&amp", ";", "<!--", "\n", "/"])))
+HTML = st.sampled_from(
+    ["<p>", "<b", "x", "  ", ">", "&amp", ";", "<!--", "-->", "<script", "</script", "\n", "/"]
+)
+
+
+@given(st.lists(HTML))
 def test_html_in_pieces_reads_as_all_of_it(words):
     html = "".join(words)
     whole = html_to_text(html)
