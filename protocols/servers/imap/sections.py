@@ -24,7 +24,9 @@ from protocols.wire.message import (
     locate,
     parse,
     split_header,
+    walk,
 )
+from protocols.wire.message.content import TEXT_PLAIN
 from protocols.wire.message.transfer import Decoded
 
 Range = tuple[int, int]
@@ -37,6 +39,9 @@ _KINDS: dict[SectionKind, Kind] = {
     SectionKind.TEXT: "TEXT",
     SectionKind.MIME: "MIME",
 }
+_ENCODING = b"content-transfer-encoding"
+# Octets; no encoding that is known has a longer name.
+LONGEST_ENCODING = 40
 _FIELD_KINDS = (SectionKind.HEADER_FIELDS, SectionKind.HEADER_FIELDS_NOT)
 
 
@@ -94,6 +99,10 @@ class Structure:
     __slots__ = ("_decoded", "_root", "_shift")
 
     def __init__(self, root: Part, shift: int = 0) -> None:
+        for part in walk(root):
+            # A connection keeps this, and what describes parts may be as long as the message.
+            part.fields = {_ENCODING: part.encoding[:LONGEST_ENCODING]}
+            part.content = TEXT_PLAIN
         self._root = root
         self._shift = shift
         self._decoded: dict[tuple[int, ...], Decoded] = {}

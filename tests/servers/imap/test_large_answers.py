@@ -1,5 +1,7 @@
 """Answers about hostile mail and to greedy commands are the right ones, and made in pieces."""
 
+import tracemalloc
+
 import pytest
 
 from accounts import commit
@@ -8,8 +10,10 @@ from accounts.mailstore.columns import large_ones, read_columns
 from accounts.mailstore.fetch import Columns, FetchRow
 from protocols.servers.imap.fetch import SLICE_OCTETS, TEXT_OCTETS, _groups, fetched
 from protocols.servers.imap.fetch_lines import Plan
+from protocols.servers.imap.sections import Structure
 from protocols.wire.imap.fetch_items import BodySection, SectionKind
 from protocols.wire.imap.responses import InPieces
+from protocols.wire.message import parse
 from tests.accounts.mail import delivery, inbox
 from tests.servers.imap.asking import ask
 from tests.transcripts.direct import DirectWire
@@ -91,3 +95,19 @@ def test_each_section_counts_as_a_whole_message() -> None:
     assert list(_groups(rows, 1)) == [(0, 4), (4, 8)]
     assert list(_groups(rows, 2)) == [(0, 2), (2, 4), (4, 6), (6, 8)]
     assert len(list(_groups(rows, 400))) == 8
+
+
+def test_what_a_connection_keeps_of_the_parts_of_a_message_is_small() -> None:
+    described = b"--b\r\nContent-Description: " + b"x" * 60_000 + b"\r\n"
+    typed = b"Content-Type: text/plain; a=" + b"y" * 60_000 + b"\r\n"
+    encoded = b"Content-Transfer-Encoding: base64\r\n\r\neA==\r\n"
+    octets = b"Content-Type: multipart/mixed; boundary=b\r\n\r\n"
+    octets += (described + encoded + b"--b\r\n" + typed + b"\r\n\r\n") * 50
+    tracemalloc.start()
+    structure = Structure(parse(octets))
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert held < 500_000 < len(octets)
+    content = structure.content((1,))
+    assert content is not None
+    assert (octets[content.start : content.end], content.encoding) == (b"eA==", b"base64")
