@@ -21,6 +21,7 @@ from protocols.servers import authentication
 from protocols.servers.authentication import Authentication, Outcome
 from protocols.servers.session import Answer, Shell
 from protocols.wire import sasl
+from protocols.wire.message import is_soon_prepared
 from protocols.wire.smtp import refusals
 from protocols.wire.smtp.events import (
     Auth,
@@ -40,8 +41,8 @@ log = structlog.get_logger(__name__)
 
 # RFC 5321 §4.5.3.2.7: at least five minutes.
 IDLE_TIMEOUT = 300.0
-# Octets. To read a message of this size through takes a fraction of a millisecond, about what
-# handing it to the pool and back costs; accepting it asks nobody and only queues the commit.
+# Octets. To read an ordinary message of this size through takes a fraction of a millisecond, about
+# what handing it to the pool and back costs; accepting it asks nobody and only queues the commit.
 QUICK_SIZE = 128 * 1024
 
 SENDER_OK = Reply(250, "2.1.0", "Ok")
@@ -115,7 +116,9 @@ class MxSession:
                 return self._spool_size + len(octets) <= IN_MEMORY
             case MessageEnd(octets, refusal):
                 size = self._spool_size + len(octets)
-                return size <= (QUICK_SIZE if refusal is None else IN_MEMORY)
+                if refusal is not None:
+                    return size <= IN_MEMORY
+                return size <= QUICK_SIZE and is_soon_prepared(self._spooled + octets)
             case _:
                 return True
 
@@ -199,6 +202,11 @@ class MxSession:
     @property
     def _spool_size(self) -> int:
         return self._spool.size if self._spool else 0
+
+    @property
+    def _spooled(self) -> bytes:
+        """What is spooled, in memory."""
+        return bytes(self._spool.octets()) if self._spool and self._spool.size else b""
 
     def _write(self, octets: bytes) -> None:
         """Spool octets; a disk that does not take them is told at the end of the message."""

@@ -119,6 +119,15 @@ def test_only_what_costs_is_not_quick() -> None:
     assert client.quick[-1] is False
 
 
+def test_a_small_message_that_takes_long_to_read_is_read_in_the_pool() -> None:
+    client = mx()
+    client.say(ENVELOPE + b"Hi\r\n.\r\n")
+    client.quick.clear()
+    client.say(b"MAIL FROM:<zoe@far.test>\r\nRCPT TO:<anna@a.test>\r\nDATA\r\n")
+    client.say(b"To: " + b"(c)a@b," * 1000 + b"\r\n\r\nHi\r\n.\r\n")
+    assert client.quick == [True, True, False]
+
+
 def test_a_submission_ends_in_the_pool() -> None:
     client, _code = submitter()
     client.quick.clear()

@@ -29,10 +29,10 @@ from protocols.servers.session import After, Home, Soon, in_pool
 from protocols.wire.imap import commands, responses
 from protocols.wire.imap.responses import Continuation, Reply, Tagged
 from protocols.wire.imap.sequence_set import SequenceSet
-from protocols.wire.message import encode_nul
+from protocols.wire.message import encode_nul, is_soon_prepared
 
-# Octets. To read a message of this size through takes about what handing it to the pool and back
-# costs; storing it asks nobody and only queues the commit.
+# Octets. To read an ordinary message of this size through takes about what handing it to the pool
+# and back costs; storing it asks nobody and only queues the commit.
 QUICK_SIZE = 64 * 1024
 # Messages in one APPEND, and octets of memory that they take until its end.
 MAX_TOGETHER = 1000
@@ -58,7 +58,9 @@ def is_quick(
         case commands.AppendEnd(steps=steps) if steps:
             return False
     is_small = appending.spool.size <= QUICK_SIZE and not appending.has_nul
-    return is_small and not (appending.earlier or appending.replaced_uid)
+    if not is_small or appending.earlier or appending.replaced_uid:
+        return False
+    return is_soon_prepared(bytes(appending.spool.octets()))
 
 
 def _known_folder(client: Client, command: commands.Append) -> Target | None:

@@ -10,6 +10,7 @@ from protocols.wire.message.charset import decode_text
 from protocols.wire.message.date import parse_date
 from protocols.wire.message.decode import decode_header, decode_params, decode_transfer
 from protocols.wire.message.downgrade import to_7bit
+from protocols.wire.message.glance import is_soon_prepared
 from protocols.wire.message.header import (
     begins_with_field,
     count_received,
@@ -58,6 +59,7 @@ __all__ = [
     "header_fields",
     "in_ascii",
     "in_utf8",
+    "is_soon_prepared",
     "iter_fields",
     "locate",
     "message_ids",

@@ -141,6 +141,14 @@ def test_a_message_for_the_selected_folder_is_told_of_at_once(program: Program) 
         program.say_at_once("NOOP")
 
 
+def test_a_message_that_takes_long_to_read_is_read_in_a_thread(program: Program) -> None:
+    octets = b"To: " + b"(c)a@b," * 1000 + b"\r\n\r\n"
+    program.wire.send(b"t APPEND INBOX {%d+}\r\n%b\r\n" % (len(octets), octets))
+    said = program.hear(b"t ")
+    assert not program.was_quick
+    assert b"* 6 EXISTS" in said
+
+
 def test_names_are_known_while_messages_come_and_go(program: Program) -> None:
     for line in (r"STORE 1 FLAGS (\Deleted)", "EXPUNGE", "UNSELECT"):
         program.say(line)
