@@ -324,7 +324,7 @@ class Connection(TwistedProtocol):
         while self._wakes:
             works.append(self._wakes.popitem()[0])
         self._is_busy = True
-        self.runtime.pool.submit(partial(errands.wake, self, works))
+        errands.submit(self, partial(errands.wake, self, works))
 
     def _flush(self) -> None:
         """Write until the peer's reading is behind or nothing is left."""
@@ -395,4 +395,4 @@ class Connection(TwistedProtocol):
         self._conversation = None
         self._wakes.clear()
         if session is not None and (slices is not None or not session.holds_nothing):
-            self.runtime.pool.submit(partial(errands.close, session, slices))
+            errands.submit(self, partial(errands.close, session, slices))

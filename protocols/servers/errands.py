@@ -14,6 +14,8 @@ from typing import Any, Protocol
 import structlog
 
 from accounts.commit import DATABASE_AWAY
+from accounts.login import Identity
+from accounts.throttle import network_of
 from protocols.servers.runtime import Runtime
 from protocols.servers.session import After, Again, Home, Later, Peer, Session, Soon
 from protocols.servers.slices import Slice, Slices
@@ -36,6 +38,9 @@ class Host(Protocol):
     def peer(self) -> Peer: ...
 
     @property
+    def identity(self) -> Identity | None: ...
+
+    @property
     def runtime(self) -> Runtime: ...
 
     def answered(self, answer: Any) -> None: ...
@@ -49,12 +54,19 @@ class Host(Protocol):
     def abort(self) -> None: ...
 
 
+def submit(host: Host, job: Callable[[], object]) -> None:
+    """Have a job done in the session pool, for the mailbox that is logged in or the network."""
+    identity = host.identity
+    owner = network_of(host.peer.address) if identity is None else identity.mailbox_id
+    host.runtime.pool.submit(job, owner)
+
+
 def begin(host: Host, session: AnySession, event: Any) -> Any:
     """Handle an event, here if that is quick; the answer, or AWAY."""
     try:
         if not session.is_quick(event):
             work = partial(session.handle, event)
-            host.runtime.pool.submit(partial(handle, host, session, event, work))
+            submit(host, partial(handle, host, session, event, work))
             return AWAY
         answer = session.handle(event)
     except Exception:  # noqa: BLE001 (`failure` logs it)
@@ -105,7 +117,7 @@ def _deliver(
         case Again(work, seconds):
             runtime = host.runtime
             job = partial(handle, host, session, event, work)
-            runtime.way_back.post(runtime.reactor.callLater, seconds, runtime.pool.submit, job)
+            runtime.way_back.post(runtime.reactor.callLater, seconds, submit, host, job)
         case Future():
             answer.add_done_callback(partial(_resolve, host, session, event, Future.result))
 
@@ -117,7 +129,7 @@ def _go_on(
     then: Callable[[Any], Any],
     done: "Future[Any]",
 ) -> None:
-    host.runtime.pool.submit(partial(handle, host, session, event, lambda: then(done.result())))
+    submit(host, partial(handle, host, session, event, lambda: then(done.result())))
 
 
 def _resolve(
@@ -144,7 +156,7 @@ def _resolve(
 
 def send_to_pull(host: Host, slices: Slices) -> None:
     """Have the next slices of an answer read."""
-    host.runtime.pool.submit(partial(pull, host, slices))
+    submit(host, partial(pull, host, slices))
 
 
 def pull(host: Host, slices: Slices) -> None:

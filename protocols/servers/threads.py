@@ -8,6 +8,9 @@ On the embedded database a job is mostly computing, and threads that compute at 
 interpreter from each other, at each system call anew. So there a job stands in line behind the one
 thread that has just begun another, for a few milliseconds at most: a job that turns out to be slow
 holds nobody for longer. Jobs that wait for a database server get a thread each at once.
+
+Jobs have owners, who take turns, and none of whom gets more than half of the threads: so whoever
+asks for much on many connections keeps others waiting no longer than on a few.
 """
 
 import select
@@ -21,9 +24,8 @@ import structlog
 from django.db import close_old_connections, connection, connections
 from twisted.internet.interfaces import IReactorFromThreads
 
+from protocols.servers.line import Job, Line, Owner
 from protocols.servers.processors import roam
-
-Job = Callable[[], object]
 
 log = structlog.get_logger(__name__)
 
@@ -36,7 +38,7 @@ PATIENCE = 0.005
 
 
 class SessionPool:
-    """At most `size` daemon threads, started when needed, that run jobs first come first served.
+    """At most `size` daemon threads, started when needed, that run each owner's jobs in order.
 
     A job waits up to `patience` seconds, and no more than twice that, for a thread that has begun
     another within `patience` seconds; then one more thread is woken for it.
@@ -47,7 +49,7 @@ class SessionPool:
         self._name = name
         self._patience = patience
         self._guard = Lock()
-        self._backlog: deque[tuple[float, Job]] = deque()  # each with when it came
+        self._backlog = Line(most=max(1, size // 2))
         self._idle: list[_Worker] = []
         self._workers: list[_Worker] = []
         self._latest: _Worker | None = None  # who began its job last, while it is at it
@@ -55,14 +57,15 @@ class SessionPool:
         self._is_watched = False  # the watchman sees to the backlog
         self._is_stopping = False
 
-    def submit(self, job: Job) -> None:
-        """Run `job` soon in one of the threads."""
+    def submit(self, job: Job, owner: Owner = None) -> None:
+        """Run `job` soon in one of the threads. Jobs of nobody are not held back by each other."""
         now = time.monotonic()
         with self._guard:
             latest = self._latest
             has_just_begun = latest is not None and now - latest.began_at < self._patience
-            if has_just_begun or not self._start(job, now):
-                self._backlog.append((now, job))
+            may_begin = not has_just_begun and self._backlog.may_begin(owner)
+            if not (may_begin and self._start(job, owner, now)):
+                self._backlog.add(job, owner, now)
             if has_just_begun and not self._is_watched:
                 self._is_watched = True
                 self._watch()
@@ -70,9 +73,11 @@ class SessionPool:
     def next_job(self, worker: "_Worker") -> Job | None:
         """What a worker that is done does next; None: it waits until it is given something."""
         with self._guard:
-            if self._backlog:
-                self._note(worker, time.monotonic())
-                return self._backlog.popleft()[1]
+            self._backlog.end(worker.owner)
+            if (found := self._backlog.first()) is not None:
+                job = self._backlog.take(found)
+                self._note(worker, found.owner, time.monotonic())
+                return job
             if self._latest is worker:
                 self._latest = None
             if self._is_stopping:
@@ -85,10 +90,10 @@ class SessionPool:
         """Give jobs that have waited for too long to other threads; whether any still waits."""
         with self._guard:
             now = time.monotonic()
-            while self._backlog and now - self._backlog[0][0] >= self._patience:
-                if not self._start(self._backlog[0][1], now):
+            while (found := self._backlog.first(now - self._patience)) is not None:
+                if not self._start(found.job, found.owner, now):
                     break
-                self._backlog.popleft()
+                self._backlog.take(found)
             self._is_watched = bool(self._backlog) and not self._is_stopping
             return self._is_watched
 
@@ -105,7 +110,7 @@ class SessionPool:
         for worker in self._workers:
             worker.join(max(0.0, until - time.monotonic()))
 
-    def _start(self, job: Job, now: float) -> bool:
+    def _start(self, job: Job, owner: Owner, now: float) -> bool:
         """Have another thread do the job, if there may be one."""
         if self._idle:
             worker = self._idle.pop()
@@ -116,7 +121,7 @@ class SessionPool:
             worker.start()
         else:
             return False
-        self._note(worker, now)
+        self._note(worker, owner, now)
         return True
 
     def _watch(self) -> None:
@@ -125,8 +130,9 @@ class SessionPool:
             self._watchman.start()
         self._watchman.wake()
 
-    def _note(self, worker: "_Worker", now: float) -> None:
-        worker.began_at = now
+    def _note(self, worker: "_Worker", owner: Owner, now: float) -> None:
+        self._backlog.begin(owner)
+        worker.owner, worker.began_at = owner, now
         self._latest = worker
 
 
@@ -136,6 +142,7 @@ class _Worker(Thread):
         self._pool = pool
         self._given: Job | None = job
         self.began_at = 0.0
+        self.owner: Owner = None
         self._has_been_given = Lock()
 
     def give(self, job: Job | None) -> None:

@@ -88,14 +88,47 @@ def test_without_patience_each_job_has_a_thread_at_once() -> None:
     pool.stop()
 
 
+@pytest.mark.parametrize("patience", [0.0, 0.01])
+def test_one_owner_leaves_threads_to_others(release: Event, patience: float) -> None:
+    pool = pool_of(patience)
+    begun: list[int] = []
+
+    def slow(number: int) -> None:
+        begun.append(number)
+        release.wait()
+
+    for number in range(20):
+        pool.submit(partial(slow, number), "alice")
+    done = Event()
+    pool.submit(done.set, "bob")
+    assert done.wait(FOREVER)
+    until(lambda: begun == [0, 1])
+    release.set()
+    until(lambda: len(begun) == 20)
+    pool.stop()
+
+
+def test_owners_take_turns(release: Event) -> None:
+    pool = pool_of(0.0, size=1)
+    done: list[str] = []
+    pool.submit(release.wait, "carol")
+    for owner in ("alice", "alice", "alice", "bob", "bob"):
+        pool.submit(partial(done.append, owner), owner)
+    release.set()
+    until(lambda: len(done) == 5)
+    assert done == ["alice", "bob", "alice", "bob", "alice"]
+    pool.stop()
+
+
+@pytest.mark.parametrize("owners", [1, 3, 500])
 @pytest.mark.parametrize("patience", [0.0, 0.001, FOREVER])
-def test_every_job_is_done_once(patience: float) -> None:
+def test_every_job_is_done_once(patience: float, owners: int) -> None:
     pool = pool_of(patience)
     done: list[int] = []
 
     def submit(first: int) -> None:
         for number in range(first, first + 500):
-            pool.submit(partial(done.append, number))
+            pool.submit(partial(done.append, number), number % owners or None)
 
     submitters = [Thread(target=submit, args=(first,)) for first in range(0, 2000, 500)]
     for each in submitters:
