@@ -1,21 +1,26 @@
 """Subscriptions of a mailbox: names, whether or not a folder has them (RFC 9051 §6.3.7)."""
 
+from django.db.models import Count, Sum, Value
+from django.db.models.functions import Length, Replace
 from django.utils import timezone
 
 from accounts import commit
 from accounts.mailstore import shared_names
-from accounts.mailstore.names import checked
+from accounts.mailstore.names import SEPARATOR, checked
 from accounts.mailstore.quota import MAX_FOLDERS
 from accounts.mailstore.refusals import TooManyFolders
 from accounts.models import Change, Subscription
 from accounts.rows import Rows
 
+# Levels above all subscribed names together: LIST and LSUB may have to tell of each, though no
+# folder has its name.
+MAX_LEVELS = 10 * MAX_FOLDERS
+
 
 def subscribe(mailbox_id: int, name: str) -> None:
     """Subscribe to a name, whether or not a folder has it. BadFolderName, TooManyFolders."""
     name = checked(shared_names.as_seen(name))
-    if Subscription.objects.filter(mailbox_id=mailbox_id).count() >= MAX_FOLDERS:
-        raise TooManyFolders(f"A mailbox has at most {MAX_FOLDERS} subscriptions.")
+    _require_room(mailbox_id, name)
 
     def write(rows: Rows, blob_id: int | None) -> None:
         rows.direct()
@@ -24,6 +29,17 @@ def subscribe(mailbox_id: int, name: str) -> None:
             _changed(rows, mailbox_id)
 
     commit.run(commit.Unit(frozenset((mailbox_id,)), write))
+
+
+def _require_room(mailbox_id: int, name: str) -> None:
+    without = Replace("name", Value(SEPARATOR), Value(""))
+    held = Subscription.objects.filter(mailbox_id=mailbox_id).aggregate(
+        names=Count("pk"), levels=Sum(Length("name") - Length(without))
+    )
+    if held["names"] >= MAX_FOLDERS:
+        raise TooManyFolders(f"A mailbox has at most {MAX_FOLDERS} subscriptions.")
+    if (held["levels"] or 0) + name.count(SEPARATOR) > MAX_LEVELS:
+        raise TooManyFolders("The mailbox has too many subscriptions so deep.")
 
 
 def unsubscribe(mailbox_id: int, name: str) -> None:

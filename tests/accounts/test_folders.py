@@ -267,3 +267,15 @@ def test_subscriptions_outlive_folders() -> None:
     subscriptions.unsubscribe(mailbox_id, "never was")
     assert "not/there" in subscriptions.list_subscriptions(mailbox_id)
     assert "INBOX" not in subscriptions.list_subscriptions(mailbox_id)
+
+
+def test_levels_above_what_is_subscribed_are_limited(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(subscriptions, "MAX_LEVELS", 5)
+    mailbox_id = make_mailbox()
+    subscriptions.subscribe(mailbox_id, "a/b/c")
+    with pytest.raises(TooManyFolders):
+        subscriptions.subscribe(mailbox_id, "d/e/f/g/h")
+    subscriptions.subscribe(mailbox_id, "d/e/f/g")
+    subscriptions.subscribe(mailbox_id, "flat")
+    with pytest.raises(TooManyFolders):
+        subscriptions.subscribe(mailbox_id, "i/j")
