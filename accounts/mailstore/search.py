@@ -35,7 +35,7 @@ _EPOCH = date(1970, 1, 1)
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What is searched: a picture, the client's numbering, and the session's \\Recent UIDs.
+    """What is searched: a picture, the client's numbering, the session's \\Recent UIDs, ascending.
 
     `numbers` are the UIDs in the order the client numbers them from 1. `now` is in Unix seconds.
     `saved` are the UIDs that `$` stands for. `relevancy` takes how much messages are like what
@@ -243,8 +243,7 @@ class _Narrowing:
                     return [] if is_set else places
                 return [place for place in places if keywords[place] & bit == wanted]
             case keys.IsRecent():
-                runs = self._scope.recent
-                return [place for place in places if any(uids[place] in run for run in runs)]
+                ranges = tuple((run.start, run.stop - 1) for run in self._scope.recent)
             case keys.ModseqFrom(modseq=modseq):
                 modseqs = picture.modseqs
                 return [place for place in places if modseqs[place] >= modseq]

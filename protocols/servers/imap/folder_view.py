@@ -17,6 +17,7 @@ the end.
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Iterator, Sequence
+from operator import attrgetter
 from typing import NamedTuple
 
 from accounts.mailstore.flags import Flag
@@ -80,6 +81,7 @@ class FolderView:
         # The client was told a mod-sequence below what it then knew.
         self.owes_modseq = False
         self._withheld = Withheld()
+        # Ascending; other sessions may have taken what came between them.
         self._recent: list[range] = [recent] if recent else []
         self._recent_told = self.recent_count
 
@@ -131,7 +133,8 @@ class FolderView:
 
     def is_recent(self, uid: int) -> bool:
         """Whether the message is \\Recent to this session."""
-        return any(uid in run for run in self._recent)
+        at = bisect_right(self._recent, uid, key=attrgetter("start")) - 1
+        return at >= 0 and uid in self._recent[at]
 
     def recent_runs(self) -> Sequence[range]:
         """The UIDs that are \\Recent to this session."""

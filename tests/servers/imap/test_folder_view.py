@@ -1,14 +1,18 @@
 """What a client is told, and when: tables, then a naive folder and client side by side."""
 
+import time
+
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from accounts.mailstore.picture import Picture
+from accounts.mailstore.search import Scope, search
 from protocols.servers.imap.folder_view import FolderView
 from protocols.servers.imap.known import Known
 from protocols.servers.imap.news import SILENCE, Changed, News, Wanted
+from protocols.wire.imap.search import IsRecent
 from protocols.wire.imap.sequence_set import parse
 from tests.servers.imap.pictures import after, picture_of
 
@@ -97,6 +101,22 @@ def test_recent_is_counted_among_what_is_there() -> None:
     assert view.refresh(after(newer, gone=(2,)), may_expunge=True) == News(
         expunged=(2,), vanished=(2,), recent=2
     )
+
+
+def test_many_runs_of_recent_messages_take_no_time() -> None:
+    """Two sessions that hear of a message each in turn have as many runs as messages."""
+    count = 4_000
+    picture = picture_of(dict.fromkeys(range(1, 2 * count + 1), 0))
+    view = opened(picture)
+    for uid in range(1, 2 * count, 2):
+        view.own(range(uid, uid + 1))
+    scope = Scope(picture, picture.uids, view.recent_runs(), now=0)
+    begun = time.process_time()
+    odd = [uid for uid in picture.uids if view.is_recent(uid)]
+    found = [uid for uids in search(scope, IsRecent()) for uid in uids]
+    # Looking at each run for each message takes several seconds.
+    assert time.process_time() - begun < 1
+    assert odd == found == list(range(1, 2 * count, 2))
 
 
 def test_a_long_absence_is_made_up_for_by_a_scan() -> None:
