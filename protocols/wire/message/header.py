@@ -13,8 +13,8 @@ from protocols.wire.message.octets import Buffer, occurrences, take
 
 # Octets of a header block that are searched for fields; the rest of a longer one is carried along.
 HEADER_LIMIT = 1 << 20
-# Octets searched at once for the end of a header. No other thread can do anything meanwhile, and
-# 100 MiB of header take seconds.
+# Octets searched at once for the end of a header, and for fields. No other thread can do anything
+# meanwhile, and 100 MiB of header take seconds.
 _PIECE = 256 * 1024
 # Lines that are no field but stand inside a header (a field broken by a careless program).
 _STRAY_LINE_LIMIT = 100
@@ -146,10 +146,22 @@ def header_fields(block: bytes, names: Collection[bytes], *, exclude: bool = Fal
             block[each.start : each.end] for each in fields if (each.name in wanted) != exclude
         ]
     else:
-        found = _finder(tuple(names)).findall(block)
+        find = _finder(tuple(names)).findall
+        found = [field for piece in _pieces(block) for field in find(piece)]
     if found and not found[-1].endswith(b"\n"):
         found.append(b"\n" if found[-1].endswith(b"\r") else b"\r\n")
     return b"".join(found) + b"\r\n"
+
+
+def _pieces(block: bytes) -> Iterator[bytes]:
+    """The fields of a block, whole ones and some at a time."""
+    start, size = 0, len(block)
+    while size - start > _PIECE:
+        between = BETWEEN_FIELDS.search(block, start + _PIECE)
+        end = between.end() if between else size
+        yield block[start:end]
+        start = end
+    yield block[start:]
 
 
 @lru_cache(maxsize=256)

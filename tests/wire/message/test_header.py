@@ -120,6 +120,16 @@ def test_a_few_names_are_found_as_many_would_be(block, names):
         assert header_fields(block[start:], names) == header_fields(block[start:], many)
 
 
+@pytest.mark.parametrize("block", BLOCKS)
+@pytest.mark.parametrize("names", NAMES)
+def test_fields_are_found_some_at_a_time(block, names, monkeypatch):
+    whole = header_fields(block, names)
+    monkeypatch.setattr(header, "_PIECE", 3)
+    assert header_fields(block, names) == whole
+    pieces = list(header._pieces(b"Subject: x\r\n folded\r\n" * 100))
+    assert len(pieces) >= 100
+
+
 def test_count_received():
     header = b"Received: a\r\nreceived : b\nX-Received: c\r\nSubject: received: d\r\n\r\n"
     assert count_received(header) == 2
