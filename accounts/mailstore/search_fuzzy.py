@@ -31,6 +31,8 @@ _ONE_ERROR_FROM, _TWO_ERRORS_FROM = 4, 8
 MAX_WORDS = 16
 _TEXT_WORDS = 20_000
 _LONGEST = 40
+# Characters from which marks are taken at once.
+_PIECE = 16 << 10
 # Likenesses that one search remembers.
 _REMEMBERED = 200_000
 
@@ -81,7 +83,13 @@ def bare(text: str) -> str:
     if text.isascii():
         return text
     apart = decomposed("NFD", text)
-    return "".join(letter for letter in apart if not unicodedata.combining(letter))
+    # A piece at a time: no other thread can do anything while millions of letters are joined.
+    pieces = (apart[start : start + _PIECE] for start in range(0, len(apart), _PIECE))
+    return "".join(map(_without_marks, pieces))
+
+
+def _without_marks(text: str) -> str:
+    return "".join(letter for letter in text if not unicodedata.combining(letter))
 
 
 def like(wanted: str, word: str) -> int:

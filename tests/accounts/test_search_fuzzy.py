@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from accounts.mailstore import append, index, search
+from accounts.mailstore import append, index, search, search_fuzzy
 from accounts.mailstore.search import Scope
 from accounts.mailstore.search_fuzzy import FuzzyNeedle, distance
 from accounts.mailstore.search_text import fold
@@ -95,3 +95,20 @@ def test_fuzzy_keys_in_programs() -> None:
     assert found(folder_id, Fuzzy(HeaderHas("x-none", "a"))) == {}
     assert found(folder_id, Fuzzy(HeaderHas("subject", ""))).keys() == {1, 2, 3, 4}
     assert found(folder_id, Fuzzy(BodyHas(""))).keys() == {1, 2, 3, 4}
+
+
+@given(st.text(alphabet="aé\u0300ñ ", max_size=20))
+def test_marks_are_taken_from_pieces_as_from_all_of_a_text(text: str) -> None:
+    whole = search_fuzzy.bare(text)
+    lengths: list[int] = []
+    plain = search_fuzzy._without_marks
+
+    def noting(piece: str) -> str:
+        lengths.append(len(piece))
+        return plain(piece)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(search_fuzzy, "_PIECE", 3)
+        patch.setattr(search_fuzzy, "_without_marks", noting)
+        assert search_fuzzy.bare(text) == whole
+    assert max(lengths, default=0) <= 3
