@@ -1,16 +1,25 @@
 """Delete everything a mailbox holds, in short transactions.
 
-Its octets become dead blobs, which compaction frees.
+Each leaves the mail store consistent: who is killed between two of them has deleted a part. Octets
+become dead blobs, which compaction frees.
 """
 
-from typing import Any
-
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import F
 
-from accounts import stamps
+from accounts import flag_deeds, stamps
 from accounts.mailstore import search_blocks
-from accounts.models import Entry, Folder, Message, Recoverable, RecoverableEntry, Vanished
+from accounts.mailstore.flags import Flag
+from accounts.mailstore.recovery import drop_entries
+from accounts.models import (
+    Entry,
+    Folder,
+    Mailbox,
+    Message,
+    Recoverable,
+    RecoverableEntry,
+    Vanished,
+)
 
 CHUNK = 2000
 
@@ -20,16 +29,18 @@ def purge_mail(mailbox_id: int) -> None:
 
     The mailbox must already take no mail or login.
     """
-    for folder_id in list(
-        Folder.objects.filter(mailbox_id=mailbox_id).values_list("id", flat=True)
-    ):
-        _delete(mailbox_id, Entry.objects.filter(folder_id=folder_id))
+    folders = list(Folder.objects.filter(mailbox_id=mailbox_id).values_list("id", "name"))
+    # INBOX goes last: a mailbox of which a part was deleted may still be restored, and needs it.
+    for folder_id, _name in sorted(folders, key=lambda folder: folder[1] == "INBOX"):
+        while _delete_entries(mailbox_id, folder_id):
+            pass
         with transaction.atomic():
             stamps.change([mailbox_id])
             Vanished.objects.filter(folder_id=folder_id).delete()
             Folder.objects.filter(id=folder_id).delete()
-    _delete(mailbox_id, RecoverableEntry.objects.filter(batch__mailbox_id=mailbox_id))
-    _delete(mailbox_id, Recoverable.objects.filter(mailbox_id=mailbox_id))
+    while _forget_deleted(mailbox_id):
+        pass
+    Recoverable.objects.filter(mailbox_id=mailbox_id).delete()
     search_blocks.drop(mailbox_id)
     messages = Message.objects.filter(mailbox_id=mailbox_id)
     while ids := list(messages.values_list("id", flat=True)[:CHUNK]):
@@ -37,9 +48,36 @@ def purge_mail(mailbox_id: int) -> None:
             Message.objects.filter(id__in=ids).delete()
 
 
-def _delete(mailbox_id: int, rows: QuerySet[Any]) -> None:
-    while ids := list(rows.values_list("id", flat=True)[:CHUNK]):
-        some = rows.model._base_manager.filter(id__in=ids)
-        with transaction.atomic():
-            stamps.change([mailbox_id])
-            some._raw_delete(some.db)
+@transaction.atomic
+def _delete_entries(mailbox_id: int, folder_id: int) -> int:
+    """Delete a part of a folder's entries; how many."""
+    _lock(mailbox_id)
+    flag_deeds.settle(folder_id)
+    entries = Entry.objects.filter(folder_id=folder_id).order_by("id")
+    rows = list(entries.values_list("id", "flags", "message__size")[:CHUNK])
+    some = Entry.objects.filter(id__in=[key for key, _flags, _size in rows])
+    some._raw_delete(some.db)
+    octets = sum(size for _key, _flags, size in rows)
+    Folder.objects.filter(id=folder_id).update(
+        exists_count=F("exists_count") - len(rows),
+        unseen_count=F("unseen_count") - sum(not flags & Flag.SEEN for _key, flags, _size in rows),
+        octets=F("octets") - octets,
+    )
+    Mailbox.objects.filter(id=mailbox_id).update(
+        used_messages=F("used_messages") - len(rows), used_bytes=F("used_bytes") - octets
+    )
+    return len(rows)
+
+
+@transaction.atomic
+def _forget_deleted(mailbox_id: int) -> int:
+    """Delete a part of what could be brought back; how many messages."""
+    _lock(mailbox_id)
+    kept = RecoverableEntry.objects.filter(batch__mailbox_id=mailbox_id).order_by("id")
+    return drop_entries(list(kept.values_list("id", flat=True)[:CHUNK]))
+
+
+def _lock(mailbox_id: int) -> None:
+    """As a commit does."""
+    Mailbox.objects.select_for_update().only("id").filter(id=mailbox_id).order_by("id").first()
+    stamps.change([mailbox_id])

@@ -1,0 +1,57 @@
+"""A purge that is cut short at any point leaves a mail store that is consistent."""
+
+from contextlib import suppress
+from typing import Any
+
+import pytest
+
+from accounts import directory, fsck, stamps
+from accounts.mailstore import folders, removal
+from accounts.mailstore.flags import Flag, StoreMode
+from accounts.models import Mailbox, Message, Recoverable
+from tests.accounts.as_owner import copy_uids, expunge_uids, store_flags
+from tests.accounts.mail import append_many, inbox, make_mailbox
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+class Killed(Exception):
+    pass
+
+
+def filled() -> Mailbox:
+    mailbox_id = make_mailbox()
+    append_many(mailbox_id, inbox(mailbox_id), 7)
+    plans = folders.create_folder(mailbox_id, "Plans").id
+    copy_uids(inbox(mailbox_id), range(1, 8), plans)
+    store_flags(plans, [1, 3, 4], StoreMode.ADD, Flag.SEEN)
+    expunge_uids(inbox(mailbox_id), [1, 2, 3], only_deleted=False)
+    return Mailbox.objects.get(pk=mailbox_id)
+
+
+def faults() -> list[str]:
+    return [found.text for found in fsck.check(lambda _: None) if found.is_fault]
+
+
+@pytest.mark.parametrize("step", range(1, 25))
+def test_what_a_purge_leaves_is_consistent(step: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    mailbox = filled()
+    directory.remove_mailbox(mailbox)
+    monkeypatch.setattr(removal, "CHUNK", 2)
+    change, left = stamps.change, [step]
+
+    def cut_short(*args: Any) -> Any:
+        left[0] -= 1
+        if not left[0]:
+            raise Killed
+        return change(*args)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(stamps, "change", cut_short)
+        with suppress(Killed):
+            removal.purge_mail(mailbox.pk)
+    assert faults() == []
+    directory.purge_mailbox(mailbox)
+    assert faults() == []
+    assert not Message.objects.exists()
+    assert not Recoverable.objects.exists()
