@@ -29,6 +29,11 @@ def age(hours: float) -> None:
             os.utime(path, (when.timestamp(), when.timestamp()))
 
 
+def own_spools() -> list[Path]:
+    """Spools of this process: one that a test has killed leaves its own behind."""
+    return list(blobs.directory().rglob(f"{os.getpid()}-*.spool"))
+
+
 def fail_one_sync(monkeypatch: pytest.MonkeyPatch) -> None:
     """The disk loses what it is asked to keep next; after that it works."""
     failures = iter([True])

@@ -3,7 +3,6 @@
 import base64
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -25,6 +24,7 @@ from protocols.servers.session import After, Peer
 from protocols.servers.smtp import QUICK_SIZE, make_mx, make_submission
 from protocols.wire.conversation import READ_AHEAD
 from protocols.wire.smtp.events import MessageEnd, RcptTo
+from tests.accounts.disk import own_spools
 from tests.delivery.house import inbox, make_mailbox
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -102,10 +102,6 @@ def _anna() -> None:
     set_password(Mailbox.objects.get(pk=mailbox_id), PASSWORD)
 
 
-def spools() -> list[Path]:
-    return list(Path(settings.MAILHOST.blobs_directory).rglob("*.spool"))
-
-
 def test_only_what_costs_is_not_quick() -> None:
     client = mx()
     client.say(ENVELOPE + b"Hi\r\n.\r\n")
@@ -144,7 +140,7 @@ def test_only_a_message_in_a_file_must_be_let_go() -> None:
     assert not client.session.holds_nothing
     client.session.closed()
     assert client.session.holds_nothing
-    assert spools() == []
+    assert own_spools() == []
 
 
 def test_a_known_recipient_costs_no_query(django_assert_num_queries: Any) -> None:
@@ -162,9 +158,9 @@ def test_a_large_message_leaves_the_reactor_thread() -> None:
         client.say(b"x" * (READ_AHEAD - 2) + b"\r\n")
     assert client.quick[:14] == [True] * 14
     assert client.quick[-1] is False
-    assert len(spools()) == 1
+    assert len(own_spools()) == 1
     assert client.codes(b".\r\n") == ["250 2.0.0"]
-    assert spools() == []
+    assert own_spools() == []
     assert len(inbox("anna@a.test")[0]) > 20 * READ_AHEAD
 
 
@@ -172,11 +168,11 @@ def test_a_lost_connection_leaves_nothing_behind() -> None:
     client = mx()
     client.say(ENVELOPE)
     client.say((b"x" * 998 + b"\r\n") * 2000)
-    assert len(spools()) == 1
+    assert len(own_spools()) == 1
     client.say(b"")
     assert client.conversation.is_over
     client.session.closed()
-    assert spools() == []
+    assert own_spools() == []
     assert Entry.objects.count() == 0
 
 
@@ -185,7 +181,7 @@ def test_a_refused_large_message_leaves_nothing_behind() -> None:
     client.say(ENVELOPE)
     client.say((b"x" * 998 + b"\r\n") * 2000 + b"bare\nlf\r\n")
     assert client.codes(b".\r\n") == ["550 5.6.0"]
-    assert spools() == []
+    assert own_spools() == []
 
 
 @pytest.mark.parametrize(
