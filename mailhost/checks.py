@@ -131,7 +131,7 @@ def tls_files(**_: Any) -> Iterator[CheckMessage]:
 
 
 def _belong_together(cert: bytes, key: bytes) -> bool:
-    # Late: every command checks, and few have such files.
+    # Late: every process loads the checks, and few have such files.
     from cryptography import x509
     from cryptography.hazmat.primitives import serialization
 

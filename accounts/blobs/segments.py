@@ -292,7 +292,7 @@ def adopt(spool: Spool) -> Adopted:
 
 
 def is_abandoned(path: Path) -> bool:
-    """True when no process holds the lock of a segment's file (or the file is gone)."""
+    """True when no process holds the lock of a file, a segment's above all, or it is gone."""
     try:
         fd = os.open(path, os.O_RDONLY)
     except FileNotFoundError:

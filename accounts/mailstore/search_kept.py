@@ -18,7 +18,7 @@ from accounts.key_lists import listed
 from accounts.mailstore.search_text import TEXT_LIMIT, fold
 from accounts.models import Entry, Message, SearchText
 from accounts.rows import Rows
-from protocols.wire.message import decoded_header, decoded_text
+from protocols.wire.message import decoded_header, decoded_text, parse
 
 # To be raised with every change of decoding or folding.
 VERSION = 13
@@ -46,7 +46,11 @@ class Texts:
 
 def texts_of(octets: bytes) -> Texts:
     """What of a message SEARCH TEXT and SEARCH BODY look through."""
-    return Texts(_joined(decoded_header(octets)), _joined(decoded_text(octets, TEXT_LIMIT)))
+    root = parse(octets)
+    return Texts(
+        _joined(decoded_header(octets, root=root)),
+        _joined(decoded_text(octets, TEXT_LIMIT, root)),
+    )
 
 
 def _joined(pieces: Iterator[str]) -> bytes:

@@ -11,7 +11,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 from typing import Literal
 
-from protocols.wire.message import decode_header, decoded_header, decoded_text, iter_fields
+from protocols.wire.message import decode_header, decoded_header, decoded_text, iter_fields, parse
 
 # Characters of decoded text looked through in one message, and of it when it is folded.
 TEXT_LIMIT = 8 << 20
@@ -160,8 +160,9 @@ class Needle:
         """Whether the header or the text of the body contains it."""
         if b"=?" not in octets and self._is_surely_not_in(octets, structure):
             return False
-        return self._is_in_any(decoded_header(octets)) or self._is_in_any(
-            decoded_text(octets, TEXT_LIMIT)
+        root = parse(octets)
+        return self._is_in_any(decoded_header(octets, root=root)) or self._is_in_any(
+            decoded_text(octets, TEXT_LIMIT, root)
         )
 
     def _is_in_any(self, texts: Iterable[str]) -> bool:

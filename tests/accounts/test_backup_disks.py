@@ -1,7 +1,6 @@
 """backup and restore on disks: what is durable, on which volume, and what is said of none."""
 
 import os
-import shutil
 from pathlib import Path
 
 import pytest
@@ -43,19 +42,6 @@ def test_a_backup_and_what_it_gave_back_are_on_the_disk(
 
 def not_in(inodes: set[int], top: Path) -> set[Path]:
     return {path for path in (top, *top.rglob("*")) if path.stat().st_ino not in inodes}
-
-
-def test_where_the_octets_are_not_mounted_there_is_no_backup(tmp_path: Path) -> None:
-    filled()
-    commit.reset()
-    segments = blobs.directory() / "segments"
-    segments.rename(tmp_path / "elsewhere")
-    try:
-        with pytest.raises(CommandError, match=r"is the volume mounted\?"):
-            call_command("backup", str(tmp_path / "saved"))
-    finally:
-        shutil.move(tmp_path / "elsewhere", segments)
-    assert not (tmp_path / "saved" / "manifest.json").exists()
 
 
 def test_octets_come_back_to_the_volume_they_lie_on(tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 import errno
 import os
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -20,7 +19,7 @@ from accounts.mailstore import fetch
 from accounts.mailstore.append import append_message
 from accounts.models import Blob, CommitMark, Message, Segment
 from tests.accounts import as_owner
-from tests.accounts.disk import age, keep_blobs_in
+from tests.accounts.disk import age
 from tests.accounts.mail import (
     HELLO,
     append_many,
@@ -30,14 +29,10 @@ from tests.accounts.mail import (
     make_mailbox,
 )
 
-pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture(autouse=True)
-def _own_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    keep_blobs_in(tmp_path, monkeypatch)
-    yield
-    commit.reset()
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.usefixtures("own_blobs"),
+]
 
 
 @settings(

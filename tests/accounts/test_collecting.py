@@ -2,7 +2,6 @@
 
 import errno
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,17 +11,13 @@ from accounts import blobs, commit, fsck, garbage
 from accounts.blobs import BlobMissing, OutOfSpace
 from accounts.models import Blob, Segment
 from tests.accounts.as_owner import expunge_uids
-from tests.accounts.disk import age, keep_blobs_in
+from tests.accounts.disk import age
 from tests.accounts.mail import append_many, content, inbox, keep_nothing_deleted, make_mailbox
 
-pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture(autouse=True)
-def _own_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    keep_blobs_in(tmp_path, monkeypatch)
-    yield
-    commit.reset()
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.usefixtures("own_blobs"),
+]
 
 
 def mostly_dead(mailbox_id: int) -> Path:

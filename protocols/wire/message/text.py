@@ -29,14 +29,14 @@ _ENCODED_FACTOR = 3
 _READ = (b"text", b"message")
 
 
-def decoded_text(octets: Buffer, limit: int) -> Iterator[str]:
+def decoded_text(octets: Buffer, limit: int, root: Part | None = None) -> Iterator[str]:
     """The readable texts of the body, at most about `limit` characters in all, in order.
 
     These are the text parts (HTML as its words), reports, the names and descriptions of parts, and
-    the headers of attached messages.
+    the headers of attached messages. `root` is what `parse` gives, if the caller has it.
     """
     left = limit
-    for part in walk(parse(octets)):
+    for part in walk(root or parse(octets)):
         if left <= 0:
             return
         for text in _texts(octets, part, left):
@@ -45,12 +45,14 @@ def decoded_text(octets: Buffer, limit: int) -> Iterator[str]:
                 left -= len(text)
 
 
-def decoded_header(octets: Buffer, limit: int = HEADER_LIMIT) -> Iterator[str]:
+def decoded_header(
+    octets: Buffer, limit: int = HEADER_LIMIT, root: Part | None = None
+) -> Iterator[str]:
     """The header's fields and those of the parts as `Name: value`, decoded (RFC 9051 §6.4.4, TEXT).
 
-    At most `limit` octets of headers are read. Those of attached messages are of their body.
+    At most `limit` octets of headers are read. Those of attached messages are of the body.
     """
-    for part in walk(parse(octets)):
+    for part in walk(root or parse(octets)):
         if limit <= 0:
             return
         if not _is_attached(part):
