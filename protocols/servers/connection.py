@@ -28,9 +28,8 @@ from protocols.wire.conversation import Conversation
 
 log = structlog.get_logger(__name__)
 
-# Events answered without a break, and how long, so that a flood leaves turns to other peers.
+# Events answered without a break, so that a flood leaves turns to other peers.
 EVENTS_PER_TURN = 100
-TURN_SECONDS = 0.01
 # Seconds.
 HANDSHAKE_TIMEOUT = 30.0
 LINGER = 2.0
@@ -229,7 +228,7 @@ class Connection(TwistedProtocol):
 
     def _serve_events(self) -> None:
         left = EVENTS_PER_TURN
-        until = self.runtime.reactor.seconds() + TURN_SECONDS
+        until = self.runtime.reactor.seconds() + self.runtime.turn_seconds()
         while self._conversation is not None and not (
             self._is_busy or self._is_ending or self._pace.paused_at is not None
         ):
@@ -251,10 +250,12 @@ class Connection(TwistedProtocol):
     def _take_another_turn(self) -> None:
         if not self._turn_is_due:
             self._turn_is_due = True
+            self.runtime.turns_due += 1
             self.runtime.reactor.callLater(0, self._turn)
 
     def _turn(self) -> None:
         self._turn_is_due = False
+        self.runtime.turns_due -= 1
         self._pump()
 
     def _serve(self, event: Any) -> None:

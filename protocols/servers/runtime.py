@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 WATCH_INTERVAL = 1.0
+# How long all who flood us are served before everybody else is looked after, in seconds.
+ROUND_SECONDS = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,7 @@ class Runtime:
     caps: Caps = field(default_factory=Caps)
     pool: SessionPool = field(default_factory=make_pool)
     connections: "set[Connection]" = field(default_factory=set)
+    turns_due: int = 0  # of connections that have said more than one turn answers
 
     def __post_init__(self) -> None:
         self.way_back = WayBack(self.reactor)
@@ -72,6 +75,10 @@ class Runtime:
             self._by_network[network] -= 1
             if not self._by_network[network]:
                 del self._by_network[network]
+
+    def turn_seconds(self) -> float:
+        """How long one connection's events are answered without a break."""
+        return ROUND_SECONDS / (1 + self.turns_due)
 
     def say_goodbye(self) -> None:
         """Close what is idle now and the rest after the event in hand; let nobody in."""

@@ -162,6 +162,8 @@ class Obedient:
                 return b"x" * int(rest[5:])
             case b"quick" if rest == b"slow":
                 time.sleep(0.02)
+            case b"quick" if rest == b"enough":
+                time.sleep(0.001)
             case b"pieces":
                 count, size = map(int, rest.split())
                 return self._pieces(count, size)

@@ -280,6 +280,26 @@ def test_slow_answers_leave_turns_to_others(stage: Stage, client: Client) -> Non
     assert len(stage.sessions[0].threads) < connection.EVENTS_PER_TURN
 
 
+def test_many_who_flood_leave_turns_to_others(stage: Stage, client: Client) -> None:
+    """All of them together have about as long as one alone."""
+    flooding = [stage.connect() for _ in range(20)]
+    for one in flooding:
+        one.say(*[b"quick enough"] * 50)
+
+    def served() -> int:
+        return sum(len(session.threads) for session in stage.sessions)
+
+    def due() -> int:
+        return stage.runtime.turns_due
+
+    until(lambda: on_reactor(due) == len(flooding))
+    before = served()
+    assert client.ask(b"quick") == b"ok quick"
+    # The round in which we asked and that in which we were heard: an event or two of each.
+    assert served() - before < 4 * len(flooding)
+    until(lambda: not on_reactor(due))
+
+
 def test_large_answers_wait_for_their_reader(stage: Stage, client: Client) -> None:
     """Though each of them is there at once."""
     size, count = 400_000, 60
