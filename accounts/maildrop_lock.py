@@ -13,9 +13,8 @@ from typing import Protocol
 from django.conf import settings
 from django.db import connection
 from django.db.models import QuerySet
-from django.utils import timezone
 
-from accounts import maildrop_table
+from accounts import clock, maildrop_table
 from accounts.maildrop_table import LIFETIME, InUse
 from accounts.models import MaildropLock
 
@@ -23,6 +22,10 @@ __all__ = ["InUse", "Lock", "RowLock", "is_locked", "lock"]
 
 # How often a row is written anew: a command within the minute after the last one writes nothing.
 RENEWED_EVERY = timedelta(minutes=1)
+
+
+def _renew_at() -> int:
+    return maildrop_table.now() + int(RENEWED_EVERY.total_seconds() * 1e9)
 
 
 class Lock(Protocol):
@@ -65,25 +68,25 @@ class RowLock:
 
     @property
     def is_renewed_at_once(self) -> bool:
-        return timezone.now() < self._renew_at
+        return maildrop_table.now() < self._renew_at
 
     def renew(self) -> None:
         if not self.is_renewed_at_once:
             self.secure()
 
     def secure(self) -> None:
-        now = timezone.now()
-        if not self._held().update(expires_at=now + LIFETIME):
+        renew_at = _renew_at()
+        if not self._held().update(expires_at=clock.now() + LIFETIME):
             raise InUse
-        self._renew_at = now + RENEWED_EVERY
+        self._renew_at = renew_at
 
     def close(self) -> None:
         self._held().delete()
 
     def _take(self) -> bool:
-        now = timezone.now()
+        self._renew_at = _renew_at()
+        now = clock.now()
         expires_at = now + LIFETIME
-        self._renew_at = now + RENEWED_EVERY
         ended = MaildropLock.objects.filter(mailbox_id=self._mailbox_id, expires_at__lte=now)
         if ended.update(token=self._token, expires_at=expires_at):
             return True
@@ -112,5 +115,5 @@ def is_locked(mailbox_id: int) -> bool:
     """Whether a session of any process holds the maildrop."""
     if connection.vendor == "sqlite":
         return maildrop_table.of(settings.MAILHOST.home).is_held(mailbox_id)
-    now = timezone.now()
-    return MaildropLock.objects.filter(mailbox_id=mailbox_id, expires_at__gt=now).exists()
+    rows = MaildropLock.objects.filter(mailbox_id=mailbox_id, expires_at__gt=clock.now())
+    return rows.exists()

@@ -18,9 +18,9 @@ A recipient is pending, held, or settled (delivered, failed, cancelled). A pendi
    once.
 """
 
+from accounts.clock import now
 from delivery.queue.adding import add_rows, new_queue_id
 from delivery.queue.claiming import CLAIM_SPAN, Claim, claim, renew
-from delivery.queue.clock import now
 from delivery.queue.listing import (
     NoSuchMessage,
     RecipientView,

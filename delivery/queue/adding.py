@@ -6,10 +6,10 @@ import time
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
+from accounts.clock import now as now_of_all
 from accounts.commit import Rows
 from delivery.a_labels import to_a_labels
 from delivery.models import QueuedMessage, QueuedRecipient
-from delivery.queue.clock import now as now_of_all
 from delivery.queue.waking import wake_worker
 
 # Crockford's base 32: ASCII order is numeric order, and no letter looks like a digit.

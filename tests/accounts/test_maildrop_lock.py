@@ -158,6 +158,21 @@ def test_a_row_is_written_by_the_minute(mailbox: int, clock: Clock) -> None:
     assert row.expires_at - timezone.now() > maildrop_table.LIFETIME - timedelta(seconds=5)
 
 
+def test_a_host_whose_clock_is_ahead_takes_nobodys_lock(
+    mailbox: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if connection.vendor == "sqlite":
+        pytest.skip("all that use the embedded database have the same clock")
+    lock = maildrop_lock.lock(mailbox)
+    right = timezone.now
+    ahead = maildrop_table.LIFETIME + timedelta(minutes=1)
+    monkeypatch.setattr("django.utils.timezone.now", lambda: right() + ahead)
+    assert maildrop_lock.is_locked(mailbox)
+    with pytest.raises(InUse):
+        maildrop_lock.lock(mailbox)
+    lock.secure()
+
+
 def test_a_process_that_was_stopped_loses_its_lock_and_removes_nothing(mailbox: int) -> None:
     append_many(mailbox, inbox(mailbox), 1)
     name = str(connection.settings_dict["NAME"])

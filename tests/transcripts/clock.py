@@ -1,4 +1,4 @@
-"""A clock that WAIT can move: that of rows, and that of maildrops' locks, run ahead of the real."""
+"""A clock that WAIT can move: of rows and of maildrops' locks; it runs ahead of the real."""
 
 from datetime import datetime, timedelta
 from unittest import mock
@@ -22,6 +22,7 @@ class Clock:
         self._patches = (
             mock.patch("django.utils.timezone.now", now),
             mock.patch("accounts.maildrop_table.now", nanoseconds),
+            mock.patch("accounts.clock.now", now),
         )
         for patch in self._patches:
             patch.start()

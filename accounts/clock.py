@@ -1,4 +1,4 @@
-"""What time it is for the queue: claims made on one host must not have run out on another."""
+"""What time it is for all hosts: what one claims or locks must not have run out on another."""
 
 from datetime import datetime
 
@@ -7,7 +7,7 @@ from django.utils import timezone
 
 
 def now() -> datetime:
-    """The time of the clock that all workers share: the database server's, where there is one."""
+    """The time of the clock that all hosts share: the database server's, where there is one."""
     if connection.vendor == "sqlite":
         return timezone.now()
     with connection.cursor() as cursor:
