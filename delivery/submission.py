@@ -15,7 +15,13 @@ from accounts.login import Identity
 from delivery import acceptance, queue
 from delivery.envelope import Envelope
 from delivery.local import Parcel
-from protocols.wire.message import Buffer, iter_fields, parse_addresses, split_header
+from protocols.wire.message import (
+    Buffer,
+    header_fields,
+    iter_fields,
+    parse_addresses,
+    split_header,
+)
 from protocols.wire.message.octets import take
 from protocols.wire.smtp.reply import Reply
 
@@ -74,8 +80,8 @@ class _Author:
 def _refuse_author(identity: Identity, octets: Buffer) -> Reply | None:
     """Refuse a From field (every one of them) that names anybody else, or nobody."""
     header = take(octets, 0, split_header(octets))
-    for field in iter_fields(header):
-        if field.name != b"from" or not field.value.strip():
+    for field in iter_fields(header_fields(header, (b"from",))):
+        if not field.value.strip():
             continue
         authors = parse_addresses(field.value, _AUTHORS_LIMIT + 1)
         if not 0 < len(authors) <= _AUTHORS_LIMIT:

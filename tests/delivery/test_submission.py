@@ -1,10 +1,13 @@
 """Mail from our own users: who may send as whom, and where it goes."""
 
+import time
+
 import pytest
 
 from accounts.models import Mailbox
 from delivery import submission
 from delivery.models import QueuedMessage
+from delivery.submission import FOREIGN_AUTHOR
 from protocols.wire.smtp.address import parse_address
 from protocols.wire.smtp.reply import Reply
 from tests.delivery.house import (
@@ -106,6 +109,14 @@ def test_the_from_field(field: bytes, is_taken: bool) -> None:
     assert reply.code == (250 if is_taken else 550)
     assert reply.enhanced == ("2.0.0" if is_taken else "5.7.1")
     assert len(inbox("bert@a.test")) == is_taken
+
+
+def test_the_from_field_is_found_in_a_header_of_megabytes() -> None:
+    """Without a step for each field: a thread that takes seconds makes everybody else slow."""
+    octets = b"Xyz: b\r\n" * (1 << 20) + b"From: bert@a.test\r\n\r\nHello.\r\n"
+    begun = time.thread_time()
+    assert submission._refuse_author(identity_of("anna@a.test"), octets) is FOREIGN_AUTHOR
+    assert time.thread_time() - begun < 1
 
 
 def test_mail_in_circles_is_refused() -> None:
