@@ -59,6 +59,7 @@ __all__ = [
     "find_folder",
     "find_while_valid",
     "get_folder",
+    "give_inbox",
     "list_all_readable",
     "list_all_seen",
     "list_folders",
@@ -310,6 +311,16 @@ def provision(mailbox_id: int) -> None:
         )
         mailbox.next_uidvalidity = first + len(FIRST_FOLDERS)
         mailbox.save(update_fields=["next_uidvalidity"])
+
+
+def give_inbox(mailbox_id: int) -> None:
+    """Make the INBOX that a damaged mailbox has lost."""
+
+    def write(rows: Rows) -> None:
+        if not Folder.objects.filter(mailbox_id=mailbox_id, name=INBOX).exists():
+            _create(mailbox_id, INBOX, "", rows)
+
+    _run(mailbox_id, write)
 
 
 def _run(mailbox_id: int, work: Callable[[Rows], T], *, rows: int = 1) -> T:

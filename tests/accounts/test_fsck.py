@@ -8,10 +8,11 @@ import pytest
 from django.core.management import call_command
 from django.db import connection
 from django.db.models import F
+from django.utils import timezone
 
 from accounts import blobs, commit, fsck
-from accounts.mailstore import fetch, overview
-from accounts.mailstore.flags import Flag
+from accounts.mailstore import fetch, folders, overview
+from accounts.mailstore.flags import Flag, StoreMode
 from accounts.models import (
     Blob,
     Folder,
@@ -61,8 +62,31 @@ def run(*arguments: str) -> tuple[int, str]:
 def test_a_whole_store_is_clean() -> None:
     filled()
     assert run() == (0, "clean\n")
-    make_mailbox(with_folders=False)
+
+
+def test_a_mailbox_without_inbox_is_told_and_given_one() -> None:
+    mailbox_id = make_mailbox(with_folders=False)
+    assert faults() == [f"Mailbox {mailbox_id} has no INBOX."]
+    code, text = run("--repair")
+    assert (code, text) == (0, f"repaired: Mailbox {mailbox_id} has no INBOX.\nclean\n")
     assert faults() == []
+    commit.run(delivery(mailbox_id, HELLO))
+    assert folders.find_folder(mailbox_id, "INBOX").exists == 1
+
+
+def test_a_mailbox_that_is_being_removed_needs_no_inbox() -> None:
+    mailbox_id = make_mailbox(with_folders=False)
+    Mailbox.objects.filter(pk=mailbox_id).update(removed_at=timezone.now())
+    assert faults() == []
+
+
+def test_keywords_without_name_are_told() -> None:
+    mailbox_id = filled()
+    as_owner.store_flags(inbox(mailbox_id), [1], StoreMode.ADD, 0, ["one", "two"])
+    assert faults() == []
+    folder_id = inbox(mailbox_id)
+    Folder.objects.filter(pk=folder_id).update(keywords=["one"])
+    assert faults() == [f"Folder {folder_id} has messages with keywords that have no name."]
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,9 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
-            "--repair", action="store_true", help="put wrong counters and search indexes right"
+            "--repair",
+            action="store_true",
+            help="put wrong counters and search indexes right, and give back a missing INBOX",
         )
         parser.add_argument(
             "--prepare",
