@@ -36,6 +36,7 @@ from accounts.blobs.segments import is_abandoned
 from accounts.database_copies import BackupError, dump, load, sync_file
 from accounts.models import (
     DirectoryVersion,
+    Domain,
     Entry,
     Folder,
     FolderSnapshot,
@@ -248,13 +249,13 @@ def _is_ours(mark: Path) -> bool:
 def _make_way(*, is_forced: bool) -> None:
     """Move what a restore would mix with aside, or refuse."""
     segments = list((blobs.directory() / "segments").glob("*/*.seg"))
-    has_rows = _has_mail_rows()
+    has_rows = _has_rows()
     if not segments and not has_rows:
         return
     if not is_forced:
         raise BackupError(
-            f"{settings.HOME} holds mail already; name an empty home, or say --force to put the"
-            " backup in its place."
+            f"{settings.HOME} holds domains or mail already; name an empty home, or say"
+            " --force to put the backup in their place."
         )
     if has_rows and any(
         not is_abandoned(blobs.directory() / name)
@@ -275,10 +276,10 @@ def _make_way(*, is_forced: bool) -> None:
             shutil.move(path, aside / path.name)
 
 
-def _has_mail_rows() -> bool:
-    if "accounts_mailbox" not in connection.introspection.table_names():
+def _has_rows() -> bool:
+    if "accounts_domain" not in connection.introspection.table_names():
         return False
-    return Mailbox.objects.exists()
+    return Domain.objects.exists()
 
 
 def _manifest(source: Path) -> dict[str, Any]:

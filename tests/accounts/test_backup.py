@@ -12,7 +12,7 @@ from django.conf import settings
 from django.core.management import CommandError, call_command
 from django.db import connection
 
-from accounts import blobs, commit, flag_deeds, fsck
+from accounts import blobs, commit, directory, flag_deeds, fsck
 from accounts.backup import back_up, restore
 from accounts.blobs import Spool
 from accounts.database_copies import BackupError
@@ -20,7 +20,7 @@ from accounts.mailstore import folders, index
 from accounts.mailstore.append import append_message
 from accounts.mailstore.flags import Flag, StoreMode
 from accounts.mailstore.vanished import vanished_since
-from accounts.models import Folder, Mailbox, Message
+from accounts.models import Domain, Folder, Mailbox, Message, Tenant
 from tests.accounts import as_owner
 from tests.accounts.mail import HELLO, append_many, content, inbox, make_mailbox
 
@@ -142,11 +142,19 @@ def test_who_was_told_of_what_is_lost_is_told_what_there_is(
 def test_a_restore_does_not_mix_with_what_is_there(tmp_path: Path) -> None:
     mailbox_id = filled()
     back_up(tmp_path / "saved", quiet)
-    with pytest.raises(BackupError, match="holds mail already"):
+    with pytest.raises(BackupError, match="holds domains or mail already"):
         restore(tmp_path / "saved", quiet)
     with pytest.raises(BackupError, match="server is running"):
         restore(tmp_path / "saved", quiet, is_forced=True)
     assert len(content(inbox(mailbox_id))) == 11
+
+
+def test_a_restore_over_domains_that_only_forward_is_refused(tmp_path: Path) -> None:
+    back_up(tmp_path / "saved", quiet)
+    directory.create_domain(Tenant.objects.create(name="Forwards"), "forwards.test")
+    with pytest.raises(BackupError, match="holds domains or mail already"):
+        restore(tmp_path / "saved", quiet)
+    assert Domain.objects.filter(name="forwards.test").exists()
 
 
 def test_a_damaged_backup_is_refused(tmp_path: Path) -> None:
@@ -318,7 +326,7 @@ def test_the_commands_while_mail_comes_in(tmp_path: Path) -> None:
     assert key.stat().st_mode & 0o777 == 0o600
     refused = manage(fresh, "restore", saved)
     assert refused.returncode == 1
-    assert "holds mail already" in refused.stderr
+    assert "holds domains or mail already" in refused.stderr
     assert "Traceback" not in refused.stderr
 
 

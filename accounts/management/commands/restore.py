@@ -23,8 +23,8 @@ class Command(BaseCommand):
         parser.add_argument(
             "--force",
             action="store_true",
-            help="restore although there is mail; what was there is moved to HOME/replaced-…"
-            " (on PostgreSQL, the rows are replaced)",
+            help="restore although there are domains or mail; what was there is moved to"
+            " HOME/replaced-… (on PostgreSQL, the rows are replaced)",
         )
 
     def handle(self, *args: Any, directory: Path, force: bool, **options: Any) -> None:
