@@ -102,12 +102,14 @@ def restore(source: Path, progress: Progress, *, is_forced: bool = False) -> Non
             f"The backup is of {manifest['database']}, and the settings name {connection.vendor}."
         )
     progress("proving the backup's files")
-    for file in (_File(**each) for each in manifest["files"]):
+    files = [_File(**each) for each in manifest["files"]]
+    for file in files:
         path = source / file.path
         if not path.is_file() or _described(source, path) != file:
             raise BackupError(f"{path} is missing or is not what was backed up.")
     os.umask(0o077)
     _require_stopped()
+    _require_room(sum(file.size for file in files if file.path.startswith("blobs/")))
     _make_way(is_forced=is_forced)
     progress("restoring the octets")
     _put_back(source)
@@ -244,6 +246,19 @@ def _is_ours(mark: Path) -> bool:
     except OSError:
         return False
     return b"manage.py" in command or b"celery" in command
+
+
+def _require_room(octets: int) -> None:
+    """BackupError where so much mail has no room: before anything there is touched."""
+    volume = blobs.directory()
+    while not volume.exists():
+        volume = volume.parent
+    free = shutil.disk_usage(volume).free
+    if octets > free:
+        raise BackupError(
+            f"The mail takes {octets / 1_000_000:.1f} MB, and {volume} has"
+            f" {free / 1_000_000:.1f} MB free; nothing was changed."
+        )
 
 
 def _make_way(*, is_forced: bool) -> None:

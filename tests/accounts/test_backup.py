@@ -157,6 +157,19 @@ def test_a_restore_over_domains_that_only_forward_is_refused(tmp_path: Path) -> 
     assert Domain.objects.filter(name="forwards.test").exists()
 
 
+def test_a_restore_that_has_no_room_changes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mailbox_id = filled()
+    back_up(tmp_path / "saved", quiet)
+    commit.reset()
+    usage = shutil.disk_usage(tmp_path)._replace(free=2 << 20)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage)
+    with pytest.raises(BackupError, match="free; nothing was changed"):
+        restore(tmp_path / "saved", quiet, is_forced=True)
+    assert len(content(inbox(mailbox_id))) == 11
+
+
 def test_a_damaged_backup_is_refused(tmp_path: Path) -> None:
     filled()
     saved = tmp_path / "saved"
