@@ -4,6 +4,7 @@ import ast
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -109,6 +110,12 @@ def test_the_lock_names_public_hosts_only() -> None:
     text = (TOP / "uv.lock").read_text()
     hosts = set(re.findall(r"https?://([^/\"]+)", text))
     assert hosts <= {"pypi.org", "files.pythonhosted.org"}
+
+
+def test_the_lock_is_the_same_on_every_python() -> None:
+    packages = tomllib.loads((TOP / "uv.lock").read_text())["package"]
+    names = [package["name"] for package in packages]
+    assert len(names) == len(set(names))
 
 
 def tracked() -> list[Path]:
