@@ -44,6 +44,7 @@ _TOKEN = re.compile(
 )
 _COMMENT_TOKEN = re.compile(rb"\\.|[()]|[^()\\]++|\\", re.DOTALL)
 _GAP = re.compile(rb"[\s,]++")
+_RUN = re.compile(rb"[ \t]++")
 
 
 def parse_addresses(value: bytes, limit: int = ADDRESS_LIMIT) -> list[Address]:
@@ -58,7 +59,8 @@ def parse_addresses(value: bytes, limit: int = ADDRESS_LIMIT) -> list[Address]:
             _Reader(value, at, limit, addresses).read()
             break
         quoted, bare, local, domain, only_local, only_domain = found.groups()
-        name = bare if quoted is None else quoted
+        # RFC 5322 §3.2.2: white space between words, however much, means one space.
+        name = _RUN.sub(b" ", bare) if bare else quoted
         addresses.append(Address(name or None, None, local or only_local, domain or only_domain))
         at = found.end()
     return addresses
@@ -76,7 +78,7 @@ class _Reader:
         self._clear()
 
     def _clear(self) -> None:
-        self.words: list[bytes] = []  # outside the angle, white space as it stood
+        self.words: list[bytes] = []  # outside the angle, a space for whatever parts them
         self.comments: list[bytes] = []
         self.inside: list[bytes] | None = None  # of the angle, without white space
         self.is_angle_open = False
@@ -97,8 +99,7 @@ class _Reader:
             if special is not None:
                 self._take_special(special)
             elif space is not None:
-                if self.inside is None and self.words:
-                    self.words.append(b" ")
+                self._take_gap()
             else:
                 text = unquote(quoted) if quoted is not None else literal or atom
                 (self.words if not self.is_angle_open else self._inside()).append(text)
@@ -113,6 +114,11 @@ class _Reader:
 
     def _holds_anything(self) -> bool:
         return bool(self.words or self.comments) or self.inside is not None
+
+    def _take_gap(self) -> None:
+        """RFC 5322 §3.2.2: white space and comments between words mean one space."""
+        if self.inside is None and self.words and self.words[-1] != b" ":
+            self.words.append(b" ")
 
     def _take_special(self, special: bytes) -> None:
         match special:
@@ -168,6 +174,7 @@ class _Reader:
                     break
             text.append(unquote(piece))
         self.comments.append(b"".join(text).strip())
+        self._take_gap()
 
     def _finish(self) -> None:
         """Make an address of what was collected since the last comma."""

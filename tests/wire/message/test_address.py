@@ -17,6 +17,13 @@ END = (None, None, None, None)
         (b"a@b.test", [(None, None, b"a", b"b.test")]),
         (b" <a@b.test> ", [(None, None, b"a", b"b.test")]),
         (b"Al Ice <a@b.test>", [(b"Al Ice", None, b"a", b"b.test")]),
+        # §3.2.2: between words, white space and comments mean one space.
+        (b"Al \t  Ice <a@b.test>", [(b"Al Ice", None, b"a", b"b.test")]),
+        (b"Al\r\n\tIce <a@b.test>", [(b"Al Ice", None, b"a", b"b.test")]),
+        (b"Al (the cold) Ice <a@b.test>", [(b"Al Ice", None, b"a", b"b.test")]),
+        (b"Al(the) (cold)Ice <a@b.test>", [(b"Al Ice", None, b"a", b"b.test")]),
+        (b"Al(s)Team:;", [(None, None, b"Al Team", None), END]),
+        (b'"Al  the"   Ice <a@b.test>', [(b"Al  the Ice", None, b"a", b"b.test")]),
         (b'"Ice, Al" <a@b.test>', [(b"Ice, Al", None, b"a", b"b.test")]),
         (b'"Al \\"Ice\\"" <a@b.test>', [(b'Al "Ice"', None, b"a", b"b.test")]),
         (b"=?utf-8?q?J=C3=B6?= <j@b.test>", [(b"=?utf-8?q?J=C3=B6?=", None, b"j", b"b.test")]),
