@@ -307,6 +307,8 @@ class _Narrowing:
                         field, octets[: split_header(octets)]
                     ),
                 )
+            case keys.BodyHas(text="") | keys.TextHas(text=""):
+                return places
             case keys.BodyHas(text=text):
                 needle = Needle(text)
                 if needle.is_one_piece:
