@@ -115,7 +115,7 @@ def listed(
     patterns = Patterns(command.reference, command.patterns)
     yield from patterns.look(tree.names)
     if command.is_lsub:
-        chosen = _subscribed(tree, patterns)
+        chosen = _subscribed(command, tree, patterns)
     elif "SUBSCRIBED" in command.select_options:
         chosen = _selected_subscribed(command, tree, patterns)
     else:
@@ -177,12 +177,15 @@ def _existing(command: commands.List, tree: Tree, patterns: Patterns) -> Iterato
         if patterns.match(name):
             yield _told(command, tree, name, tree.attributes(name))
     # RFC 3501 §6.3.8: "%" at the end names the levels above what fits further down.
-    asks_levels = any(pattern.endswith("%") for pattern in command.patterns)
-    if "SPECIAL-USE" not in command.select_options and asks_levels:
+    if "SPECIAL-USE" not in command.select_options and _asks_levels(command):
         for name in tree.above_others:
             if patterns.match(name):
                 attributes = ["\\Noselect", "\\NonExistent", "\\HasChildren"]
                 yield _told(command, tree, name, attributes)
+
+
+def _asks_levels(command: commands.List) -> bool:
+    return any(pattern.endswith("%") for pattern in command.patterns)
 
 
 def _told(command: commands.List, tree: Tree, name: str, attributes: list[str]) -> Listed:
@@ -214,7 +217,7 @@ def _selected_subscribed(
         yield Listed(name, tuple(attributes), has_subscribed_below=name in above_wanted)
 
 
-def _subscribed(tree: Tree, patterns: Patterns) -> Iterator[Listed]:
+def _subscribed(command: commands.List, tree: Tree, patterns: Patterns) -> Iterator[Listed]:
     above = set()
     for name in tree.subscribed:
         if patterns.match(name):
@@ -222,6 +225,8 @@ def _subscribed(tree: Tree, patterns: Patterns) -> Iterator[Listed]:
             yield Listed(name, tuple(attributes))
         else:
             above.update(parents(name))
+    if not _asks_levels(command):
+        return
     # RFC 3501 §6.3.9: "%" shows that something is subscribed further down.
     for name in above - tree.subscribed:
         if patterns.match(name):
