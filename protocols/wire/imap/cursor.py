@@ -141,7 +141,14 @@ class Cursor:
         return self._literal(may_hold_nul=True) if self.take(b"~") else self.nstring()
 
     def folder(self) -> str:
-        """A folder's name, decoded; INBOX in any case is INBOX."""
+        """A folder's name, decoded; INBOX in any case is INBOX (RFC 3501 §5.1)."""
+        octets = self.astring()
+        if len(octets) == 5 and octets.upper() == b"INBOX":
+            return "INBOX"
+        return decode_folder(octets, self.dialect)
+
+    def reference(self) -> str:
+        """What stands before a pattern; only both together are a name, which may be INBOX."""
         return decode_folder(self.astring(), self.dialect)
 
     def pattern(self) -> str:
@@ -241,9 +248,7 @@ class Cursor:
 
 
 def decode_folder(octets: bytes, dialect: Dialect = REV1) -> str:
-    """A folder's name from the wire; INBOX in any case is INBOX (RFC 3501 §5.1)."""
-    if len(octets) == 5 and octets.upper() == b"INBOX":
-        return "INBOX"
+    """A folder's name, or a piece of one, from the wire."""
     is_utf8 = Dialect.UTF8 in dialect
     try:
         name = octets.decode("utf-8") if is_utf8 else utf7.decode(octets)

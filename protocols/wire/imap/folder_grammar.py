@@ -78,7 +78,7 @@ def _list(tag: bytes, cursor: Cursor) -> c.Command:
         if "RECURSIVEMATCH" in select and not select - {"RECURSIVEMATCH", "REMOTE"}:
             raise Fault("RECURSIVEMATCH needs another option.")
         cursor.space()
-    reference = cursor.folder()
+    reference = cursor.reference()
     cursor.space()
     patterns = []
     if cursor.take(b"("):
@@ -106,7 +106,7 @@ def _list(tag: bytes, cursor: Cursor) -> c.Command:
 
 def _lsub(tag: bytes, cursor: Cursor) -> c.Command:
     cursor.space()
-    reference = cursor.folder()
+    reference = cursor.reference()
     cursor.space()
     patterns = (cursor.pattern(),)
     return c.List(tag, reference, patterns, frozenset(), frozenset(), True, False)

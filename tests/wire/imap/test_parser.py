@@ -44,7 +44,7 @@ from protocols.wire.imap.commands import (
     Unsubscribe,
     Url,
 )
-from protocols.wire.imap.dialect import Dialect
+from protocols.wire.imap.dialect import REV1, Dialect
 from protocols.wire.imap.fetch_items import FAST, Attribute
 from protocols.wire.imap.flags import Flag
 from protocols.wire.imap.options import Page, Resync
@@ -336,7 +336,6 @@ def test_folder_names_must_be_modified_utf7(name: bytes) -> None:
         (b"{3+}\r\n\xe6\x97\xa5", "日"),
         (b"R&D", "R&D"),
         (b"Entw&APw-rfe", "Entw&APw-rfe"),
-        (b"inbox", "INBOX"),
         (b'"\xf0\x9f\x90\x88"', "🐈"),
     ],
 )
@@ -347,6 +346,16 @@ def test_folder_names_in_utf8(name: bytes, value: str) -> None:
     listed = parse(b'a LIST "" ' + name, Dialect.UTF8)
     assert isinstance(listed, List)
     assert listed.patterns == (value,)
+
+
+@pytest.mark.parametrize("dialect", [REV1, Dialect.UTF8])
+def test_a_pattern_is_inbox_only_with_its_reference(dialect: Dialect) -> None:
+    assert parse(b"a SELECT inbox", dialect) == Select(b"a", "INBOX", False)
+    append = parse_append(b"a APPEND inbox {5}", dialect)
+    assert append == Append(b"a", "INBOX", 0, (), None, 0, 5)
+    listed = parse(b"a LIST Inbox inbox", dialect)
+    assert isinstance(listed, List)
+    assert (listed.reference, listed.patterns) == ("Inbox", ("inbox",))
 
 
 NO_UTF8 = [
