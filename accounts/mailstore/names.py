@@ -21,7 +21,9 @@ def canonical(name: str) -> str:
     if len(name) <= 4 * MAX_OCTETS:
         name = unicodedata.normalize("NFC", name)
     first, slash, rest = name.partition(SEPARATOR)
-    return INBOX + slash + rest if first.upper() == INBOX else name
+    # Of ASCII alone: the capital of the dotless "ı" is I too.
+    is_inbox = first.isascii() and first.upper() == INBOX
+    return INBOX + slash + rest if is_inbox else name
 
 
 def checked(name: str) -> str:

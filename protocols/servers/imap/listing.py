@@ -6,6 +6,7 @@ are the bits of one integer.
 
 from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
+from string import ascii_lowercase, ascii_uppercase
 
 from accounts.mailstore.folders import FolderInfo
 from accounts.mailstore.names import SEPARATOR, canonical, parents
@@ -18,6 +19,8 @@ STEPS = 50_000
 # Characters: `Shared/`, an address and a folder's name are shorter.
 LONGEST_NAME = 2_000
 _NO_WILDCARDS = str.maketrans("", "", "*%")
+# Of ASCII alone: the capital of the dotless "ı" is I too.
+_CAPITALS = str.maketrans(ascii_lowercase, ascii_uppercase)
 
 
 class Pattern:
@@ -69,7 +72,7 @@ class Patterns:
         # What no name is long enough for is not tried with each of them.
         texts = [text for text in texts if len(text.translate(_NO_WILDCARDS)) <= LONGEST_NAME]
         self._patterns = [Pattern(text) for text in texts]
-        self._for_inbox = [Pattern(text.upper()) for text in texts]
+        self._for_inbox = [Pattern(text.translate(_CAPITALS)) for text in texts]
         self._known: dict[str, bool] = {}
 
     def look(self, names: Iterable[str]) -> Iterator[bytes]:

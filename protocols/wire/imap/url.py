@@ -65,7 +65,7 @@ def parse_url(text: bytes) -> MessageUrl | None:
     uidvalidity = int(mailbox[2] or 0)
     if folder is None or section is None or parts or max(uidvalidity, int(uid[1])) > MAX_NUMBER:
         return None
-    name = "INBOX" if folder.upper() == "INBOX" else folder
+    name = "INBOX" if folder.isascii() and folder.upper() == "INBOX" else folder
     return MessageUrl(user, host, name, uidvalidity, int(uid[1]), section, offset, count)
 
 
