@@ -8,7 +8,7 @@ from functools import partial
 from accounts.mailstore import expunge, flags, index, rights
 from accounts.mailstore.flags import Flag
 from accounts.mailstore.picture import Picture, pick
-from accounts.mailstore.refusals import NotPermitted
+from accounts.mailstore.refusals import NoSuchFolder, NotPermitted
 from accounts.mailstore.rights import Right
 from accounts.uid_sets import as_range
 from protocols.servers.imap.answers import bad, no, ok
@@ -334,8 +334,9 @@ def close(client: Client, command: commands.Close) -> Tagged:
     Not even with HIGHESTMODSEQ: the client has not heard of everything before it (RFC 7162 §3.2.8).
     """
     if not client.selected.is_read_only:
-        # RFC 4314 §4: without the right to expunge, CLOSE only closes.
-        with suppress(NotPermitted):
+        # RFC 4314 §4: without the right to expunge, CLOSE only closes. To who may not look the
+        # folder up it is not there.
+        with suppress(NotPermitted, NoSuchFolder):
             expunge.expunge_uids(client.folder_id, None, actor=client.mailbox_id)
     client.leave_folder()
     return ok(command.tag, "Done.")
