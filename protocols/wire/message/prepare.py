@@ -22,7 +22,7 @@ from protocols.wire.message.structure import (
     read_fields,
 )
 
-PREPARED_VERSION = 8
+PREPARED_VERSION = 9
 
 # What mail programs ask for to show a list of messages (Thunderbird, Apple Mail, K-9, Roundcube).
 LIST_VIEW_FIELDS = frozenset(
