@@ -5,14 +5,13 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.db import transaction
-from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
-from django.db.models.functions import Coalesce
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import AutocompleteSelectFilter
 from unfold.decorators import display
 
-from accounts import directory
+from accounts import directory, figures
 from accounts.admin.pages import (
     STATE_LABELS,
     LookOnlyInline,
@@ -81,12 +80,6 @@ class _KeyInline(LookOnlyInline):
     tab = True
 
 
-def _count(model: Any, condition: Q) -> Coalesce:
-    """How many rows of `model` a domain has, without multiplying rows in a join."""
-    rows = model.objects.filter(condition, domain=OuterRef("pk")).order_by().values("domain")
-    return Coalesce(Subquery(rows.annotate(n=Count("pk")).values("n")), 0)
-
-
 @admin.register(Domain)
 class DomainAdmin(SuspendPage):
     form = DomainForm
@@ -109,9 +102,7 @@ class DomainAdmin(SuspendPage):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Domain]:
         rows: QuerySet[Domain] = super().get_queryset(request)
-        return rows.annotate(
-            mailbox_count=_count(Mailbox, Q(removed_at=None)), alias_count=_count(Alias, Q())
-        )
+        return figures.with_counts(rows)
 
     @display(description=_("mailboxes"), ordering="mailbox_count")
     def mailboxes_held(self, domain: Domain) -> int:

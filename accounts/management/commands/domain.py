@@ -3,11 +3,12 @@
 from argparse import ArgumentParser
 from collections.abc import Callable
 from dataclasses import asdict
+from typing import Any
 
 from django.conf import settings
-from django.db.models import Count, Q, QuerySet
+from django.db.models import QuerySet
 
-from accounts import directory
+from accounts import directory, figures
 from accounts.dns_records import records_for
 from accounts.management.verbs import NounCommand, Options, Verb, choose_tenant
 from accounts.models import Domain
@@ -93,11 +94,8 @@ class Command(NounCommand):
         self.say(f"{domain.name} is no longer hosted here.")
 
 
-def _counted(domains: QuerySet[Domain]) -> QuerySet[Domain]:
-    return domains.select_related("tenant", "alias_of").annotate(
-        mailbox_count=Count("mailboxes", filter=Q(mailboxes__removed_at=None), distinct=True),
-        alias_count=Count("aliases", distinct=True),
-    )
+def _counted(domains: QuerySet[Domain]) -> QuerySet[Any]:
+    return figures.with_counts(domains.select_related("tenant", "alias_of"))
 
 
 def _row(domain: Domain) -> dict[str, object]:
