@@ -4,7 +4,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.db.models import Count, F, Model, Prefetch, QuerySet, Window
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import TabularInline
@@ -92,6 +92,13 @@ class _TargetInline(TabularInline):
         return rows.select_related("mailbox__domain")
 
 
+def _first_targets() -> QuerySet[AliasTarget]:
+    """Of each alias the targets that lists show; `number` says how many it has."""
+    number = Window(Count("pk"), partition_by=F("alias_id"))
+    rows = AliasTarget.objects.select_related("mailbox__domain").annotate(number=number)
+    return rows.order_by("pk")[:SHOWN_TARGETS]
+
+
 @admin.register(Alias)
 class AliasAdmin(Page):
     form = AliasForm
@@ -105,7 +112,7 @@ class AliasAdmin(Page):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Alias]:
         rows: QuerySet[Alias] = super().get_queryset(request)
-        return rows.prefetch_related("targets__mailbox__domain")
+        return rows.prefetch_related(Prefetch("targets", _first_targets(), "first_targets"))
 
     @display(description=_("address"), ordering="local_part")
     def address(self, alias: Alias) -> str:
@@ -113,9 +120,9 @@ class AliasAdmin(Page):
 
     @display(description=_("leads to"))
     def leads_to(self, alias: Alias) -> str:
-        targets = [str(target) for target in alias.targets.all()]
-        rest = len(targets) - SHOWN_TARGETS
-        return ", ".join(targets[:SHOWN_TARGETS]) + (f" +{rest}" if rest > 0 else "")
+        first: list[Any] = getattr(alias, "first_targets", [])
+        rest = first[0].number - len(first) if first else 0
+        return ", ".join(map(str, first)) + (f" +{rest}" if rest else "")
 
     @display(description=_("state"), label={"enabled": "", "disabled": "danger"})
     def state(self, alias: Alias) -> Any:
@@ -132,6 +139,13 @@ class AliasAdmin(Page):
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         super().save_related(request, form, formsets, change)
         directory.touch()
+
+    def get_deleted_objects(
+        self, objs: Any, request: HttpRequest
+    ) -> tuple[list[Any], dict[Any, int], set[str], list[Model]]:
+        """Where they lead, perhaps to a thousand addresses, is no news on the page that asks."""
+        names = [str(alias) for alias in objs]
+        return names, {Alias._meta.verbose_name_plural: len(names)}, set(), []
 
     def delete_model(self, request: HttpRequest, obj: Any) -> None:
         directory.remove_alias(obj)

@@ -22,7 +22,7 @@ def find_alias(address: str) -> Alias:
     """The alias with that address; `*@domain` (or `@domain`) is the domain's catch-all."""
     local_part, domain = split_address(address)
     key = "" if local_part == "*" else local_part
-    rows = Alias.objects.select_related("domain__tenant").prefetch_related("targets__mailbox")
+    rows = Alias.objects.select_related("domain__tenant")
     if (found := rows.filter(local_part=key, domain__name=domain).first()) is None:
         raise DirectoryError(_("There is no alias “%(address)s”.") % {"address": address})
     return found

@@ -23,6 +23,9 @@ Options = Mapping[str, Any]
 Verb = Callable[[Options], None]
 Add = Callable[[str, Verb, str], ArgumentParser]
 
+# One alias with a thousand targets must not make every line of a list as long.
+WIDEST = 100
+
 
 def _refuse(parser: CommandParser, message: str) -> NoReturn:
     if parser.called_from_command_line:
@@ -141,14 +144,17 @@ def _is_text(word: str) -> bool:
     return True
 
 
-def table(lines: Iterable[Sequence[str]]) -> list[str]:
-    """Columns padded to the widest cell, two spaces apart."""
+def table(lines: Iterable[Sequence[str]]) -> Iterator[str]:
+    """Columns padded to the widest cell, two spaces apart.
+
+    Cells wider than WIDEST are as wide as they are, in their own line alone.
+    """
     lines = list(lines)
-    widths = [max(len(cell) for cell in column) for column in zip(*lines, strict=True)]
-    return [
-        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
-        for line in lines
-    ]
+    columns = zip(*lines, strict=True)
+    widths = [min(max(map(len, column)), WIDEST) for column in columns]
+    for line in lines:
+        cells = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
+        yield "  ".join(cells).rstrip()
 
 
 def _cell(value: Any) -> str:

@@ -1,13 +1,17 @@
 """Lists, pages and verbs stay small where a house is large."""
 
 from io import StringIO
+from typing import Any
 
 import pytest
 from django.core.management import call_command
 from django.db import connection
+from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
 
-from accounts import directory
+from accounts import directory, limits
+from accounts.models import Alias, AliasTarget, Domain, Mailbox, User
 from tests.accounts.people import People, settle
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -16,6 +20,36 @@ pytestmark = pytest.mark.django_db(transaction=True)
 @pytest.fixture
 def people() -> People:
     return settle()
+
+
+@pytest.fixture
+def client(people: People) -> Client:
+    client = Client()
+    user = User.objects.create_superuser("admin", "secret")
+    client.force_login(user, backend="accounts.web_login.AdminBackend")
+    return client
+
+
+def url(model: Any, page: str, *arguments: object) -> str:
+    return reverse(f"admin:accounts_{model._meta.model_name}_{page}", args=arguments)
+
+
+def make_mailboxes(domain: Domain, number: int) -> list[str]:
+    """As many rows, without folders; their addresses."""
+    names = [f"user{index:04}" for index in range(number)]
+    Mailbox.objects.bulk_create(Mailbox(domain=domain, local_part=name) for name in names)
+    return [f"{name}@{domain.name}" for name in names]
+
+
+def make_alias(domain: Domain, number: int = limits.ALIAS_TARGETS) -> Alias:
+    """An alias that leads to as many mailboxes."""
+    make_mailboxes(domain, number)
+    alias = Alias.objects.create(domain=domain, local_part="everybody")
+    mailboxes = Mailbox.objects.filter(local_part__startswith="user").order_by("pk")
+    AliasTarget.objects.bulk_create(
+        AliasTarget(alias=alias, mailbox=mailbox) for mailbox in mailboxes
+    )
+    return alias
 
 
 def run(*arguments: str) -> str:
@@ -38,3 +72,30 @@ def test_mailboxes_and_aliases_of_a_domain_are_counted_apart(people: People) -> 
     assert not [sql for sql in sql_of(queries) if 'JOIN "accounts_alias"' in sql]
     assert shown.splitlines()[1].split()[:4] == ["a.test", "alice-co", "2", "3"]
     assert shown.splitlines()[1].split() in [line.split() for line in listed.splitlines()]
+
+
+def test_an_alias_with_as_many_targets_as_it_may_have_is_listed_and_removed(people: People) -> None:
+    alias = make_alias(people.domain)
+    directory.create_alias("info@a.test", ["alice@a.test"])
+    everybody, info = run("alias", "list").splitlines()[1:]
+    assert everybody.startswith("everybody@a.test  user0000@a.test, user0001@a.test, ")
+    assert len(info) < 150
+    run("alias", "remove", alias.address)
+    directory.remove_alias(directory.find_alias("info@a.test"))
+    assert not AliasTarget.objects.exists()
+
+
+def test_pages_of_an_alias_with_many_targets(
+    client: Client, people: People, django_assert_max_num_queries: Any
+) -> None:
+    alias = make_alias(people.domain)
+    with django_assert_max_num_queries(8):
+        listed = client.get(url(Alias, "changelist")).content.decode()
+    assert "user0000@a.test, user0001@a.test, user0002@a.test +997" in listed
+    # Two for each of the fifty that a page shows.
+    with django_assert_max_num_queries(112):
+        assert client.get(url(Alias, "change", alias.pk)).status_code == 200
+    with django_assert_max_num_queries(8):
+        assert client.get(url(Alias, "delete", alias.pk)).status_code == 200
+    client.post(url(Alias, "delete", alias.pk), {"post": "yes"})
+    assert not AliasTarget.objects.exists()
