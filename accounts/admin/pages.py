@@ -88,6 +88,7 @@ class LookOnlyInline(TabularInline):
     extra = 0
     can_delete = False
     show_change_link = True
+    per_page: Any = 50
     related: tuple[str, ...] = ()
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:

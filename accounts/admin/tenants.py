@@ -22,6 +22,8 @@ from accounts.models import Domain, Membership, Tenant
 class _MembershipInline(TabularInline):
     model = Membership
     extra = 0
+    per_page = 50
+    ordering = ["pk"]
     autocomplete_fields = ["user"]
     tab = True
 

@@ -24,6 +24,8 @@ admin.site.unregister(Group)
 class _MembershipInline(TabularInline):
     model = Membership
     extra = 0
+    per_page = 50
+    ordering = ["pk"]
     autocomplete_fields = ["tenant"]
     tab = True
 

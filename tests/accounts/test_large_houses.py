@@ -1,5 +1,6 @@
 """Lists, pages and verbs stay small where a house is large."""
 
+import re
 from io import StringIO
 from typing import Any
 
@@ -11,7 +12,16 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from accounts import directory, limits
-from accounts.models import Alias, AliasTarget, Domain, Mailbox, User
+from accounts.models import (
+    Alias,
+    AliasTarget,
+    Domain,
+    Folder,
+    Mailbox,
+    Membership,
+    Tenant,
+    User,
+)
 from tests.accounts.people import People, settle
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -99,3 +109,15 @@ def test_pages_of_an_alias_with_many_targets(
         assert client.get(url(Alias, "delete", alias.pk)).status_code == 200
     client.post(url(Alias, "delete", alias.pk), {"post": "yes"})
     assert not AliasTarget.objects.exists()
+
+
+def test_a_page_shows_some_of_what_hangs_on_it(client: Client, people: People) -> None:
+    Folder.objects.bulk_create(
+        Folder(mailbox=people.alice, name=f"Z{index:03}") for index in range(100)
+    )
+    page = client.get(url(Mailbox, "change", people.alice.pk)).content.decode()
+    assert 10 < len(set(re.findall(r"Z\d\d\d", page))) <= 50
+    users = User.objects.bulk_create(User(username=f"person{index}") for index in range(100))
+    Membership.objects.bulk_create(Membership(user=user, tenant=people.tenant) for user in users)
+    page = client.get(url(Tenant, "change", people.tenant.pk)).content.decode()
+    assert 10 < len(set(re.findall(r"person\d+", page))) <= 50
