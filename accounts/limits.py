@@ -11,6 +11,8 @@ from enum import Enum
 ALIAS_DEPTH = 10
 # One recipient never becomes more than this many: larger lists want a list manager.
 ALIAS_TARGETS = 1000
+# Nor are more addresses looked up on its way there at once: lists may lead to lists of lists.
+ALIAS_WIDTH = 10_000
 
 # SQLite lets one process write at a time: more would only wait for each other.
 SERVERS_ON_SQLITE = 2

@@ -3,12 +3,14 @@
 The order for one address: its mailbox, its alias, the same two without the detail after the
 separator, the domain it stands for, the postmaster and abuse rule, the catch-all; else 550 5.1.1.
 Aliases are followed level by level with two queries a level, so a list of a thousand targets costs
-no more queries than a list of one. A loop ends where it would begin again.
+no more queries than a list of one, where its addresses are in no more than a few hundred domains of
+ours. A loop ends where it would begin again.
 """
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import islice
 from typing import NamedTuple
 
 from django.conf import settings
@@ -30,6 +32,9 @@ HOST_ACCEPTED = ALWAYS_ACCEPTED | {"mailer-daemon"}
 
 # Octets. Where the number of messages is limited, each that may still come counts as one so big.
 SMALL_MESSAGE = 32 << 10
+
+# SQLite takes no thousand ORs.
+_DOMAINS_AT_ONCE = 200
 
 UNKNOWN = "This address does not exist"
 
@@ -104,10 +109,11 @@ class _Found:
     has_alias: bool = False
     has_suspended: bool = False
     is_too_deep: bool = False
+    is_too_wide: bool = False
 
     @property
     def is_too_large(self) -> bool:
-        return len(self.mailboxes) + len(self.forwards) > limits.ALIAS_TARGETS
+        return self.is_too_wide or len(self.mailboxes) + len(self.forwards) > limits.ALIAS_TARGETS
 
 
 def resolve_rows(local_part: str, domain_name: str, *, even_full: bool = False) -> Resolved:
@@ -263,19 +269,19 @@ def _load(
         names.update(_spellings(local, domain.separator))
     if not spellings:
         return {}, {}
-    condition = Q()
-    for domain_id, names in spellings.items():
-        condition |= Q(domain_id=domain_id, local_part__in=names)
-    rows = Mailbox.objects.filter(condition, removed_at=None).order_by()
-    boxes = {
-        (box.domain_id, box.local_part): box
-        for box in (_Mailbox(*row) for row in rows.values_list(*_MAILBOX))
-    }
-    alias_rows = Alias.objects.filter(condition, is_enabled=True).order_by()
-    aliases = {
-        (domain_id, local): alias_id
-        for alias_id, domain_id, local in alias_rows.values_list("id", "domain_id", "local_part")
-    }
+    boxes: dict[tuple[int, str], _Mailbox] = {}
+    aliases: dict[tuple[int, str], int] = {}
+    remaining = iter(spellings.items())
+    while some := list(islice(remaining, _DOMAINS_AT_ONCE)):
+        condition = Q()
+        for domain_id, names in some:
+            condition |= Q(domain_id=domain_id, local_part__in=names)
+        rows = Mailbox.objects.filter(condition, removed_at=None).order_by()
+        for box in (_Mailbox(*row) for row in rows.values_list(*_MAILBOX)):
+            boxes[box.domain_id, box.local_part] = box
+        alias_rows = Alias.objects.filter(condition, is_enabled=True).order_by()
+        for alias_id, *address in alias_rows.values_list("id", "domain_id", "local_part"):
+            aliases[address[0], address[1]] = alias_id
     return boxes, aliases
 
 
@@ -287,7 +293,11 @@ def _targets(found: _Found, alias_ids: list[int]) -> list[tuple[str, str]]:
     further: list[tuple[str, str]] = []
     columns = [f"mailbox__{name}" for name in _MAILBOX]
     names = ("forward_to", "mailbox__domain__is_suspended", "mailbox__removed_at", *columns)
-    for forward_to, domain_is_suspended, removed_at, *box in rows.values_list(*names):
+    some = list(rows.values_list(*names)[: limits.ALIAS_WIDTH + 1])
+    if len(some) > limits.ALIAS_WIDTH:
+        found.is_too_wide = True
+        return []
+    for forward_to, domain_is_suspended, removed_at, *box in some:
         if forward_to:
             local, _at, domain = forward_to.rpartition("@")
             further.append((local, fold_domain(domain)))

@@ -22,7 +22,7 @@ from accounts.models import (
     Tenant,
     User,
 )
-from tests.accounts.people import People, settle
+from tests.accounts.people import People, settle, to
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -121,3 +121,32 @@ def test_a_page_shows_some_of_what_hangs_on_it(client: Client, people: People) -
     Membership.objects.bulk_create(Membership(user=user, tenant=people.tenant) for user in users)
     page = client.get(url(Tenant, "change", people.tenant.pk)).content.decode()
     assert 10 < len(set(re.findall(r"person\d+", page))) <= 50
+
+
+def test_a_list_may_lead_into_more_domains_than_sqlite_takes_ors(people: People) -> None:
+    Domain.objects.bulk_create(
+        Domain(tenant=people.tenant, name=f"d{index}.test") for index in range(1000)
+    )
+    everywhere = Alias.objects.create(domain=people.domain, local_part="everywhere")
+    for domain in Domain.objects.filter(name__startswith="d"):
+        alias = Alias.objects.create(domain=domain, local_part="info")
+        AliasTarget.objects.create(alias=alias, mailbox=people.alice)
+        AliasTarget.objects.create(alias=everywhere, forward_to=f"info@{domain.name}")
+    found = directory.resolve(to("everywhere@a.test"))
+    assert [ref.address for ref in found.mailboxes] == ["alice@a.test"]
+
+
+def test_lists_of_lists_are_not_read_as_a_whole(
+    people: People, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "ALIAS_WIDTH", 50)
+    for number in range(10):
+        names = [f"nobody{number}-{index}@a.test" for index in range(10)]
+        directory.create_alias(f"list{number}@a.test", names)
+    directory.create_alias("lists@a.test", [f"list{number}@a.test" for number in range(10)])
+    with CaptureQueriesContext(connection) as queries:
+        found = directory.resolve(to("lists@a.test"))
+    assert (found.kind, found.reply_code) == ("refuse", 451)
+    read = [sql for sql in sql_of(queries) if 'FROM "accounts_aliastarget"' in sql]
+    assert len(read) == 2
+    assert all("LIMIT 51" in sql for sql in read)
