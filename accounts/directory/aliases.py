@@ -1,6 +1,6 @@
 """Aliases: create, change where they lead, enable, disable, remove."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from django.db import transaction
 from django.utils.translation import gettext as _
@@ -15,7 +15,7 @@ from accounts.directory.names import (
     fold_domain,
     split_address,
 )
-from accounts.models import Alias, AliasTarget, Mailbox
+from accounts.models import Alias, AliasTarget, Domain, Mailbox
 
 
 def find_alias(address: str) -> Alias:
@@ -85,18 +85,37 @@ def _write_targets(alias: Alias, targets: Sequence[str]) -> None:
             _("An alias leads to at most %(alias_targets)s addresses.")
             % {"alias_targets": limits.ALIAS_TARGETS}
         )
+    keys = {address: _key(alias, address) for address in (each.strip() for each in targets)}
+    mailboxes = _mailboxes(keys.values())
     AliasTarget.objects.bulk_create(
-        [_target(alias, address) for address in dict.fromkeys(each.strip() for each in targets)]
+        _target(alias, address, mailboxes.get(key)) for address, key in keys.items()
     )
 
 
-def _target(alias: Alias, address: str) -> AliasTarget:
-    key, domain = check_address(address)
-    if (key, domain) == (alias.local_part, alias.domain.name):
+def _key(alias: Alias, address: str) -> tuple[str, str]:
+    key = check_address(address)
+    if key == (alias.local_part, alias.domain.name):
         raise DirectoryError(_("“%(address)s” cannot lead to itself.") % {"address": address})
-    mailbox = Mailbox.objects.filter(local_part=key, domain__name=domain).first()
-    if mailbox is not None:
-        return AliasTarget(alias=alias, mailbox=mailbox)
+    return key
+
+
+def _mailboxes(keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str], int]:
+    """Those of the addresses that are mailboxes of ours; a query for each of our domains."""
+    by_domain: dict[str, list[str]] = {}
+    for local_part, name in keys:
+        by_domain.setdefault(name, []).append(local_part)
+    found: dict[tuple[str, str], int] = {}
+    hosted = Domain.objects.filter(name__in=by_domain).order_by()
+    for domain_id, name in hosted.values_list("pk", "name"):
+        rows = Mailbox.objects.filter(domain_id=domain_id, local_part__in=by_domain[name])
+        for local_part, pk in rows.order_by().values_list("local_part", "pk"):
+            found[local_part, name] = pk
+    return found
+
+
+def _target(alias: Alias, address: str, mailbox_id: int | None) -> AliasTarget:
+    if mailbox_id is not None:
+        return AliasTarget(alias=alias, mailbox_id=mailbox_id)
     # Case is kept: the local part is another host's to read.
-    local_part = address.rpartition("@")[0].strip()
-    return AliasTarget(alias=alias, forward_to=f"{local_part}@{fold_domain(domain)}")
+    local_part, _at, domain = address.rpartition("@")
+    return AliasTarget(alias=alias, forward_to=f"{local_part.strip()}@{fold_domain(domain)}")

@@ -150,3 +150,16 @@ def test_lists_of_lists_are_not_read_as_a_whole(
     read = [sql for sql in sql_of(queries) if 'FROM "accounts_aliastarget"' in sql]
     assert len(read) == 2
     assert all("LIMIT 51" in sql for sql in read)
+
+
+def test_a_long_list_is_made_with_few_queries(
+    people: People, django_assert_max_num_queries: Any
+) -> None:
+    """Nobody else writes meanwhile."""
+    addresses = [*make_mailboxes(people.domain, 500), "Far@Away.example", "charlie@c.test"]
+    with django_assert_max_num_queries(40):
+        alias = directory.create_alias("everybody@a.test", addresses)
+        directory.set_targets(alias, addresses)
+    assert sorted(map(str, alias.targets.all())) == sorted(
+        [*addresses[:500], "Far@away.example", "charlie@c.test"]
+    )
