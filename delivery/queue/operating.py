@@ -1,18 +1,22 @@
 """What an operator may do to the queue: hold, release, retry, cancel."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import transaction
 from django.db.models import Q, QuerySet
 
+from accounts.key_lists import listed
 from delivery.a_labels import to_a_labels
 from delivery.models import QueuedRecipient
 from delivery.queue.claiming import close_lost
 from delivery.queue.waking import wake_worker
 
 State = QueuedRecipient.State
+
+# Recipients that change in one transaction.
+AT_ONCE = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,18 +85,31 @@ def cancel(selection: Selection, now: datetime) -> Changed:
 def _change(
     selection: Selection, now: datetime, states: Collection[State], **values: object
 ) -> Changed:
-    with transaction.atomic():
-        found = list(
-            _chosen(selection, states)
-            .select_for_update(of=("self",))
-            .order_by("id")
-            .values_list("id", "claimed_until")
-        )
-        free = [key for key, until in found if until is None or until <= now]
-        close_lost([key for key, until in found if until is not None and until <= now], now)
-        QueuedRecipient.objects.filter(id__in=free).update(claimed_until=None, **values)
-        if values["next_attempt_at"] is not None and free:
-            transaction.on_commit(wake_worker)
+    """In short transactions, so that a long queue keeps nobody's mail waiting."""
+    chosen = sorted(_chosen(selection, states).values_list("id", flat=True))
+    steps = [
+        _change_some(chosen[start : start + AT_ONCE], now, states, values)
+        for start in range(0, len(chosen), AT_ONCE)
+    ]
+    return Changed(sum(step.done for step in steps), sum(step.busy for step in steps))
+
+
+@transaction.atomic
+def _change_some(
+    keys: Sequence[int], now: datetime, states: Collection[State], values: Mapping[str, object]
+) -> Changed:
+    """Those of them that are still in one of the states."""
+    found = list(
+        QueuedRecipient.objects.filter(id__in=listed(keys), state__in=states)
+        .select_for_update()
+        .order_by("id")
+        .values_list("id", "claimed_until")
+    )
+    free = [key for key, until in found if until is None or until <= now]
+    close_lost([key for key, until in found if until is not None and until <= now], now)
+    QueuedRecipient.objects.filter(id__in=listed(free)).update(claimed_until=None, **values)
+    if values["next_attempt_at"] is not None and free:
+        transaction.on_commit(wake_worker)
     return Changed(len(free), len(found) - len(free))
 
 

@@ -18,11 +18,13 @@ def purge(now: datetime, *, keep: timedelta = KEEP_SETTLED) -> int:
     alive = QueuedRecipient.objects.filter(
         Q(settled_at__isnull=True) | Q(settled_at__gt=now - keep), message=OuterRef("pk")
     )
-    purged = 0
+    purged = last = 0
     while True:
-        old = QueuedMessage.objects.filter(~Exists(alive), queued_at__lt=now - keep)
+        # From where the last step ended: what stays is looked at once.
+        old = QueuedMessage.objects.filter(~Exists(alive), queued_at__lt=now - keep, id__gt=last)
         ids = list(old.order_by("id").values_list("id", flat=True)[:_AT_ONCE])
         if not ids:
             return purged
         QueuedMessage.objects.filter(id__in=ids).delete()
+        last = ids[-1]
         purged += len(ids)
