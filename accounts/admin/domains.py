@@ -1,11 +1,12 @@
 """Domains in the admin."""
 
+from functools import partial
 from typing import Any
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import AutocompleteSelectFilter
@@ -17,10 +18,11 @@ from accounts.admin.pages import (
     LookOnlyInline,
     SuspendPage,
     as_form_error,
+    held_back,
     state_label,
 )
 from accounts.directory import DirectoryError
-from accounts.directory.domains import check_alias_of
+from accounts.directory.domains import check_alias_of, require_no_mailboxes
 from accounts.directory.names import check_domain
 from accounts.models import Alias, DkimKey, Domain, Mailbox
 
@@ -120,11 +122,28 @@ class DomainAdmin(SuspendPage):
         super().save_model(request, obj, form, change)
         directory.touch()
 
-    def delete_model(self, request: HttpRequest, obj: Any) -> None:
-        super().delete_model(request, obj)
-        directory.touch()
+    def get_deleted_objects(
+        self, objs: Any, request: HttpRequest
+    ) -> tuple[list[Any], dict[Any, int], set[str], list[Any]]:
+        """Tens of thousands of mailboxes and aliases are counted, not listed."""
+        aliases = Alias.objects.filter(Q(domain__in=objs) | Q(domain__alias_of__in=objs)).count()
+        counts = {
+            Domain._meta.verbose_name_plural: len(objs),
+            Alias._meta.verbose_name_plural: aliases,
+        }
+        return [str(each) for each in objs], counts, set(), held_back(objs, require_no_mailboxes)
 
-    @transaction.atomic
+    def delete_model(self, request: HttpRequest, obj: Any) -> None:
+        # Once the page's transaction is over: the aliases go some at a time.
+        transaction.on_commit(partial(_remove, request, obj))
+
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Domain]) -> None:
-        super().delete_queryset(request, queryset)
-        directory.touch()
+        for domain in queryset:
+            _remove(request, domain)
+
+
+def _remove(request: HttpRequest, domain: Domain) -> None:
+    try:
+        directory.remove_domain(domain)
+    except DirectoryError as error:
+        messages.error(request, str(error))

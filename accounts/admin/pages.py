@@ -144,6 +144,17 @@ def apply(request: HttpRequest, rows: Iterable[M], verb: Callable[[M], object], 
         messages.success(request, done % count)
 
 
+def held_back(rows: Iterable[M], require: Callable[[M], object]) -> list[str]:
+    """What `require` has against deleting rows, in its words: a page that asks lists no more."""
+    found = []
+    for row in rows:
+        try:
+            require(row)
+        except DirectoryError as error:
+            found.append(str(error))
+    return found
+
+
 def as_form_error(error: DirectoryError) -> forms.ValidationError:
     return forms.ValidationError(str(error))
 

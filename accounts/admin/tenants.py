@@ -14,8 +14,10 @@ from accounts.admin.pages import (
     STATE_LABELS,
     LookOnlyInline,
     SuspendPage,
+    held_back,
     state_label,
 )
+from accounts.directory.tenants import require_empty
 from accounts.models import Domain, Membership, Tenant
 
 
@@ -64,3 +66,10 @@ class TenantAdmin(SuspendPage):
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         super().save_related(request, form, formsets, change)
         directory.touch()
+
+    def get_deleted_objects(
+        self, objs: Any, request: HttpRequest
+    ) -> tuple[list[Any], dict[Any, int], set[str], list[Any]]:
+        """What keeps a tenant is told in a sentence: it may be all of the queue."""
+        counts = {Tenant._meta.verbose_name_plural: len(objs)}
+        return [str(each) for each in objs], counts, set(), held_back(objs, require_empty)

@@ -1,13 +1,18 @@
 """Domains: create, suspend, resume, remove; domains that stand for another."""
 
 from django.db import transaction
+from django.db.models import Q
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from accounts.directory import version
 from accounts.directory.names import DirectoryError, check_domain, fold_domain
-from accounts.models import Domain, Tenant
+from accounts.key_lists import listed
+from accounts.models import Alias, AliasTarget, Domain, Tenant
 from accounts.models.domain import MAX_RECOVERABLE_DAYS
+
+# Aliases that go in one transaction.
+_AT_ONCE = 1000
 
 
 def find_domain(name: str) -> Domain:
@@ -56,9 +61,27 @@ def keep_deleted_mail(domain: Domain, days: int) -> None:
     domain.save(update_fields=["recoverable_days"])
 
 
-@transaction.atomic
 def remove_domain(domain: Domain) -> None:
-    """Its aliases, domain aliases and keys go with it; a domain with mailboxes stays."""
+    """Its aliases, domain aliases and keys go with it; a domain with mailboxes stays.
+
+    The aliases go first, some at a time: thousands must not hold up everybody's mail.
+    """
+    require_no_mailboxes(domain)
+    aliases = Alias.objects.filter(Q(domain=domain) | Q(domain__alias_of=domain)).order_by()
+    while keys := list(aliases.values_list("pk", flat=True)[:_AT_ONCE]):
+        with transaction.atomic():
+            targets = AliasTarget.objects.filter(alias_id__in=listed(keys))
+            targets._raw_delete(targets.db)
+            some = Alias.objects.filter(pk__in=listed(keys))
+            some._raw_delete(some.db)
+    with transaction.atomic():
+        require_no_mailboxes(domain)
+        domain.delete()
+        version.touch()
+
+
+def require_no_mailboxes(domain: Domain) -> None:
+    """DirectoryError for a domain that cannot be removed yet."""
     if count := domain.mailboxes.count():
         text = ngettext(
             "“%(domain)s” still has %(count)d mailbox, removed ones included; purge it first.",
@@ -66,5 +89,3 @@ def remove_domain(domain: Domain) -> None:
             count,
         )
         raise DirectoryError(text % {"domain": domain, "count": count})
-    domain.delete()
-    version.touch()

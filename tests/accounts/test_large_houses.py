@@ -12,6 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from accounts import directory, limits
+from accounts.directory import domains
 from accounts.models import (
     Alias,
     AliasTarget,
@@ -163,3 +164,42 @@ def test_a_long_list_is_made_with_few_queries(
     assert sorted(map(str, alias.targets.all())) == sorted(
         [*addresses[:500], "Far@away.example", "charlie@c.test"]
     )
+
+
+def test_the_page_that_asks_before_deleting_lists_nothing_that_is_large(
+    client: Client, people: People, django_assert_max_num_queries: Any
+) -> None:
+    make_mailboxes(people.domain, 100)
+    for model, row, said in (
+        (Domain, people.domain, "“a.test” still has 102 mailboxes"),
+        (Tenant, people.tenant, "“Alice &amp; Co” still has domains"),
+    ):
+        with django_assert_max_num_queries(12):
+            page = client.get(url(model, "delete", row.pk)).content.decode()
+        assert said in page
+        assert "user0042" not in page
+        client.post(url(model, "delete", row.pk), {"post": "yes"})
+        form = {"action": "delete_selected", "_selected_action": [row.pk], "post": "yes"}
+        client.post(url(model, "changelist"), form)
+        row.refresh_from_db()
+
+
+def test_the_aliases_of_a_domain_go_some_at_a_time(
+    client: Client, people: People, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(domains, "_AT_ONCE", 10)
+    for verb in (
+        lambda domain: run("domain", "remove", domain.name),
+        lambda domain: client.post(url(Domain, "delete", domain.pk), {"post": "yes"}),
+    ):
+        domain = directory.create_domain(people.tenant, "many.test")
+        directory.create_domain(people.tenant, "also.test", alias_of=domain)
+        for number in range(25):
+            directory.create_alias(f"info{number}@many.test", ["alice@a.test", "far@away.example"])
+        with CaptureQueriesContext(connection) as queries:
+            verb(domain)
+        gone = [sql for sql in sql_of(queries) if sql.startswith('DELETE FROM "accounts_alias"')]
+        assert len(gone) >= 3
+        assert sql_of(queries).count("COMMIT") >= 4
+        assert not Domain.objects.filter(name__in=("many.test", "also.test")).exists()
+        assert not Alias.objects.exists()
