@@ -8,10 +8,12 @@ from django.db import transaction
 from django.db.models import F
 
 from accounts import flag_deeds, stamps
+from accounts.key_lists import listed
 from accounts.mailstore import search_blocks
 from accounts.mailstore.flags import Flag
 from accounts.mailstore.recovery import drop_entries
 from accounts.models import (
+    Change,
     Entry,
     Folder,
     Mailbox,
@@ -29,6 +31,7 @@ def purge_mail(mailbox_id: int) -> None:
 
     The mailbox must already take no mail or login.
     """
+    _forget_changes(mailbox_id)
     folders = list(Folder.objects.filter(mailbox_id=mailbox_id).values_list("id", "name"))
     # INBOX goes last: a mailbox of which a part was deleted may still be restored, and needs it.
     for folder_id, _name in sorted(folders, key=lambda folder: folder[1] == "INBOX"):
@@ -46,6 +49,24 @@ def purge_mail(mailbox_id: int) -> None:
     while ids := list(messages.values_list("id", flat=True)[:CHUNK]):
         with transaction.atomic():
             Message.objects.filter(id__in=ids).delete()
+
+
+def _forget_changes(mailbox_id: int) -> None:
+    """Delete its change log, which would go with a folder, and with the mailbox, all at once.
+
+    Whoever reads the mailbox after a restore is told that nothing is known (`history`).
+    """
+    with transaction.atomic():
+        _lock(mailbox_id)
+        for rows in (
+            Mailbox.objects.filter(id=mailbox_id),
+            Folder.objects.filter(mailbox_id=mailbox_id),
+        ):
+            rows.update(pruned_modseq=F("highest_modseq"))
+    changes = Change.objects.filter(mailbox_id=mailbox_id).order_by()
+    while keys := list(changes.values_list("id", flat=True)[:CHUNK]):
+        some = Change.objects.filter(id__in=listed(keys))
+        some._raw_delete(some.db)
 
 
 @transaction.atomic

@@ -4,11 +4,14 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.db.models import F
+from django.test.utils import CaptureQueriesContext
 
 from accounts import directory, fsck, stamps
 from accounts.mailstore import folders, removal
 from accounts.mailstore.flags import Flag, StoreMode
-from accounts.models import Mailbox, Message, Recoverable
+from accounts.models import Change, Folder, Mailbox, Message, Recoverable
 from tests.accounts.as_owner import copy_uids, expunge_uids, store_flags
 from tests.accounts.mail import append_many, inbox, make_mailbox
 
@@ -55,3 +58,28 @@ def test_what_a_purge_leaves_is_consistent(step: int, monkeypatch: pytest.Monkey
     assert faults() == []
     assert not Message.objects.exists()
     assert not Recoverable.objects.exists()
+
+
+def test_a_long_change_log_goes_some_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    mailbox = filled()
+    inbox_id = inbox(mailbox.pk)
+    for uid in range(4, 8):
+        store_flags(inbox_id, [uid], StoreMode.ADD, Flag.SEEN)
+    logged = Change.objects.filter(mailbox=mailbox).count()
+    assert logged >= 6
+    monkeypatch.setattr(removal, "CHUNK", 2)
+
+    def cut_short(mailbox_id: int, folder_id: int) -> int:
+        raise Killed
+
+    with monkeypatch.context() as patched, CaptureQueriesContext(connection) as queries:
+        patched.setattr(removal, "_delete_entries", cut_short)
+        with suppress(Killed):
+            removal.purge_mail(mailbox.pk)
+    found = [query["sql"] for query in queries.captured_queries]
+    assert len([sql for sql in found if sql.startswith('DELETE FROM "accounts_change"')]) >= 3
+    assert not Change.objects.filter(mailbox=mailbox).exists()
+    # Were the mailbox restored now, nobody would take a log without rows for one that knows.
+    folders_of = Folder.objects.filter(mailbox=mailbox)
+    assert not folders_of.exclude(pruned_modseq=F("highest_modseq")).exists()
+    assert Mailbox.objects.filter(pk=mailbox.pk, pruned_modseq=F("highest_modseq")).exists()
