@@ -5,7 +5,8 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib import admin, messages
-from django.db.models import Count, Model, QuerySet
+from django.db.models import Count, Model, OuterRef, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils.translation import gettext_lazy as _
@@ -125,7 +126,10 @@ class QueuedMessageAdmin(_Operated):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         rows: QuerySet[Any] = super().get_queryset(request)
-        counted: QuerySet[Any] = rows.annotate(recipients_number=Count("recipients"))
+        # Apart from the rows that filters and a search join: those would be counted again.
+        theirs = QueuedRecipient.objects.filter(message=OuterRef("pk")).order_by()
+        number = theirs.values("message").annotate(n=Count("pk")).values("n")
+        counted: QuerySet[Any] = rows.annotate(recipients_number=Coalesce(Subquery(number), 0))
         return counted
 
     def selection(self, rows: QuerySet[Any]) -> Selection:

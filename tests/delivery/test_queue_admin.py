@@ -56,6 +56,15 @@ def test_filters_narrow(boss):
     assert "bob@b.test" not in boss.get(url("queuedrecipient") + "?state__exact=held").text
 
 
+@pytest.mark.parametrize("query", ["", "?q=b.test", "?recipients__state__exact=pending"])
+def test_a_message_is_listed_once_with_all_its_recipients(boss, query):
+    queue_id = enqueue("bob@b.test", "carol@b.test", "dora@b.test")
+    queue.hold(queue.Selection(address="dora@b.test"), datetime.now(UTC))
+    found = boss.get(url("queuedmessage") + query).context["cl"].result_list
+    listed = [(message.queue_id, message.recipients_number) for message in found]
+    assert listed == [(queue_id, 3)]
+
+
 def test_recipients_are_held_released_and_retried(boss):
     enqueue()
     assert "1 recipient changed." in act(boss, "hold").text
