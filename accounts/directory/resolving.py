@@ -280,8 +280,9 @@ def _load(
         for box in (_Mailbox(*row) for row in rows.values_list(*_MAILBOX)):
             boxes[box.domain_id, box.local_part] = box
         alias_rows = Alias.objects.filter(condition, is_enabled=True).order_by()
-        for alias_id, *address in alias_rows.values_list("id", "domain_id", "local_part"):
-            aliases[address[0], address[1]] = alias_id
+        columns = ("id", "domain_id", "local_part")
+        for alias_id, domain_id, local in alias_rows.values_list(*columns):
+            aliases[domain_id, local] = alias_id
     return boxes, aliases
 
 
