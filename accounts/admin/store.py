@@ -4,11 +4,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
 from accounts.admin.pages import LookOnly, size_in_words
-from accounts.mailstore import settling
+from accounts.mailstore import settling, special_uses
 from accounts.mailstore.flags import Flag
 from accounts.models import Blob, Change, Entry, Folder, Message, Segment, Vanished
 
@@ -17,11 +19,24 @@ def _moment(seconds: int | None) -> datetime | None:
     return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
 
 
+class SpecialUseFilter(admin.SimpleListFilter):
+    """Django's own would look through every folder for what there is."""
+
+    title = _("special use")
+    parameter_name = "special_use"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(use, use) for use in special_uses.USES]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Folder]) -> QuerySet[Folder]:
+        return queryset.filter(special_use=self.value()) if self.value() else queryset
+
+
 @admin.register(Folder)
 class FolderAdmin(LookOnly):
     list_display = ["name", "mailbox", "special_use", "exists_count", "unseen_count", "size"]
     list_select_related = ["mailbox__domain"]
-    list_filter = ["special_use", "is_selectable"]
+    list_filter = [SpecialUseFilter, "is_selectable"]
     search_fields = ["name", "mailbox__local_part", "mailbox__domain__name"]
 
     @display(description=_("size"), ordering="octets")

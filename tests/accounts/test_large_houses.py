@@ -203,3 +203,14 @@ def test_the_aliases_of_a_domain_go_some_at_a_time(
         assert sql_of(queries).count("COMMIT") >= 4
         assert not Domain.objects.filter(name__in=("many.test", "also.test")).exists()
         assert not Alias.objects.exists()
+
+
+def test_the_list_of_folders_does_not_look_for_the_uses_there_are(
+    client: Client, people: People
+) -> None:
+    with CaptureQueriesContext(connection) as queries:
+        page = client.get(url(Folder, "changelist"), {"special_use": "\\Sent"}).content.decode()
+    assert not [sql for sql in sql_of(queries) if "DISTINCT" in sql]
+    assert {folder.name for folder in Folder.objects.filter(special_use="\\Sent")} == {"Sent"}
+    assert "?special_use=%5CTrash" in page or "\\Trash" in page
+    assert page.count("alice@a.test") == 1
