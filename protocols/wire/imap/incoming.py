@@ -96,7 +96,6 @@ class Incoming:
     def decompress(self, deflate: Deflate) -> None:
         """Inflate everything from here on (RFC 4978 §3)."""
         self._deflate = deflate
-        self._is_after_stream = False
         deflate.feed(self._buffer.take(len(self._buffer)))
 
     def stop_decompressing(self) -> None:

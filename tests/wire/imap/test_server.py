@@ -174,6 +174,7 @@ def test_append_of_parts() -> None:
         b" URL {65537}\r\n",
         b" URL {9999999999}\r\n",
         b" URL " + b"x" * MAX_LINE + b")\r\n",
+        b" URL {9+}\r\n/x/;UID=1 URL " + b"x" * MAX_LINE + b")\r\n",
         b" URL x" * 9000 + b" TEXT {5}\r\n" + b"hello" + b" URL x" * 9000 + b" TEXT {5}\r\n",
     ],
     ids=lambda rest: repr(rest[:20]),
@@ -340,6 +341,13 @@ def test_a_line_at_its_limit_is_read(before: bytes, limit: int) -> None:
     assert type(events[-1]) is Login
     events, _, _ = _talk([before + line + b"y\r\n"])
     assert type(events[-1]) is Invalid
+
+
+@pytest.mark.parametrize(("before", "limit"), [(b"", MAX_OF_STRANGER), (LOGIN, MAX_LINE)])
+def test_a_line_is_refused_before_its_end_is_there(before: bytes, limit: int) -> None:
+    _, said, conversation = _talk([before + b"a NOOP " + b"x" * limit])
+    assert said.endswith(b"a BAD [TOOBIG] Line too long.\r\n")
+    assert conversation.wants_data
 
 
 def test_a_tag_without_an_end_is_not_cut() -> None:
