@@ -55,12 +55,20 @@ def test_a_mailbox_is_spared_after_its_login_and_no_other(people: People) -> Non
     assert masked({"name": "any"}, people.bob.pk) == masked({}) == set()
 
 
-def test_what_is_built_on_the_masked_goes_too() -> None:
-    switchboard.create_rule("r", ["condstore,sort", "metadata"], value="x")
-    assert masked({"name": "x"}) == {
-        *("CONDSTORE", "QRESYNC", "SORT", "CONTEXT=SORT", "ESORT"),
-        *("METADATA", "FILTERS", "LIST-METADATA"),
-    }
+@pytest.mark.parametrize(
+    ("names", "more"),
+    [
+        ("acl", "LIST-MYRIGHTS RIGHTS"),
+        ("condstore,sort", "QRESYNC CONTEXT=SORT ESORT"),
+        ("esearch", "CONTEXT ESORT MULTISEARCH PARTIAL SEARCHRES IMAP4REV2"),
+        ("list-extended", "LIST-METADATA LIST-MYRIGHTS LIST-STATUS IMAP4REV2"),
+        ("metadata", "FILTERS LIST-METADATA"),
+        ("special-use", "CREATE-SPECIAL-USE IMAP4REV2"),
+    ],
+)
+def test_what_is_built_on_the_masked_goes_too(names: str, more: str) -> None:
+    switchboard.create_rule("r", [names], value="x")
+    assert masked({"name": "x"}) == {*names.upper().split(","), *more.split()}
 
 
 @pytest.mark.parametrize("name", ["move", "STATUS", "list-extended", "STATUS=SIZE"])
