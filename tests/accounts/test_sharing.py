@@ -7,7 +7,7 @@ import pytest
 
 from accounts import access_tokens, app_passwords, directory, login
 from accounts.directory import DirectoryError, sharing
-from accounts.mailstore import folders, rights
+from accounts.mailstore import changes, folders, rights
 from accounts.models import Mailbox, SenderRight, Tenant, User
 from delivery.submission import may_send_as
 from protocols.wire.smtp.address import Address
@@ -85,6 +85,15 @@ def test_delegates_have_rights_in_all_folders_and_those_to_come() -> None:
     sharing.share_mailbox(info, "bob@a.test", "none", send=None)
     assert seen("bob@a.test") == {}
     assert sharing.delegates(info) == []
+
+
+def test_a_delegate_hears_of_a_mailbox_at_once() -> None:
+    bob = directory.find_mailbox("bob@a.test")
+    heard: list[tuple[int, int]] = []
+    leave = changes.subscribe_mailbox(bob.pk, lambda *notice: heard.append(notice), known_modseq=0)
+    sharing.share_mailbox(directory.find_mailbox("info@a.test"), "bob@a.test", "read", send=None)
+    leave()
+    assert (0, 0) in heard
 
 
 @pytest.mark.parametrize("name", ["mallory@b.test", "nobody@a.test", "info@a.test", "", "a b"])
