@@ -144,8 +144,6 @@ def _of_select(command: c.Select) -> Iterator[str]:
 
 
 def _of_fetch(command: c.Fetch) -> Iterator[str]:
-    if command.changed_since is not None:
-        yield "CONDSTORE"
     if command.wants_vanished:
         yield "QRESYNC"
     if command.page is not None:
