@@ -13,6 +13,7 @@ from accounts.models import Blob, Entry, Mailbox, Message
 from protocols.wire.message import prepare
 from tests.accounts.as_owner import copy_uids, expunge_uids
 from tests.accounts.mail import HELLO, append_many, content, counters_agree, inbox, make_mailbox
+from tests.accounts.test_commit import Held
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -88,6 +89,22 @@ def test_a_mailbox_may_be_allowed_a_number_of_messages() -> None:
         copy_uids(folder_id, [1], folder_id)
     # What is replaced makes its own room.
     append.append_message(mailbox_id, folder_id, HELLO, replaced=(folder_id, 1)).result(20)
+    assert counters_agree(mailbox_id)
+
+
+def test_what_a_message_cannot_replace_for_want_of_room_stays() -> None:
+    mailbox_id = make_mailbox(quota=len(HELLO) + 10)
+    folder_id = inbox(mailbox_id)
+    append_many(mailbox_id, folder_id, 1)
+    # One of two in a batch, whose commit keeps the other.
+    with Held():
+        other = append.append_message(mailbox_id, folder_id, b"a: b\r\n")
+        large = append.append_message(
+            mailbox_id, folder_id, HELLO + b"x" * 5, replaced=(folder_id, 1)
+        )
+    assert other.result(20).uid == 2
+    assert isinstance(large.exception(20), OverQuota)
+    assert list(Entry.objects.values_list("uid", flat=True)) == [1, 2]
     assert counters_agree(mailbox_id)
 
 

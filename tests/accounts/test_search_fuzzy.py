@@ -29,6 +29,7 @@ from tests.accounts.mail import HELLO, inbox, make_mailbox
         ("adress book", "my address books", 77),
         ("confrence", "conference", 70),
         ("konferense", "konferenz", 50),
+        ("conference", "bonferencs", 0),
         ("helo", "help", 70),
         ("cat", "car", 0),
         ("ab", "abc", 100),
