@@ -23,6 +23,7 @@ from tests.accounts.mail import HELLO, inbox, make_mailbox
         ("town hello", "hello from town", 95),
         ("invoices", "your invoice is here", 80),
         ("canci\u00f3n", "canciones de cuna", 85),
+        ("runs", "run", 80),
         ("today meet", "the meetings of today", 90),
         ("helo", "hello", 70),
         ("recieve", "receive it", 70),
