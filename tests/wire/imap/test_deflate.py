@@ -6,6 +6,7 @@ import pytest
 
 from protocols.wire.conversation import READ_AHEAD, SAY_AHEAD
 from protocols.wire.imap.commands import Compress, Invalid, Noop, Unauthenticate
+from protocols.wire.imap.deflate import Deflate
 from protocols.wire.imap.responses import InPieces, Tagged
 from protocols.wire.imap.server import ServerConversation
 
@@ -180,6 +181,17 @@ def test_compression_comes_again_with_the_next_login() -> None:
     peer.begin()
     peer.say(b"b NOOP\r\n")
     assert peer.conversation.next_event() == Noop(b"b")
+
+
+@pytest.mark.parametrize("limit", [1, 100, 257])
+def test_all_that_came_is_inflated_wherever_it_is_cut(limit: int) -> None:
+    packed = zlib.compress(b"a" * 1000, 9, -15)
+    for cut in range(1, len(packed)):
+        deflate, inflated = Deflate(), b""
+        deflate.feed(packed[:cut])
+        while deflate.has_more:
+            inflated += deflate.inflate(limit)
+        assert inflated == zlib.decompressobj(-15).decompress(packed[:cut])
 
 
 @pytest.mark.parametrize("is_compressed", [False, True])
