@@ -54,6 +54,14 @@ def test_a_stranger_learns_nothing_not_even_that_it_exists(people: People) -> No
         assert look(AnonymousUser(), pk) is None
 
 
+def test_an_owner_who_is_switched_off_sees_nothing(people: People) -> None:
+    alice, _bob, _charlie = people.users
+    alice.is_active = False
+    alice.save()
+    for look, pk in looks(people):
+        assert look(alice, pk) is None
+
+
 def test_an_admin_sees_everything_until_switched_off(people: People) -> None:
     admin = User.objects.create_superuser("admin", "secret")
     for look, pk in looks(people):
