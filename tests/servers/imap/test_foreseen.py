@@ -97,6 +97,7 @@ def test_what_others_do_meanwhile_is_told_as_it_is(
         elif what == "keywords":
             store_flags(folder_id, [2], StoreMode.ADD, 0, ["work"])
         else:
+            store_flags(folder_id, [3], StoreMode.ADD, Flag.ANSWERED)
             expunge_uids(folder_id, [2], only_deleted=False)
         return done
 
@@ -105,7 +106,7 @@ def test_what_others_do_meanwhile_is_told_as_it_is(
     expected = {
         "flags": [rb"* 2 FETCH (FLAGS (\Answered \Flagged"],
         "keywords": [rb"* 2 FETCH (FLAGS (\Flagged work", b"* FLAGS ("],
-        "expunge": [],
+        "expunge": [rb"* 1 FETCH (FLAGS (\Flagged", rb"* 3 FETCH (FLAGS (\Answered \Flagged"],
     }[what]
     assert all(line in said for line in expected)
     assert said.count(b" FETCH (") == (2 if what == "expunge" else 3)
