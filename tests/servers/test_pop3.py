@@ -84,6 +84,15 @@ def test_a_large_message_arrives_byte_for_byte(venue: RealVenue) -> None:
     assert stuffed.replace(b"\r\n..", b"\r\n.")[2:] == octets
 
 
+def test_a_top_is_read_to_its_last_line(venue: RealVenue, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = [b"Subject: x", b"", *(b"line %d" % number for number in range(40))]
+    fill(b"\r\n".join(lines) + b"\r\n")
+    monkeypatch.setattr(pop3, "PIECE", 16)
+    client = log_in(venue)
+    assert client.top(1, 20)[1] == lines[:22]
+    client.quit()
+
+
 def test_a_client_that_never_reads_holds_little(venue: RealVenue) -> None:
     fill(b"x" * 78 + b"\r\n", b"y" * (2 << 20))
     client = raw(venue)
