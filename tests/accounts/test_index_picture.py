@@ -1,6 +1,7 @@
 """A picture advanced step by step is the naive model's; its journal names what differs."""
 
 from array import array
+from dataclasses import replace
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -150,3 +151,18 @@ def test_what_had_gone_already_is_named_again() -> None:
     torn = pictures.advanced(told, counters_of(2, 3, 2), [], [range(2, 3)])
     after = pictures.advanced(torn, counters_of(3, 3, 1), [], [range(2, 3)])
     assert after.changed_since(told.highest_modseq) == {2}
+
+
+def test_a_journal_is_bounded_in_uids_and_in_steps() -> None:
+    picture = replace(pictures.empty(5, counters_of(1, 1, 0)), highest_modseq=1)
+    few = list(range(1, pictures.JOURNAL_UIDS // 2, 2))
+    for modseq in range(2, 9):
+        journal = pictures.longer_journal(picture, few)
+        assert [step.after_modseq for step in journal] == list(range(max(1, modseq - 4), modseq))
+        picture = replace(picture, highest_modseq=modseq, journal=journal)
+    assert pictures.longer_journal(picture, range(1, 9))[0].after_modseq == 4
+    assert pictures.longer_journal(picture, few * 5) == ()
+    for modseq in range(9, 40):
+        journal = pictures.longer_journal(picture, [1])
+        picture = replace(picture, highest_modseq=modseq, journal=journal)
+    assert len(journal) == pictures.JOURNAL_STEPS
