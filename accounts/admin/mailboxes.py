@@ -169,7 +169,6 @@ class StateFilter(admin.SimpleListFilter):
 class MailboxAdmin(SuspendPage):
     form = MailboxForm
     list_display = ["address", "name", "used_of_quota", "state", "created_at"]
-    list_select_related = ["domain"]
     list_filter = [StateFilter, ("domain", AutocompleteSelectFilter)]
     search_fields = ["local_part", "name", "domain__name"]
     search_help_text = _("Address, or part of it, or the owner's name")
@@ -186,6 +185,11 @@ class MailboxAdmin(SuspendPage):
     suspend_row = staticmethod(directory.suspend_mailbox)
     actions = [*SuspendPage.actions, "restore", "purge"]
     readonly_fields = ["used", "used_messages", "full_since", "state_in_words"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Mailbox]:
+        # Not for lists alone: who looks for one is shown addresses, too.
+        rows: QuerySet[Mailbox] = super().get_queryset(request)
+        return rows.select_related("domain")
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
         # Two beside each other at most: beside its label a third has no room for an address.

@@ -214,3 +214,19 @@ def test_the_list_of_folders_does_not_look_for_the_uses_there_are(
     assert {folder.name for folder in Folder.objects.filter(special_use="\\Sent")} == {"Sent"}
     assert "?special_use=%5CTrash" in page or "\\Trash" in page
     assert page.count("alice@a.test") == 1
+
+
+def test_a_search_for_a_mailbox_asks_the_same_for_one_and_for_many(
+    client: Client, people: People
+) -> None:
+    make_mailboxes(Domain.objects.get(name="a.test"), 20)
+    chosen = {"app_label": "accounts", "model_name": "aliastarget", "field_name": "mailbox"}
+
+    def asked(term: str) -> tuple[int, int]:
+        with CaptureQueriesContext(connection) as queries:
+            reply = client.get(reverse("admin:autocomplete"), {**chosen, "term": term})
+        return len(reply.json()["results"]), len(queries)
+
+    (one, few), (many, more) = asked("user0001"), asked("user")
+    assert (one, many) == (1, 20)
+    assert more == few
