@@ -5,6 +5,7 @@ no password of its own (`accounts.login` checks the mailbox's).
 """
 
 import unicodedata
+from collections.abc import Callable
 from datetime import date, datetime
 
 from django.db import transaction
@@ -259,12 +260,12 @@ def restore_mailbox(mailbox: Mailbox) -> None:
     version.touch()
 
 
-def purge_mailbox(mailbox: Mailbox) -> None:
+def purge_mailbox(mailbox: Mailbox, progress: Callable[[str], None] = lambda _text: None) -> None:
     """Remove it and its mail for good and free its address."""
     if mailbox.removed_at is None:
         remove_mailbox(mailbox)
     # In many short transactions: a large mailbox must not hold up everybody's mail.
-    removal.purge_mail(mailbox.pk)
+    removal.purge_mail(mailbox.pk, progress)
     with transaction.atomic():
         # Not the whole row: the worker's role may not read hashes (deploy/postgres).
         users = User.objects.filter(mailbox=mailbox).only("is_staff")

@@ -4,6 +4,8 @@ Each leaves the mail store consistent: who is killed between two of them has del
 become dead blobs, which compaction frees.
 """
 
+from collections.abc import Callable
+
 from django.db import transaction
 from django.db.models import F
 
@@ -26,17 +28,19 @@ from accounts.models import (
 CHUNK = 2000
 
 
-def purge_mail(mailbox_id: int) -> None:
+def purge_mail(mailbox_id: int, progress: Callable[[str], None]) -> None:
     """Delete the mailbox's folders and messages, and what of them could be brought back.
 
     The mailbox must already take no mail or login.
     """
     _forget_changes(mailbox_id)
+    taken = deleted = 0
     folders = list(Folder.objects.filter(mailbox_id=mailbox_id).values_list("id", "name"))
     # INBOX goes last: a mailbox of which a part was deleted may still be restored, and needs it.
     for folder_id, _name in sorted(folders, key=lambda folder: folder[1] == "INBOX"):
-        while _delete_entries(mailbox_id, folder_id):
-            pass
+        while count := _delete_entries(mailbox_id, folder_id):
+            taken += count
+            progress(f"{taken} messages taken from their folders")
         with transaction.atomic():
             stamps.change([mailbox_id])
             Vanished.objects.filter(folder_id=folder_id).delete()
@@ -49,6 +53,8 @@ def purge_mail(mailbox_id: int) -> None:
     while ids := list(messages.values_list("id", flat=True)[:CHUNK]):
         with transaction.atomic():
             Message.objects.filter(id__in=ids).delete()
+        deleted += len(ids)
+        progress(f"{deleted} messages deleted")
 
 
 def _forget_changes(mailbox_id: int) -> None:

@@ -6,6 +6,7 @@ Each line stands alone: one that is wrong is reported with its number, and the o
 import csv
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from django.db import transaction
 
@@ -33,7 +34,7 @@ def import_file(lines: Iterable[str], make_domain: Callable[[str], None]) -> Ite
         raise DirectoryError(f"The first line lacks the column “{min(missing)}”.")
     if unknown := header - COLUMNS:
         raise DirectoryError(f"“{min(unknown)}” is no column; there are {', '.join(COLUMNS)}.")
-    for row in reader:
+    for row in _rows(reader):
         fields = {
             name.strip().lower(): (value or "").strip() if name != "password" else value or ""
             for name, value in row.items()
@@ -50,6 +51,13 @@ def import_file(lines: Iterable[str], make_domain: Callable[[str], None]) -> Ite
             yield Outcome(reader.line_num, fields["address"], str(error))
         else:
             yield Outcome(reader.line_num, fields["address"])
+
+
+def _rows(reader: "csv.DictReader[str]") -> Iterator[dict[str | Any, str | Any]]:
+    try:
+        yield from reader
+    except csv.Error as error:
+        raise DirectoryError(f"Line {reader.line_num + 1} cannot be read: {error}.") from None
 
 
 def _make(fields: dict[str, str]) -> None:

@@ -115,6 +115,10 @@ class NounCommand(BaseCommand):
     def say(self, text: str) -> None:
         self.stdout.write(text)
 
+    def tell(self, text: str) -> None:
+        """How far long work has come, beside what a script reads."""
+        self.stderr.write(f"… {text}", style_func=str)
+
     def show(self, rows: Sequence[Mapping[str, Any]], *, as_json: bool) -> None:
         """Rows as JSON, or as aligned columns under their names.
 

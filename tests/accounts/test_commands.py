@@ -245,6 +245,36 @@ def test_a_file_with_another_header_is_refused(import_csv: Any, text: str, said:
     assert err.count("\n") == 1
 
 
+def test_of_a_file_that_is_not_utf8_nothing_is_made(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "mailboxes.csv"
+    lines = "".join(f"user{number}@new.test,p\n" for number in range(1000))
+    path.write_bytes(b"address,password\n" + lines.encode() + b"jos\xe9@new.test,p\n")
+    words = ("mailbox", "import", str(path), "--create-domain")
+    status, _out, err = run_as_typed(capsys, *words)
+    assert (status, err) == (1, f"“{path}” is not UTF-8 text.\n")
+    assert not Mailbox.objects.exists()
+
+
+def test_a_line_that_is_no_csv_is_told_with_its_number(import_csv: Any) -> None:
+    text = "address,password,name\none@new.test,p,\ntwo@new.test,p," + "n" * 200_000
+    status, _out, err = import_csv(text, "--create-domain")
+    assert status == 1
+    assert err.startswith("Line 3 cannot be read: field larger than")
+    assert Mailbox.objects.get().local_part == "one"
+
+
+def test_a_long_import_tells_how_far_it_is(
+    import_csv: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("accounts.management.commands.mailbox.TOLD_EVERY", 2)
+    text = "address,password\n" + "".join(f"user{number}@new.test,p\n" for number in range(5))
+    _status, out, err = import_csv(text, "--create-domain")
+    assert out == "5 of 5 mailboxes were made.\n"
+    assert err == "… 2 lines, 2 mailboxes made\n… 4 lines, 4 mailboxes made\n"
+
+
 MISTAKES = [
     ("mailbox add x@nowhere.test --password p", "not hosted here"),
     ("mailbox add x --password p", "no address"),

@@ -22,6 +22,10 @@ class Killed(Exception):
     pass
 
 
+def nobody(told: str) -> None:
+    pass
+
+
 def filled() -> Mailbox:
     mailbox_id = make_mailbox()
     append_many(mailbox_id, inbox(mailbox_id), 7)
@@ -52,7 +56,7 @@ def test_what_a_purge_leaves_is_consistent(step: int, monkeypatch: pytest.Monkey
     with monkeypatch.context() as patched:
         patched.setattr(stamps, "change", cut_short)
         with suppress(Killed):
-            removal.purge_mail(mailbox.pk)
+            removal.purge_mail(mailbox.pk, nobody)
     assert faults() == []
     directory.purge_mailbox(mailbox)
     assert faults() == []
@@ -75,7 +79,7 @@ def test_a_long_change_log_goes_some_at_a_time(monkeypatch: pytest.MonkeyPatch) 
     with monkeypatch.context() as patched, CaptureQueriesContext(connection) as queries:
         patched.setattr(removal, "_delete_entries", cut_short)
         with suppress(Killed):
-            removal.purge_mail(mailbox.pk)
+            removal.purge_mail(mailbox.pk, nobody)
     found = [query["sql"] for query in queries.captured_queries]
     assert len([sql for sql in found if sql.startswith('DELETE FROM "accounts_change"')]) >= 3
     assert not Change.objects.filter(mailbox=mailbox).exists()
@@ -83,3 +87,14 @@ def test_a_long_change_log_goes_some_at_a_time(monkeypatch: pytest.MonkeyPatch) 
     folders_of = Folder.objects.filter(mailbox=mailbox)
     assert not folders_of.exclude(pruned_modseq=F("highest_modseq")).exists()
     assert Mailbox.objects.filter(pk=mailbox.pk, pruned_modseq=F("highest_modseq")).exists()
+
+
+def test_a_purge_tells_how_far_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    mailbox = filled()
+    monkeypatch.setattr(removal, "CHUNK", 4)
+    told: list[str] = []
+    directory.purge_mailbox(mailbox, told.append)
+    numbers = [int(text.split()[0]) for text in told]
+    assert numbers == [4, 7, 11, 4, 7]
+    assert told[0].endswith("taken from their folders")
+    assert told[-1].endswith("deleted")

@@ -3,6 +3,7 @@
 import sys
 from argparse import ArgumentParser
 from datetime import date
+from io import StringIO
 
 from django.db import transaction
 from django.db.models import QuerySet
@@ -22,6 +23,9 @@ from accounts.management.verbs import (
     read_password,
 )
 from accounts.models import Mailbox, PopDeletion
+
+# Lines of a file.
+TOLD_EVERY = 1000
 
 
 class Command(NounCommand):
@@ -109,20 +113,31 @@ class Command(NounCommand):
         self.say(f"{mailbox} is ready.")
 
     def import_(self, options: Options) -> None:
+        seen = made = 0
+        for outcome in import_file(
+            self._text_of(options["file"]), lambda address: _make_domain(options, address)
+        ):
+            seen += 1
+            if outcome.mistake:
+                self.stderr.write(f"line {outcome.line}: {outcome.mistake}")
+            else:
+                made += 1
+            if seen % TOLD_EVERY == 0:
+                self.tell(f"{seen} lines, {made} mailboxes made")
+        self.say(f"{made} of {seen} mailboxes were made.")
+        if made < seen:
+            sys.exit(1)
+
+    def _text_of(self, name: str) -> StringIO:
+        """All of a file, before anything is made of its first line."""
         try:
             # utf-8-sig: spreadsheets put a byte order mark in front of the first column's name.
-            with open(options["file"], encoding="utf-8-sig", newline="") as lines:
-                outcomes = list(import_file(lines, lambda address: _make_domain(options, address)))
+            with open(name, encoding="utf-8-sig", newline="") as lines:
+                return StringIO(lines.read(), newline="")
         except OSError as error:
-            self.refuse(f"“{options['file']}” cannot be read: {error.strerror}.")
+            self.refuse(f"“{name}” cannot be read: {error.strerror}.")
         except UnicodeDecodeError:
-            self.refuse(f"“{options['file']}” is not UTF-8 text.")
-        mistakes = [outcome for outcome in outcomes if outcome.mistake]
-        for outcome in mistakes:
-            self.stderr.write(f"line {outcome.line}: {outcome.mistake}")
-        self.say(f"{len(outcomes) - len(mistakes)} of {len(outcomes)} mailboxes were made.")
-        if mistakes:
-            sys.exit(1)
+            self.refuse(f"“{name}” is not UTF-8 text.")
 
     def list(self, options: Options) -> None:
         mailboxes = Mailbox.objects.filter(removed_at__isnull=not options["removed"])
@@ -170,7 +185,7 @@ class Command(NounCommand):
     def remove(self, options: Options) -> None:
         mailbox = directory.find_mailbox(options["address"], or_removed=True)
         if options["purge"]:
-            directory.purge_mailbox(mailbox)
+            directory.purge_mailbox(mailbox, self.tell)
             self.say(f"{mailbox} and its mail are gone.")
             return
         if mailbox.removed_at is not None:
