@@ -6,6 +6,8 @@ from django import forms
 from django.contrib import admin, messages
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import AutocompleteSelectFilter
 from unfold.decorators import display
@@ -129,9 +131,16 @@ class _TokenInline(LookOnlyInline):
 
 class _FolderInline(LookOnlyInline):
     model = Folder
-    fields = ["name", "special_use", "exists_count", "unseen_count"]
+    fields = ["folder", "special_use", "exists_count", "unseen_count"]
     readonly_fields = fields
+    show_change_link = False
+    hide_title = True
     tab = True
+
+    @display(description=_("name"))
+    def folder(self, folder: Folder) -> str:
+        page = reverse("admin:accounts_folder_change", args=[folder.pk])
+        return format_html('<a class="underline" href="{}">{}</a>', page, folder.name)
 
 
 class _AliasTargetInline(LookOnlyInline):

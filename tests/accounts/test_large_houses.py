@@ -118,6 +118,10 @@ def test_a_page_shows_some_of_what_hangs_on_it(client: Client, people: People) -
     )
     page = client.get(url(Mailbox, "change", people.alice.pk)).content.decode()
     assert 10 < len(set(re.findall(r"Z\d\d\d", page))) <= 50
+    # A line each, which leads to the folder.
+    folder = Folder.objects.get(name="Z001")
+    assert page.count(">Z001<") == 1
+    assert f'href="{url(Folder, "change", folder.pk)}">Z001<' in page
     users = User.objects.bulk_create(User(username=f"person{index}") for index in range(100))
     Membership.objects.bulk_create(Membership(user=user, tenant=people.tenant) for user in users)
     page = client.get(url(Tenant, "change", people.tenant.pk)).content.decode()
