@@ -1,6 +1,7 @@
 """Log in to the web: the owner of a mailbox with the mailbox's password, an admin with their own.
 
-Both stand behind the throttle of `accounts.login`.
+Both stand behind the throttle of `accounts.login`. What ends the sessions of mail programs ends an
+owner's on the web too.
 """
 
 from typing import Any
@@ -10,9 +11,9 @@ from django.contrib.sessions.models import Session
 from django.http import HttpRequest
 from django.utils import timezone
 
-from accounts import login
+from accounts import keyring, login
 from accounts.directory.names import split_address
-from accounts.models import User
+from accounts.models import Mailbox, User
 
 HASH_SECONDS = 60.0
 
@@ -36,6 +37,13 @@ class MailboxBackend(ModelBackend):
                 return user if self.user_can_authenticate(user) else None
             case _:
                 return None
+
+    def get_user(self, user_id: int) -> User | None:
+        mailbox_ids = Mailbox.objects.filter(user=user_id).values_list("pk", flat=True)
+        if not dict(keyring.versions(mailbox_ids)):
+            return None
+        user = super().get_user(user_id)
+        return user if isinstance(user, User) else None
 
 
 class AdminBackend(ModelBackend):

@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
 from django.db import models
+from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext_lazy as _
 
 
@@ -40,6 +41,14 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     def __str__(self) -> str:
         return self.username
+
+    def get_session_auth_hash(self) -> str:
+        """What a session on the web holds: a mailbox's owner has no other password to change."""
+        own = super().get_session_auth_hash()
+        mailbox = getattr(self, "mailbox", None)
+        if mailbox is None:
+            return own
+        return salted_hmac("mailbox session", f"{own} {mailbox.credential_version}").hexdigest()
 
 
 class Membership(models.Model):

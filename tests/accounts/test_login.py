@@ -3,7 +3,9 @@
 from typing import Any
 
 import pytest
-from django.test import RequestFactory
+from django.contrib.auth import get_user
+from django.http import HttpRequest
+from django.test import Client, RequestFactory
 
 from accounts import directory, effects, hashers, login
 from accounts.login import Identity, Refused
@@ -235,3 +237,27 @@ def test_an_admin_logs_in_with_the_own_password_behind_the_same_throttle(people:
 def test_a_removed_mailboxes_owner_does_not_get_in(people: People) -> None:
     directory.remove_mailbox(people.alice)
     assert MailboxBackend().authenticate(request(), "alice@a.test", PASSWORD) is None
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        lambda mailbox: directory.set_password(mailbox, "another horse battery"),
+        directory.suspend_mailbox,
+        lambda mailbox: directory.suspend_domain(mailbox.domain),
+        lambda mailbox: directory.suspend_tenant(mailbox.domain.tenant),
+        directory.remove_mailbox,
+    ],
+)
+def test_what_ends_a_login_ends_the_owners_session_on_the_web(people: People, end: Any) -> None:
+    client = Client()
+    assert client.login(username="alice@a.test", password=PASSWORD)
+    assert _is_logged_in(client)
+    end(people.alice)
+    assert not _is_logged_in(client)
+
+
+def _is_logged_in(client: Client) -> bool:
+    asked = HttpRequest()
+    asked.session = client.session
+    return get_user(asked).is_authenticated
