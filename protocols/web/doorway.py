@@ -19,7 +19,7 @@ class Doorway:
         self._get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        peer = _address(request.META.get("REMOTE_ADDR", ""))
+        peer = _note(request, request.META.get("REMOTE_ADDR", ""))
         is_proxied = _is_in(peer, settings.MAILHOST.proxy_networks)
         if is_proxied:
             _believe(request)
@@ -33,8 +33,7 @@ class Doorway:
 def _believe(request: HttpRequest) -> None:
     """Take over what the proxy says; the last address of the list is the one it saw itself."""
     seen = request.META.get("HTTP_X_FORWARDED_FOR", "").rpartition(",")[2].strip()
-    if _address(seen) is not None:
-        request.META["REMOTE_ADDR"] = seen
+    _note(request, seen)
     if request.META.get("HTTP_X_FORWARDED_PROTO", "").strip().lower() == "https":
         request.META["wsgi.url_scheme"] = "https"
 
@@ -50,11 +49,18 @@ def _has_port(request: HttpRequest) -> bool:
     return request.get_host().rpartition(":")[2].isdecimal()
 
 
-def _address(text: str) -> IPv4Address | IPv6Address | None:
+def _note(request: HttpRequest, text: str) -> IPv4Address | IPv6Address | None:
+    """Make it the client's address, where it is one: an IPv4-mapped IPv6 address is read as IPv4.
+
+    All of IPv4 would be one network else, to whoever counts by networks.
+    """
     try:
-        return ip_address(text)
+        address = ip_address(text.partition("%")[0])
     except ValueError:
         return None
+    address = getattr(address, "ipv4_mapped", None) or address
+    request.META["REMOTE_ADDR"] = str(address)
+    return address
 
 
 def _is_in(

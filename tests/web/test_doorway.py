@@ -64,6 +64,19 @@ def test_a_named_proxy_is_believed() -> None:
     assert come(REMOTE_ADDR=PROXY, HTTP_X_FORWARDED_FOR="nonsense").content == b"10.0.0.5 http"
 
 
+def test_ipv4_that_comes_by_ipv6_is_ipv4() -> None:
+    assert come(REMOTE_ADDR="::ffff:127.0.0.1").content == b"127.0.0.1 http"
+    assert come(secure=True, REMOTE_ADDR=f"::ffff:{STRANGER}").content == b"192.0.2.1 https"
+    assert come("/metrics", REMOTE_ADDR="::ffff:192.0.2.65").status_code == 200
+    told = {"HTTP_X_FORWARDED_FOR": "::ffff:198.51.100.4", "HTTP_X_FORWARDED_PROTO": "https"}
+    assert come(REMOTE_ADDR=f"::ffff:{PROXY}", **told).content == b"198.51.100.4 https"
+    assert come(REMOTE_ADDR=f"::ffff:{STRANGER}", **told).status_code == 301
+
+
+def test_an_address_is_known_without_its_interface() -> None:
+    assert come(secure=True, REMOTE_ADDR="fe80::1%eth0").content == b"fe80::1 https"
+
+
 def test_nobody_else_is() -> None:
     forged = {"HTTP_X_FORWARDED_FOR": "127.0.0.1", "HTTP_X_FORWARDED_PROTO": "https"}
     assert come(REMOTE_ADDR=STRANGER, **forged).status_code == 301
