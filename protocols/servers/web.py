@@ -65,7 +65,14 @@ class LimitedRequest(server.Request):
 
     def requestReceived(self, command: bytes, path: bytes, version: bytes) -> None:
         if not self._is_refused:
+            self._drop_doubles()
             super().requestReceived(command, path, version)
+
+    def _drop_doubles(self) -> None:
+        """WSGI writes "_" for "-": X_Forwarded_For would stand in for what a proxy says."""
+        for name, _values in list(self.requestHeaders.getAllRawHeaders()):
+            if b"_" in name:
+                self.requestHeaders.removeHeader(name)
 
     def _refuse(self) -> None:
         if not self._is_refused:

@@ -21,6 +21,9 @@ from tests.transcripts.real import on_reactor, reactor, tls_server
 def _application(environ: dict[str, Any], start_response: Any) -> list[bytes]:
     if environ["PATH_INFO"] == "/broken":
         raise RuntimeError("the secret of the house")
+    if environ["PATH_INFO"] == "/told":
+        start_response("200 OK", [("Content-Type", "text/plain")])
+        return [environ.get("HTTP_X_FORWARDED_FOR", "nothing").encode()]
     size = len(environ["wsgi.input"].read())
     start_response("200 OK", [("Content-Type", "text/plain")])
     return [b"%d %s" % (size, environ["wsgi.url_scheme"].encode())]
@@ -109,6 +112,14 @@ def _is_let_in(address: tuple[str, int]) -> bool:
         return ask(address, "POST", "/", body=b"") == (200, b"0 http")
     except OSError:
         return False
+
+
+def test_no_other_spelling_of_a_header_stands_in_for_what_a_proxy_says(
+    address: tuple[str, int],
+) -> None:
+    forged = {"X-Forwarded-For": "192.0.2.1", "X_Forwarded_For": "127.0.0.1"}
+    assert ask(address, "GET", "/told", headers=forged) == (200, b"192.0.2.1")
+    assert ask(address, "GET", "/told", headers={"X_FORWARDED-For": "::1"}) == (200, b"nothing")
 
 
 def test_a_body_announced_too_large_is_refused_unread(address: tuple[str, int]) -> None:
