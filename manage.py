@@ -8,6 +8,8 @@ import sys
 
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mailhost.settings")
+    # SQLite makes a database as this has it, and the home may be older than we are, and open.
+    os.umask(0o077)
     if sys.argv[1:2] == ["up"]:
         _choose_home(sys.argv[2:])
     from django.core.management import execute_from_command_line

@@ -30,6 +30,8 @@ def prepare(home: Path) -> None:
         home.mkdir(parents=True, exist_ok=True, mode=0o700)
         for part in PARTS:
             (home / part).mkdir(exist_ok=True, mode=0o700)
+        for path in home.glob("mailhost.sqlite3*"):
+            path.chmod(0o600)
     except OSError as error:
         raise HomeError(f"The home {home} cannot be written to: {error.strerror}.") from None
     # What root made, who ran it once, is not for the user who runs it now.

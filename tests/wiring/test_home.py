@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from django.conf import settings
 
 from mailhost import home as home_directory
 from mailhost.home import HomeError
@@ -25,6 +26,19 @@ def home(tmp_path: Path) -> Path:
 def test_nobody_else_may_look_in(home: Path) -> None:
     for path in (home, *(home / part for part in home_directory.PARTS)):
         assert path.stat().st_mode & 0o777 == 0o700
+
+
+def test_nobody_else_may_read_the_database_in_a_home_that_was_there(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    environment = {"PATH": os.environ["PATH"], "MAILHOST_HOME": str(tmp_path)}
+    command = [sys.executable, str(settings.BASE_DIR / "manage.py"), "migrate", "-v0"]
+    subprocess.run(command, env=environment, check=True, umask=0o022)
+    database = tmp_path / "mailhost.sqlite3"
+    assert database.stat().st_mode & 0o777 == 0o600
+    # As an earlier version left it.
+    database.chmod(0o644)
+    home_directory.prepare(tmp_path)
+    assert database.stat().st_mode & 0o777 == 0o600
 
 
 def test_a_home_that_cannot_be_made_is_one_sentence(tmp_path: Path) -> None:
