@@ -158,11 +158,12 @@ def _hashed(address: str, network: str) -> tuple[str, str, str]:
 def network_of(peer: str) -> str:
     """What counts as one peer: an IPv4 address, or the /64 of an IPv6 address."""
     try:
-        address = ip_address(peer)
+        address = ip_address(peer.partition("%")[0])
     except ValueError:
         return peer
+    address = getattr(address, "ipv4_mapped", None) or address
     prefix = 32 if address.version == 4 else 64
-    return str(ip_network(f"{peer}/{prefix}", strict=False))
+    return str(ip_network(f"{address}/{prefix}", strict=False))
 
 
 def _key(*parts: str) -> str:

@@ -15,8 +15,10 @@ from twisted.internet.protocol import connectionDone
 from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
 from twisted.python.failure import Failure
 
+from accounts.throttle import network_of
+
 MAX_CONNECTIONS = 1000
-# Those of one address, unless it is near.
+# Those of one IPv4 address or one IPv6 /64, unless it is near.
 MAX_OF_ONE = 100
 # Seconds and octets.
 TRICKLE_TIMEOUT = 60.0
@@ -72,25 +74,25 @@ class WebPeers(WrappingFactory):
     def __init__(self, reactor: Any, factory: Any) -> None:
         super().__init__(factory)
         self.reactor = reactor
-        self._by_host: Counter[str] = Counter()
+        self._by_network: Counter[str] = Counter()
 
     def buildProtocol(self, addr: IAddress | None) -> Any:
         host = getattr(addr, "host", "")
-        is_crowded = self._by_host[host] >= MAX_OF_ONE and not is_near(host)
+        is_crowded = self._by_network[network_of(host)] >= MAX_OF_ONE and not is_near(host)
         if is_crowded or len(self.protocols) >= MAX_CONNECTIONS:
             return None
         return super().buildProtocol(addr)
 
     def registerProtocol(self, p: Any) -> None:
         super().registerProtocol(p)
-        self._by_host[p.transport.getPeer().host] += 1
+        self._by_network[network_of(p.transport.getPeer().host)] += 1
 
     def unregisterProtocol(self, p: Any) -> None:
         super().unregisterProtocol(p)
-        host = p.transport.getPeer().host
-        self._by_host[host] -= 1
-        if self._by_host[host] <= 0:
-            del self._by_host[host]
+        network = network_of(p.transport.getPeer().host)
+        self._by_network[network] -= 1
+        if self._by_network[network] <= 0:
+            del self._by_network[network]
 
 
 def is_near(host: str) -> bool:

@@ -10,6 +10,9 @@ from typing import Any
 import pytest
 from django.conf import settings
 from django.test import override_settings
+from twisted.internet.address import IPv6Address
+from twisted.internet.protocol import Factory, Protocol
+from twisted.internet.testing import StringTransport
 
 from protocols.servers import web, web_peers
 from protocols.servers.listeners import listen, open_socket
@@ -105,6 +108,36 @@ def test_one_address_holds_only_so_many_connections(
         for each in several[:2]:
             each.close()
         until(lambda: _is_let_in(address))
+
+
+@pytest.mark.parametrize(
+    ("hosts", "stranger"),
+    [
+        (("2001:db8::1", "2001:db8::ffff:2"), "2001:db8:0:1::1"),
+        (("::ffff:192.0.2.1", "::ffff:192.0.2.1"), "::ffff:192.0.2.2"),
+        (("fe80::1%eth0", "fe80::2%eth0"), "::ffff:192.0.2.2"),
+    ],
+)
+def test_addresses_of_one_network_hold_only_so_many_connections_together(
+    monkeypatch: pytest.MonkeyPatch, hosts: tuple[str, str], stranger: str
+) -> None:
+    monkeypatch.setattr(web_peers, "MAX_OF_ONE", 2)
+    peers = web_peers.WebPeers(reactor, Factory.forProtocol(Protocol))
+
+    def come(host: str) -> Any:
+        address = IPv6Address("TCP", host, 1)
+        protocol = peers.buildProtocol(address)
+        if protocol is not None:
+            protocol.makeConnection(StringTransport(peerAddress=address))
+        return protocol
+
+    first, second = map(come, hosts)
+    assert first
+    assert second
+    assert come(hosts[0]) is None
+    assert come(stranger)
+    first.connectionLost()
+    assert come(hosts[1])
 
 
 def _is_let_in(address: tuple[str, int]) -> bool:
