@@ -62,13 +62,16 @@ class RedisCounts:
 
     def forgive(self, key: str, also: Sequence[str]) -> None:
         def clear() -> None:
-            count = int(str(self._redis.get(key) or 0))
-            pipeline = self._redis.pipeline(transaction=False)
-            pipeline.delete(key, f"{key}:wait")
+            # In one: of several programs that log in together one alone takes the failures back.
+            taking = self._redis.pipeline(transaction=True)
+            taking.get(key)
+            taking.delete(key, f"{key}:wait")
+            count = int(taking.execute()[0] or 0)
             if count:
+                pipeline = self._redis.pipeline(transaction=False)
                 for each in also:
                     pipeline.decrby(each, count)
-            pipeline.execute()
+                pipeline.execute()
 
         self._try(clear)
 

@@ -3,6 +3,7 @@
 import socket
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
 import pytest
@@ -138,6 +139,26 @@ def test_counts_in_redis_are_seen_by_every_process(redis_url: str, clock: Clock)
     other.forgive("key", ("another",))
     assert counts.wait(("key",), 0) == 0
     assert counts.fail(("key",), 0) == [1]
+
+
+def test_failures_are_taken_back_once_where_many_programs_log_in_together(
+    redis_url: str, clock: Clock
+) -> None:
+    processes = [RedisCounts(redis_url, clock) for _ in range(8)]
+    together = threading.Barrier(len(processes))
+
+    def log_in(counts: RedisCounts) -> None:
+        together.wait()
+        counts.forgive("pair", ("network",))
+
+    for _round in range(10):
+        for _ in range(4):
+            processes[0].fail(("pair", "network"), 0)
+        with ThreadPoolExecutor(len(processes)) as threads:
+            list(threads.map(log_in, processes))
+        # What was failed elsewhere would count for less.
+        assert processes[0].fail(("network",), 0) == [1]
+        processes[0].forgive("network", ())
 
 
 @pytest.fixture
