@@ -4,6 +4,7 @@ Both stand behind the throttle of `accounts.login`. What ends the sessions of ma
 owner's on the web too.
 """
 
+import threading
 from typing import Any
 
 from django.contrib.auth.backends import ModelBackend
@@ -16,6 +17,9 @@ from accounts.directory.names import split_address
 from accounts.models import Mailbox, User
 
 HASH_SECONDS = 60.0
+
+# Or as many as there are threads would be judged before the first has failed.
+_one_guess_at_a_time = threading.Lock()
 
 
 class MailboxBackend(ModelBackend):
@@ -59,12 +63,15 @@ class AdminBackend(ModelBackend):
         if not username or password is None:
             return None
         throttle, peer = login.throttle(), _peer(request)
-        if not _is_admin(username) or throttle.must_wait(username, peer):
+        if not _is_admin(username):
             return None
-        user = super().authenticate(request, username, password, **kwargs)
-        if user is None:
-            throttle.failed(username, peer)
-            return None
+        with _one_guess_at_a_time:
+            if throttle.must_wait(username, peer):
+                return None
+            user = super().authenticate(request, username, password, **kwargs)
+            if user is None:
+                throttle.failed(username, peer)
+                return None
         throttle.succeeded(username, peer)
         return user if isinstance(user, User) else None
 

@@ -1,9 +1,12 @@
 """Who gets in, who does not, and that both take as long."""
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 from django.contrib.auth import get_user
+from django.contrib.auth.backends import ModelBackend
 from django.http import HttpRequest
 from django.test import Client, RequestFactory
 
@@ -232,6 +235,23 @@ def test_an_admin_logs_in_with_the_own_password_behind_the_same_throttle(people:
     for _ in range(FREE):
         assert backend.authenticate(request("192.0.2.9"), "root", "guess") is None
     assert login.throttle().must_wait("root", "192.0.2.9") > 0
+
+
+def test_guesses_at_an_admin_that_come_together_are_counted_one_by_one(
+    people: People, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    judged: list[str] = []
+
+    def judge(_backend: object, _request: object, _name: str, password: str) -> None:
+        judged.append(password)
+        time.sleep(0.05)
+
+    monkeypatch.setattr(ModelBackend, "authenticate", judge)
+    monkeypatch.setattr("accounts.web_login._is_admin", lambda name: True)
+    with ThreadPoolExecutor(8) as threads:
+        for number in range(FREE + 7):
+            threads.submit(AdminBackend().authenticate, request(), "admin", f"guess {number}")
+    assert len(judged) == FREE
 
 
 def test_a_removed_mailboxes_owner_does_not_get_in(people: People) -> None:
