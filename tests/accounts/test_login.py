@@ -1,5 +1,7 @@
 """Who gets in, who does not, and that both take as long."""
 
+import base64
+import hashlib
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -72,6 +74,27 @@ def test_an_unknown_mailbox_costs_one_hash_as_a_wrong_password_does(
     costs = [stored.rpartition("$")[0].rpartition("$")[0] for stored in hashed]
     assert len(costs) == 2
     assert costs[0] == costs[1]
+
+
+def test_a_wrong_password_for_a_quick_hash_of_another_host_costs_one_of_ours_too(
+    people: People, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    salt = b"salt of eight"
+    digest = hashlib.sha1(PASSWORD.encode() + salt).digest()
+    stored = "{SSHA}" + base64.b64encode(digest + salt).decode()
+    directory.create_mailbox("old@a.test", password_hash=stored)
+    costs: list[str] = []
+    ours = hashers._SCHEMES["ARGON2ID"]
+
+    def noting(password: bytes, secret: str) -> bool:
+        costs.append(secret)
+        return ours(password, secret)
+
+    monkeypatch.setitem(hashers._SCHEMES, "ARGON2ID", noting)
+    check("nobody@a.test", "wrong")
+    check("old@a.test", "wrong")
+    assert costs == [hashers._decoy()] * 2
+    assert isinstance(check("old@a.test", PASSWORD), Identity)
 
 
 def test_an_address_and_a_password_that_are_known_cost_no_hash(
