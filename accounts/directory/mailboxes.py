@@ -151,6 +151,10 @@ def _user(username: str, full_name: str) -> User:
     elif Mailbox.objects.filter(user=user).exists():
         text = _("The user “%(username)s” has another mailbox.")
         raise DirectoryError(text % {"username": username})
+    elif user.is_staff or user.is_superuser:
+        # The rights of a hosting admin would go to whoever knows the mailbox's password.
+        text = _("A user called “%(address)s” exists already.")
+        raise DirectoryError(text % {"address": username})
     return user
 
 

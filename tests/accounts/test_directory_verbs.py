@@ -83,6 +83,13 @@ def test_a_failed_creation_leaves_nothing(people: People) -> None:
     assert (Mailbox.objects.count(), User.objects.count()) == before
 
 
+def test_a_new_mailbox_takes_over_nobodys_rights(people: People) -> None:
+    User.objects.create_superuser("boss@a.test", "an admin's password")
+    with pytest.raises(DirectoryError, match=r"boss@a\.test” exists already"):
+        directory.create_mailbox("boss@a.test", PASSWORD)
+    assert not Mailbox.objects.filter(local_part="boss").exists()
+
+
 def test_renaming_moves_the_address_and_its_user(people: People) -> None:
     directory.rename_mailbox(people.alice, "alicia@a.test")
     assert directory.find_mailbox("alicia@a.test").user == people.alice.user
