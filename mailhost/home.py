@@ -30,14 +30,16 @@ def prepare(home: Path) -> None:
         home.mkdir(parents=True, exist_ok=True, mode=0o700)
         for part in PARTS:
             (home / part).mkdir(exist_ok=True, mode=0o700)
-        for path in home.glob("mailhost.sqlite3*"):
-            path.chmod(0o600)
     except OSError as error:
         raise HomeError(f"The home {home} cannot be written to: {error.strerror}.") from None
     # What root made, who ran it once, is not for the user who runs it now.
     for path in (home, *(home / part for part in WRITTEN), *(home / "logs").glob("*.log")):
         if not os.access(path, os.W_OK | (os.X_OK if path.is_dir() else 0)):
             raise HomeError(f"The home {home} cannot be used: {path} cannot be written to.")
+    for path in home.glob("mailhost.sqlite3*"):
+        # A file of another user who lets us write is theirs to close.
+        with contextlib.suppress(PermissionError):
+            path.chmod(0o600)
 
 
 def lock(home: Path) -> int:
