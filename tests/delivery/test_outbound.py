@@ -316,6 +316,15 @@ def test_a_delay_is_told_once_after_four_hours(make_drain, clock):
     assert b"Will-Retry-Until: Sat, 28 Nov 2026 12:00:00 +0000" in notice
 
 
+def test_what_expires_before_a_delay_was_told_is_told_as_failed(make_drain):
+    mailbox_id, address = sender()
+    enqueue(BOB, return_path=address, now=START - timedelta(days=6))
+    make_drain(unused_port()).run()
+    (bounce,) = inbox_octets(mailbox_id)
+    assert b"Action: failed" in bounce
+    assert b"Will-Retry-Until" not in bounce
+
+
 def test_a_bounce_that_is_delayed_is_not_told_of(make_drain, clock):
     enqueue(BOB, return_path="", now=START - timedelta(hours=5))
     make_drain(unused_port()).run()
