@@ -250,6 +250,19 @@ def test_a_file_that_is_gone_or_replaced_is_not_believed(mailbox_id: int, table_
     assert table_file.stat().st_mode & 0o777 == 0o600
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+def test_a_file_that_root_makes_is_the_databases_owners(mailbox_id: int, table_file: Path) -> None:
+    database = str(connection.settings_dict["NAME"])
+    os.chown(database, 65534, 65534)
+    try:
+        table_file.unlink()
+        time.sleep(2 * stamps.LOOK_EVERY)
+        taken(mailbox_id)
+        assert (table_file.stat().st_uid, table_file.stat().st_gid) == (65534, 65534)
+    finally:
+        os.chown(database, 0, 0)
+
+
 def test_who_cannot_count_does_not_commit(mailbox_id: int, table_file: Path) -> None:
     """The last invariant: what others cannot be told must not happen."""
     folder_id = inbox(mailbox_id)
