@@ -112,7 +112,8 @@ def test_a_large_spool_is_a_file_until_it_is_discarded(tmp_path: Path) -> None:
     octets = spool.octets()
     assert octets[:] == b"".join(pieces)
     assert octets.find(pieces[3]) == 1_200_000
-    assert len(list(tmp_path.rglob("*.spool"))) == 1
+    (path,) = tmp_path.rglob("*.spool")
+    assert path.stat().st_mode & 0o777 == 0o600
     spool.discard()
     spool.discard()
     assert not list(tmp_path.rglob("*.spool"))
@@ -130,6 +131,8 @@ def test_an_adopted_spool_is_a_proved_record() -> None:
     for number in range(30):
         spool.write(bytes([number]) * 50_000)
     adopted = blobs.adopt(spool)
+    open_files = [os.path.realpath(each) for each in Path("/proc/self/fd").iterdir()]
+    assert str(blobs.directory() / adopted.name) not in open_files
     row = Segment.objects.create(name=adopted.name, is_sealed=True, size=adopted.size)
     place = Place(row.pk, adopted.offset, adopted.length)
     assert blobs.checked_read(place) == blobs.read(place) == bytes(blobs.view(place))
