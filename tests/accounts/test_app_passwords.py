@@ -234,6 +234,14 @@ def test_what_a_proof_comes_to(people: People) -> None:
     assert check_scram(row.pk) == Refused("credentials")
 
 
+def test_a_proof_clears_the_failures_before_it(people: People) -> None:
+    row, _password = app_passwords.create_app_password(people.alice, "One", ALL)
+    for _ in range(2):
+        for _ in range(FREE - 1):
+            assert check_scram(None) == Refused("credentials")
+        assert isinstance(check_scram(row.pk), Identity)
+
+
 def test_guessers_wait_here_too(people: People) -> None:
     row, password = app_passwords.create_app_password(people.alice, "One", ALL)
     for _ in range(FREE):

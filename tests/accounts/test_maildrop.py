@@ -106,6 +106,10 @@ def test_what_follows_is_read_ahead_within_bounds(
     assert not drop.has_ready(4)
     with django_assert_num_queries(1):
         assert drop.read_whole(4) + drop.read_whole(5) == b"4" * 300 + b"5" * 300
+    # What was read ahead in vain is not kept beside what is read ahead next.
+    drop.read_whole(1)
+    drop.read_whole(4)
+    assert [drop.has_ready(number) for number in (2, 3, 5)] == [False, False, True]
 
 
 def test_a_large_message_is_read_in_pieces(mailbox: int) -> None:

@@ -94,6 +94,13 @@ def test_a_success_clears_the_address_and_its_share_of_the_network(throttle: Thr
     assert throttle.must_wait("a@x.test", "192.0.2.1") == 0
 
 
+def test_who_mistypes_and_then_gets_in_holds_up_no_neighbour(throttle: Throttle) -> None:
+    for number in range(FREE_FOR_NETWORK):
+        throttle.failed(f"user{number}@x.test", "192.0.2.1")
+        throttle.succeeded(f"user{number}@x.test", "192.0.2.1")
+    assert throttle.must_wait("new@x.test", "192.0.2.1") == 0
+
+
 def test_failures_are_forgotten_in_time(throttle: Throttle, clock: Clock) -> None:
     for _ in range(FREE - 1):
         throttle.failed("a@x.test", "192.0.2.1")
