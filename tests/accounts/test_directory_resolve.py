@@ -174,6 +174,14 @@ def test_a_suspended_target_is_left_out(people: People) -> None:
     assert refusal("both@a.test") == "550 5.2.1"
 
 
+def test_a_target_in_a_suspended_domain_is_left_out(people: People) -> None:
+    other = directory.create_domain(people.tenant, "other.test")
+    directory.create_mailbox("x@other.test", "secret")
+    directory.create_alias("both@a.test", ["x@other.test", "bob@a.test"])
+    directory.suspend_domain(other)
+    assert reached("both@a.test") == ["bob@a.test"]
+
+
 def test_suspending_a_reseller_suspends_the_tenants_below(people: People) -> None:
     people.tenant.parent = people.stranger_tenant
     people.tenant.save()
@@ -238,6 +246,8 @@ def test_one_full_target_does_not_cost_the_others_their_mail(people: People) -> 
     directory.create_alias("both@a.test", ["alice@a.test", "bob@a.test"])
     set_usage(people.alice, quota_bytes=1000, used_bytes=1000)
     assert reached("both@a.test") == ["alice@a.test", "bob@a.test"]
+    directory.create_alias("away@a.test", ["alice@a.test", "x@elsewhere.test"])
+    assert reached("away@a.test") == ["alice@a.test", "x@elsewhere.test"]
 
 
 # RFC 5321 §4.5.1 and RFC 2142: these are never refused.
