@@ -295,7 +295,10 @@ def _needs_smtputf8(parcel: Parcel, octets: bytes) -> bool:
     addresses = [parcel.return_path, *(address for _, address in parcel.recipients)]
     if not all(with_a_labels(address).isascii() for address in addresses):
         return True
-    return parcel.is_smtputf8 and not octets[: octets.find(b"\r\n\r\n") + 2].isascii()
+    header_end = octets.find(b"\r\n\r\n")
+    # All of it is header where no empty line says that a body follows (RFC 5322 §3.5).
+    header = octets[:header_end] if header_end >= 0 else octets
+    return parcel.is_smtputf8 and not header.isascii()
 
 
 def _in_words(error: Exception) -> str:

@@ -272,6 +272,15 @@ def test_internationalised_mail_needs_smtputf8():
     assert not peer.mail
 
 
+def test_fields_beyond_ascii_need_smtputf8_where_no_body_follows_too():
+    fields = parcel(octets="Subject: café\r\n".encode(), is_smtputf8=True)
+    (outcome,), peer = send(Script(), fields)
+    assert outcome.kind is Kind.DELIVERED
+    assert peer.mail[0].is_smtputf8
+    (outcome,), peer = send(Script(without=frozenset({"SMTPUTF8"})), fields)
+    assert (outcome.kind, outcome.status) == (Kind.FAILED, "5.6.7")
+
+
 def test_an_address_beyond_ascii_needs_smtputf8_though_the_sender_did_not_say_so():
     (outcome,), peer = send(Script(), parcel("josé@b.test"))
     assert outcome.kind is Kind.DELIVERED
