@@ -9,7 +9,7 @@ import pytest
 
 from delivery import dns as our_dns
 from delivery.dns import Mx, Resolver
-from delivery.transport.mx import Hop, Routing, find_hops, order, parse_relay
+from delivery.transport.mx import Hop, Routing, _spread, find_hops, order, parse_relay
 from delivery.transport.outcome import Kind
 from tests.delivery.zones import Zones
 
@@ -43,6 +43,15 @@ def test_hosts_of_equal_preference_share_the_mail():
     records = [Mx(10, "a"), Mx(10, "b"), Mx(5, "first")]
     firsts = Counter(order(records, Random(seed))[1][0] for seed in range(200))
     assert set(firsts) == {"a", "b"}
+    assert min(firsts.values()) > 60
+
+
+@pytest.mark.parametrize(
+    "addresses", [["198.41.0.1", "198.41.0.2"], ["2001:500::1", "2001:500::2"]]
+)
+def test_addresses_of_one_host_share_the_mail(addresses):
+    firsts = Counter(_spread(addresses, Random(seed))[0] for seed in range(200))
+    assert set(firsts) == set(addresses)
     assert min(firsts.values()) > 60
 
 

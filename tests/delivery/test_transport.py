@@ -199,6 +199,13 @@ def test_an_idle_connection_is_used_again():
     assert peer.connections == 1
 
 
+def test_a_destination_with_nothing_left_to_do_is_forgotten(monkeypatch):
+    monkeypatch.setattr(transport_loop, "LINGER", 0.01)
+    with Peer() as peer, carrier(peer.port) as it:
+        it.carry(parcel())
+        wait_until(lambda: not it.loop._lanes, "the end of the connection", pause=0.01)
+
+
 def test_connections_in_all_are_bounded(monkeypatch):
     monkeypatch.setattr(transport_loop, "CONNECTIONS", 2)
     with Peer() as peer, carrier(peer.port) as it:
@@ -535,6 +542,16 @@ def test_a_stop_reports_what_waits_as_untried_and_lets_the_rest_finish():
         assert not stopper.is_alive()
     assert {outcome.kind for outcome in first.values()} == {Kind.UNTRIED}
     assert only(last).kind is Kind.DELIVERED
+
+
+def test_a_stop_waits_for_no_idle_connection(monkeypatch):
+    monkeypatch.setattr(transport_loop, "LINGER", 60)
+    with Peer() as peer, carrier(peer.port) as it:
+        it.carry(parcel())
+        stopper = threading.Thread(target=it.loop.stop, args=(60.0,))
+        stopper.start()
+        stopper.join(20)
+        assert not stopper.is_alive()
 
 
 def test_a_stop_interrupts_what_takes_too_long_and_says_that_it_is_ambiguous():
