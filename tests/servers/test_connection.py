@@ -334,6 +334,15 @@ def test_long_answers_and_stalls_over_tls(stage: Stage, client: Client) -> None:
     stage.outwait()
 
 
+def test_a_peer_that_does_not_hang_up_is_dropped_over_tls_too(stage: Stage, client: Client) -> None:
+    client.ask(b"starttls")
+    tls = Client(_tls(client.sock))
+    assert tls.ask(b"quit") == b"ok quit"
+    until(lambda: [c._close_by is not None for c in stage.runtime.connections] == [True])
+    stage.look(stage.runtime.caps.stall_timeout + 1)
+    until(lambda: not stage.runtime.connections)
+
+
 def test_a_slow_reader_is_waited_for(
     stage: Stage, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -440,6 +449,7 @@ def test_too_many_connections_are_refused_with_a_word(caps: Caps) -> None:
         first.sock.close()
         until(lambda: len(stage.runtime.connections) == 1)
         assert stage.connect().hear() == b"hello"
+        assert stage.connect().hear() == b"full"
     finally:
         stage.close()
 

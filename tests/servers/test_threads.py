@@ -88,6 +88,15 @@ def test_without_patience_each_job_has_a_thread_at_once() -> None:
     pool.stop()
 
 
+def test_an_owner_with_nothing_at_work_is_forgotten() -> None:
+    pool = pool_of(0.0)
+    done = Event()
+    pool.submit(done.set, "an address")
+    assert done.wait(FOREVER)
+    until(lambda: not pool._backlog._at_work)
+    pool.stop()
+
+
 @pytest.mark.parametrize("patience", [0.0, 0.01])
 def test_one_owner_leaves_threads_to_others(release: Event, patience: float) -> None:
     pool = pool_of(patience)
