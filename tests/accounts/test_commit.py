@@ -219,6 +219,19 @@ def test_a_batch_is_bounded_in_rows(
     assert len(tries) == (5 if connection.vendor == "sqlite" else 4)
 
 
+@pytest.mark.parametrize(("limit", "most"), [("MAX_UNITS", 4), ("MAX_OCTETS", 4 * len(HELLO))])
+def test_a_batch_is_bounded_in_units_and_in_octets(
+    monkeypatch: pytest.MonkeyPatch, tries: list[batch.Attempt], limit: str, most: int
+) -> None:
+    mailbox_id = make_mailbox()
+    monkeypatch.setattr(committer, limit, most)
+    with Held():
+        futures = [commit.submit(delivery(mailbox_id, HELLO)) for _ in range(10)]
+    assert [future.result(20).uid for future in futures] == list(range(1, 11))
+    # 4, 4 and 2; and the one that held them up.
+    assert len(tries) == 4
+
+
 def test_units_of_one_command_come_back_in_their_order() -> None:
     mailbox_id = make_mailbox()
     units = (delivery(mailbox_id, HELLO) for _ in range(12))
@@ -404,6 +417,18 @@ def test_a_full_disk_is_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
             without = commit.submit(unit(lambda rows: rows.modseq(mailbox_id), mailbox_id))
         assert isinstance(with_octets.exception(20), OutOfSpace)
         assert without.result(20) > 0
+
+
+@pytest.mark.parametrize(
+    "text", ["database or disk is full", "could not extend file: No space left on device"]
+)
+def test_a_database_without_room_is_told_apart(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    def fail(self: batch.Attempt) -> None:
+        raise OperationalError(text)
+
+    monkeypatch.setattr(batch, "RETRY_PAUSES", ())
+    monkeypatch.setattr(batch.Attempt, "run", fail)
+    assert isinstance(commit.submit(unit(lambda rows: None)).exception(20), OutOfSpace)
 
 
 def test_a_failed_sync_abandons_the_segment(monkeypatch: pytest.MonkeyPatch) -> None:
