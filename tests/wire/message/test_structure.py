@@ -102,6 +102,11 @@ def kinds(octets):
     [
         (hostile_mail.missing_boundary, [("", b"text/plain")]),
         (hostile_mail.wrong_boundary, [("", b"text/plain")]),
+        (lambda: b"Content-Type: multipart/mixed\r\n\r\n--\r\n\r\n", [("", b"text/plain")]),
+        (
+            lambda: b"Content-Type: multipart/mixed; boundary=b\r\n\r\n \r\n",
+            [("", b"multipart/mixed"), ("1", b"text/plain")],
+        ),
         (
             hostile_mail.only_closing_delimiter,
             [("", b"multipart/mixed"), ("1", b"text/plain")],
