@@ -169,6 +169,8 @@ class Obedient:
                 return self._pieces(count, size)
             case b"torn":
                 return self._torn()
+            case b"held":
+                return self._held_back()
         return b"ok " + event
 
     def _dressed(self, done: "Future[bytes]") -> bytes:
@@ -187,6 +189,11 @@ class Obedient:
             yield b"end"
         finally:
             self.go.set()
+
+    def _held_back(self) -> Iterator[bytes]:
+        self.reached.set()
+        assert self.go.wait(10)
+        yield b"end"
 
     def _torn(self) -> Iterator[bytes]:
         yield b"one"

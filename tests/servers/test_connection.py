@@ -171,6 +171,19 @@ def test_a_session_is_not_closed_while_it_handles(stage: Stage, client: Client) 
     assert session.is_closed.wait(10)
 
 
+def test_a_session_is_closed_once_nobody_reads_its_answer_ahead(
+    stage: Stage, client: Client
+) -> None:
+    client.say(b"held")
+    session = stage.sessions[0]
+    assert session.reached.wait(10)
+    client.reset()
+    until(lambda: not stage.runtime.connections)
+    assert not session.is_closed.is_set()
+    session.go.set()
+    assert session.is_closed.wait(10)
+
+
 def test_what_was_said_before_a_half_close_is_answered(client: Client) -> None:
     # RFC 1122 §4.2.2.13: as `printf … | nc` does.
     client.say(b"slow 1", b"slow 2")

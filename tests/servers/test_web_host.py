@@ -77,6 +77,16 @@ def test_a_request_said_octet_by_octet_is_not_awaited_for_ever(
             assert time.monotonic() < end
 
 
+def test_who_gets_on_is_awaited(address: tuple[str, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(web_peers, "TRICKLE_TIMEOUT", 1.0)
+    monkeypatch.setattr(web_peers, "TRICKLE_SIZE", 1000)
+    body = (time.sleep(0.25) or b"x" * 1000 for _ in range(6))
+    assert ask(address, "POST", "/", body=body, headers={"Content-Length": "6000"}) == (
+        200,
+        b"6000 http",
+    )
+
+
 def _is_awaited(sock: socket.socket) -> bool:
     try:
         sock.sendall(b"y")
