@@ -2,6 +2,7 @@
 
 import errno
 import os
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
@@ -139,6 +140,54 @@ def test_an_adopted_spool_is_a_proved_record() -> None:
     assert (blobs.directory() / adopted.name).stat().st_size == adopted.size
     spool.discard()
     assert blobs.read(place, 0, 1) == b"\0"
+
+
+@pytest.fixture
+def synced(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What the disk was asked to keep, by the name it had then."""
+    seen: list[str] = []
+
+    def noting(sync: Callable[[int], None]) -> Callable[[int], None]:
+        def note(fd: int) -> None:
+            sync(fd)
+            seen.append(os.readlink(f"/proc/self/fd/{fd}"))
+
+        return note
+
+    for name in ("fsync", "fdatasync"):
+        monkeypatch.setattr(os, name, noting(getattr(os, name)))
+    return seen
+
+
+def test_octets_are_durable_with_every_name_on_their_way(tmp_path: Path, synced: list[str]) -> None:
+    blobs.append([b"octets"])
+    path = tmp_path / Segment.objects.get().name
+    ways = [tmp_path, path.parent.parent, path.parent, path]
+    assert synced == [str(each) for each in ways]
+
+
+def test_an_adopted_spool_is_durable_with_its_name(tmp_path: Path, synced: list[str]) -> None:
+    spool = Spool()
+    spool.write(b"a" * (IN_MEMORY + 1))
+    synced.clear()
+    was = str(spool.path)
+    path = tmp_path / blobs.adopt(spool).name
+    # The octets first: a name must not lead to what may not be there.
+    assert synced[0] == was
+    assert synced[-1] == str(path.parent)
+
+
+def test_what_is_moved_is_durable_before_its_rows(tmp_path: Path, synced: list[str]) -> None:
+    mailbox_id = make_mailbox()
+    append_many(mailbox_id, inbox(mailbox_id), 1)
+    commit.reset()
+    old, blob = Segment.objects.get(), Blob.objects.get()
+    synced.clear()
+    blob_garbage._move_records(old)
+    blob.refresh_from_db()
+    assert blob.segment != old
+    path = tmp_path / blob.segment.name
+    assert synced[-2:] == [str(path.parent), str(path)]
 
 
 def test_segments_roll(monkeypatch: pytest.MonkeyPatch) -> None:
