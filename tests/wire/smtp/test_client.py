@@ -147,6 +147,26 @@ def test_354_though_nobody_was_accepted_is_ended_with_a_dot() -> None:
     assert codes(event) == [550, 550]
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"354 go\r\n250 ok\r\n354 go\r\n250 ok\r\n",
+        b"250 ok\r\n354 go\r\n354 go\r\n250 ok\r\n",
+        b"250 ok\r\n250 ok\r\n250 ok\r\n250 ok\r\n",
+        b"250 ok\r\n250 ok\r\n354 go\r\n354 go\r\n",
+    ],
+)
+def test_an_answer_out_of_place_never_counts_as_accepted(said: bytes) -> None:
+    client = sending(PLAIN, recipients=1)
+    for line in said.splitlines(keepends=True):
+        client.data_to_send()
+        client.receive_data(line)
+    events = []
+    while (event := client.next_event()) is not None:
+        events.append(event)
+    assert [codes(each) for each in events if isinstance(each, Sent)] == [[450]]
+
+
 def test_data_refused_and_message_refused() -> None:
     client = sending(recipients=1)
     client.data_to_send()
