@@ -487,11 +487,17 @@ def test_stopping_does_not_cut_off_last_words(stage: Stage, client: Client) -> N
 
 
 def test_a_half_open_connection_is_asked_by_the_kernel(stage: Stage, client: Client) -> None:
-    def option() -> int:
-        (one,) = stage.runtime.connections
-        return int(one.transport.socket.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE))
+    assert on_reactor(_option, stage, socket.SOL_SOCKET, socket.SO_KEEPALIVE)
 
-    assert on_reactor(option)
+
+def test_an_answer_does_not_wait_for_the_one_before_it(stage: Stage, client: Client) -> None:
+    """A kernel that gathers small answers (Nagle) holds the second until the peer has spoken."""
+    assert on_reactor(_option, stage, socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
+def _option(stage: Stage, level: int, option: int) -> int:
+    (one,) = stage.runtime.connections
+    return int(one.transport.socket.getsockopt(level, option))
 
 
 def test_the_way_back_makes_one_wake_up_of_many(monkeypatch: pytest.MonkeyPatch) -> None:
