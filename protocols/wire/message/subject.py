@@ -37,7 +37,7 @@ def read_subject(subject: str) -> BaseSubject:
         start, has_leader = _without_leaders(text, start, end)
         is_reply |= has_trailer or has_leader
         is_forward = text[start : start + len(_FORWARD)].lower() == _FORWARD
-        if not (is_forward and end - start > len(_FORWARD) and text[end - 1] == "]"):
+        if not (is_forward and text[end - 1] == "]"):
             return BaseSubject(text[start:end], is_reply)
         start, end = start + len(_FORWARD), end - 1
         is_reply = True
