@@ -54,6 +54,10 @@ def test_addresses_that_cannot_be_made(people: People, address: str, reason: str
         directory.create_mailbox(address, "secret")
 
 
+def test_a_local_part_may_be_as_long_as_rfc_5321_says(people: People) -> None:
+    assert directory.create_mailbox(f"{'x' * 64}@a.test", "secret").address.startswith("x" * 64)
+
+
 @pytest.mark.parametrize("name", ["n" * 201, "a\nb", "a\0b", "a\x1b[31m", "\udcff"])
 def test_names_that_nobody_has(people: People, name: str) -> None:
     with pytest.raises(DirectoryError, match="at most 200 characters"):

@@ -123,6 +123,10 @@ def test_hashes_that_are_unknown_broken_or_too_dear_are_not_imported(stored: str
     assert not hashers.is_importable(stored)
 
 
+def test_a_hash_of_an_unknown_scheme_opens_to_nobody() -> None:
+    assert not hashers.verify("secret", "{MD5}5ebe2294ecd0e0f08eab7690d2a6ee69")
+
+
 def test_a_long_password_is_cut_as_bcrypt_does_elsewhere() -> None:
     import bcrypt
 
