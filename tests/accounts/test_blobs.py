@@ -291,6 +291,18 @@ def test_dead_octets_are_collected_and_live_ones_stay(tmp_path: Path) -> None:
     blobs.checked_read(Place(*Blob.objects.values_list("segment_id", "offset", "length")[0]))
 
 
+def test_what_was_written_lately_stays_in_an_old_segment(tmp_path: Path) -> None:
+    blobs.append([b"octets whose row is still to come"])
+    commit.reset()
+    age(2)
+    os.utime(tmp_path / Segment.objects.get().name)
+    garbage.collect()
+    assert Segment.objects.get().retired_at is None
+    age(2)
+    garbage.collect()
+    assert Segment.objects.get().retired_at is not None
+
+
 def test_little_that_is_dead_goes_too_but_not_every_day(tmp_path: Path) -> None:
     mailbox_id = make_mailbox()
     folder_id = inbox(mailbox_id)
