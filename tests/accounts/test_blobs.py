@@ -303,6 +303,24 @@ def test_what_was_written_lately_stays_in_an_old_segment(tmp_path: Path) -> None
     assert Segment.objects.get().retired_at is not None
 
 
+def test_what_a_row_points_at_is_not_retired_and_never_unlinked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mailbox_id = make_mailbox()
+    append_many(mailbox_id, inbox(mailbox_id), 1)
+    blobs.append([b"dead" * 1000])
+    commit.reset()
+    age(2)
+    # As for a blob that came after the others were moved.
+    monkeypatch.setattr(blob_garbage, "_move_records", lambda segment: None)
+    garbage.collect()
+    assert Segment.objects.get().retired_at is None
+    Segment.objects.update(retired_at=timezone.now())
+    age(25)
+    garbage.collect()
+    assert (tmp_path / Segment.objects.get().name).exists()
+
+
 def test_little_that_is_dead_goes_too_but_not_every_day(tmp_path: Path) -> None:
     mailbox_id = make_mailbox()
     folder_id = inbox(mailbox_id)
