@@ -234,6 +234,12 @@ def test_what_a_proof_comes_to(people: People) -> None:
     assert check_scram(row.pk) == Refused("credentials")
 
 
+def test_a_proof_does_not_open_a_suspended_mailbox(people: People) -> None:
+    row, _password = app_passwords.create_app_password(people.alice, "One", ALL)
+    directory.suspend_mailbox(people.alice)
+    assert check_scram(row.pk) == Refused("suspended")
+
+
 def test_a_proof_clears_the_failures_before_it(people: People) -> None:
     row, _password = app_passwords.create_app_password(people.alice, "One", ALL)
     for _ in range(2):
