@@ -150,6 +150,17 @@ def test_addresses_of_one_network_hold_only_so_many_connections_together(
     assert come(hosts[1])
 
 
+def test_all_together_hold_only_so_many_connections(
+    address: tuple[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(web_peers, "MAX_CONNECTIONS", 1)
+    with socket.create_connection(address, 10) as first:
+        first.sendall(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n")
+        assert first.recv(100).startswith(b"HTTP/1.1 200 ")
+        assert not _is_let_in(address)
+    until(lambda: _is_let_in(address))
+
+
 def _is_let_in(address: tuple[str, int]) -> bool:
     try:
         return ask(address, "POST", "/", body=b"") == (200, b"0 http")
