@@ -8,7 +8,7 @@ from accounts.mailstore import acl, folders, rights
 from accounts.mailstore.folders import FolderInfo
 from accounts.mailstore.refusals import NoSuchFolder
 from accounts.mailstore.rights import NONE, Right
-from protocols.servers.imap.answers import ok
+from protocols.servers.imap.answers import done, ok
 from protocols.servers.imap.client import Client
 from protocols.wire.imap import acl as wire
 from protocols.wire.imap.responses import Tagged
@@ -20,7 +20,7 @@ def set_acl(client: Client, command: wire.SetAcl) -> Tagged:
     who = acl.identified(folder.mailbox_id, command.identifier)
     given = rights.parse(command.rights)
     acl.set_rights(client.mailbox_id, folder, who, command.change, given)
-    return _done(client, command.tag)
+    return done(client, command.tag)
 
 
 def delete_acl(client: Client, command: wire.DeleteAcl) -> Tagged:
@@ -28,14 +28,14 @@ def delete_acl(client: Client, command: wire.DeleteAcl) -> Tagged:
     folder = folders.find_folder(client.mailbox_id, command.name, Right.ADMINISTER)
     who = acl.identified(folder.mailbox_id, command.identifier)
     acl.set_rights(client.mailbox_id, folder, who, "", NONE)
-    return _done(client, command.tag)
+    return done(client, command.tag)
 
 
 def get_acl(client: Client, command: wire.GetAcl) -> Tagged:
     """RFC 4314 §3.3."""
     folder = folders.find_folder(client.mailbox_id, command.name, Right.ADMINISTER)
     listed = [(each.name, rights.spell_for_clients(each.rights)) for each in acl.entries(folder)]
-    return _done(client, command.tag, wire.acl(command.name, listed, is_utf8=client.tells_utf8))
+    return _told(client, command.tag, wire.acl(command.name, listed, is_utf8=client.tells_utf8))
 
 
 def list_rights(client: Client, command: wire.ListRights) -> Tagged:
@@ -49,7 +49,7 @@ def list_rights(client: Client, command: wire.ListRights) -> Tagged:
     line = wire.list_rights(
         command.name, command.identifier, always, optional, is_utf8=client.tells_utf8
     )
-    return _done(client, command.tag, line)
+    return _told(client, command.tag, line)
 
 
 def my_rights(client: Client, command: wire.MyRights) -> Tagged:
@@ -57,7 +57,7 @@ def my_rights(client: Client, command: wire.MyRights) -> Tagged:
     folder = folders.find_folder(client.mailbox_id, command.name, NONE)
     if not folder.rights & rights.TELLING:
         raise NoSuchFolder(rights.GONE)
-    return _done(client, command.tag, my_rights_line(client, folder))
+    return _told(client, command.tag, my_rights_line(client, folder))
 
 
 def my_rights_line(client: Client, folder: FolderInfo) -> bytes:
@@ -66,5 +66,5 @@ def my_rights_line(client: Client, folder: FolderInfo) -> bytes:
     return wire.my_rights(folder.name, spelt, is_utf8=client.tells_utf8)
 
 
-def _done(client: Client, tag: bytes, lines: bytes = b"") -> Tagged:
+def _told(client: Client, tag: bytes, lines: bytes) -> Tagged:
     return ok(tag, "Done.", untagged=lines + client.news(may_expunge=True))

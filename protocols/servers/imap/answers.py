@@ -1,11 +1,13 @@
 """Tagged answers that all groups of commands give: done, refused, senseless."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from accounts.commit import CommitUnavailable, OutOfSpace
 from accounts.mailstore import refusals
 from accounts.mailstore.annotations import MAX_VALUE
-from protocols.wire.imap.responses import Bye, Tagged
+from accounts.rows import FolderGone
+from protocols.servers.imap.client import Client
+from protocols.wire.imap.responses import Bye, Status, Tagged
 
 # RFC 5530 §3, RFC 6154 §3, RFC 9208 §4.4.
 _CODES: tuple[tuple[type[Exception], bytes], ...] = (
@@ -38,6 +40,42 @@ FOLDER_GONE = Bye("The selected folder is gone.", b"UNAVAILABLE")
 def ok(tag: bytes, text: str, *, code: bytes = b"", untagged: bytes = b"") -> Tagged:
     """The command is done."""
     return Tagged(tag, "OK", text, code, untagged)
+
+
+def done(
+    client: Client,
+    tag: bytes,
+    *,
+    code: bytes = b"",
+    untagged: bytes = b"",
+    removed: Collection[int] = (),
+    after: int | None = None,
+) -> Tagged:
+    """OK to what has changed something, with the news after it, as `Client.news` tells them.
+
+    A selected folder that is gone meanwhile ends the session, and does not take the change back:
+    who is told NO does it once more elsewhere.
+    """
+    try:
+        untagged += client.news(may_expunge=True, removed=removed, after=after)
+    except FolderGone:
+        return folder_gone(client, tag, "OK", "Done.", code=code, untagged=untagged)
+    return ok(tag, "Done.", code=code, untagged=untagged)
+
+
+def folder_gone(
+    client: Client,
+    tag: bytes,
+    status: Status,
+    text: str,
+    *,
+    code: bytes = b"",
+    untagged: bytes = b"",
+) -> Tagged:
+    """The last answer to a client whose selected folder is gone, or no longer shared with it."""
+    client.leave_folder()
+    client.is_leaving = True
+    return Tagged(tag, status, text, code, untagged + FOLDER_GONE.to_bytes(), closes=True)
 
 
 def no(tag: bytes, text: str, *, code: bytes = b"", untagged: bytes = b"") -> Tagged:

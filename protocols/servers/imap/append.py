@@ -3,6 +3,7 @@
 import concurrent.futures
 from collections.abc import Callable
 from concurrent.futures import Future
+from dataclasses import replace
 from functools import partial
 from typing import Any, TypeAlias
 
@@ -20,7 +21,7 @@ from accounts.mailstore.refusals import NoSuchFolder, StoreRefusal
 from accounts.mailstore.rights import Right
 from accounts.mailstore.shared_names import split
 from protocols.servers.imap import catenate
-from protocols.servers.imap.answers import bad, no, ok, refused
+from protocols.servers.imap.answers import bad, done, no, refused
 from protocols.servers.imap.appending import Appending, Target
 from protocols.servers.imap.client import Client
 from protocols.servers.imap.folder_view import FolderView
@@ -386,7 +387,7 @@ def _answer(
     if appended[0].has_replaced:
         # RFC 8508 §3.3: where it went is said before what it replaced is gone.
         lines = responses.untagged("OK", "Replacement ready.", code)
-        lines += client.news(may_expunge=True, removed=(appending.replaced_uid,), after=news_after)
-        return ok(tag, "Done.", code=client.modseq_code(), untagged=lines)
-    news = client.news(may_expunge=True, after=news_after)
-    return ok(tag, "Done.", code=code, untagged=news)
+        removed = (appending.replaced_uid,)
+        answer = done(client, tag, untagged=lines, removed=removed, after=news_after)
+        return replace(answer, code=client.modseq_code())
+    return done(client, tag, code=code, after=news_after)

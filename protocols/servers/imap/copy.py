@@ -1,13 +1,14 @@
 """COPY and MOVE between folders (RFC 3501 §6.4.7, RFC 6851, RFC 4315)."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import chain
 
 from accounts.mailstore import copy, folders
 from accounts.mailstore.copy import Copied
 from accounts.mailstore.refusals import StoreRefusal
 from accounts.mailstore.rights import Right
-from protocols.servers.imap.answers import bad, no, ok, refused
+from protocols.servers.imap.answers import bad, done, no, refused
 from protocols.servers.imap.client import Client
 from protocols.servers.imap.progress import Progress
 from protocols.wire.imap import commands, responses
@@ -55,21 +56,23 @@ def _copy(client: Client, tag: bytes, uids: list[int], target_id: int) -> Iterat
         future = copy.start_copy(client.folder_id, uids, target_id, actor=client.mailbox_id)
         # One transaction: how far it is cannot be told.
         code = _code((yield from Progress(tag).waiting(future)))
-    yield ok(tag, "Done.", code=code, untagged=client.news(may_expunge=True))
+    yield done(client, tag, code=code)
 
 
 def _move(client: Client, tag: bytes, uids: list[int], target_id: int) -> Iterator[Push | Reply]:
     progress = Progress(tag)
+    chunk: list[int] = []
     for start in range(0, len(uids), MOVE_CHUNK):
+        if chunk:
+            yield client.news(may_expunge=True, removed=chunk)
         yield progress.line(start, len(uids))
         chunk = uids[start : start + MOVE_CHUNK]
         moved = copy.move_uids(client.folder_id, chunk, target_id, actor=client.mailbox_id)
         if code := _code(moved):
             # RFC 6851 §4.3: before the EXPUNGEs, so that the client knows where they went.
             yield responses.untagged("OK", "Moved.", code)
-        yield client.news(may_expunge=True, removed=chunk)
-    news = client.news(may_expunge=True)
-    yield ok(tag, "Done.", code=client.modseq_code() if uids else b"", untagged=news)
+    answer = done(client, tag, removed=chunk)
+    yield replace(answer, code=client.modseq_code()) if uids else answer
 
 
 def _code(copied: Copied) -> bytes:

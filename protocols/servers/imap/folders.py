@@ -17,7 +17,7 @@ from accounts.mailstore.rights import Right
 from accounts.rows import FolderGone
 from protocols.servers.imap import kept_lists, recent, rendering, watching
 from protocols.servers.imap.acl import my_rights_line
-from protocols.servers.imap.answers import bad, no, ok
+from protocols.servers.imap.answers import bad, done, no, ok
 from protocols.servers.imap.append import foresee
 from protocols.servers.imap.client import Client
 from protocols.servers.imap.enabled import note_condstore
@@ -61,10 +61,10 @@ def select(client: Client, command: commands.Select) -> Iterator[Push | Reply]:
         yield named_line(client, folder.name, said=command.name)
     if command.resync is not None:
         yield from resync(view, command.resync)
-    done = _entered(client, command, view)
+    entered = _entered(client, command, view)
     if client.watch is not None:
         watching.follow_selected(client.watch, client.mailbox_id, view)
-    yield done
+    yield entered
 
 
 def select_at_once(
@@ -279,7 +279,7 @@ def create(client: Client, command: commands.Create) -> Tagged:
     lines = b""
     if client.is_rev2 and made.name != command.name:
         lines = named_line(client, made.name, said=command.name)
-    return ok(command.tag, "Done.", code=code, untagged=lines + client.news(may_expunge=True))
+    return done(client, command.tag, code=code, untagged=lines)
 
 
 def delete(client: Client, command: commands.Delete) -> Tagged:
@@ -290,7 +290,7 @@ def delete(client: Client, command: commands.Delete) -> Tagged:
         # What was \Recent in it is gone with it.
         client.took_recent = False
         client.leave_folder()
-    return _done(client, command.tag)
+    return done(client, command.tag)
 
 
 def rename(client: Client, command: commands.Rename) -> Tagged:
@@ -300,19 +300,19 @@ def rename(client: Client, command: commands.Rename) -> Tagged:
     if client.is_rev2:
         # RFC 9051 §6.3.6, §6.3.9.7.
         lines = named_line(client, canonical(command.new), said=canonical(command.old))
-    return ok(command.tag, "Done.", untagged=lines + client.news(may_expunge=True))
+    return done(client, command.tag, untagged=lines)
 
 
 def subscribe(client: Client, command: commands.Subscribe) -> Tagged:
     """RFC 3501 §6.3.6."""
     subscriptions.subscribe(client.mailbox_id, command.name)
-    return _done(client, command.tag)
+    return done(client, command.tag)
 
 
 def unsubscribe(client: Client, command: commands.Unsubscribe) -> Tagged:
     """RFC 3501 §6.3.7."""
     subscriptions.unsubscribe(client.mailbox_id, command.name)
-    return _done(client, command.tag)
+    return done(client, command.tag)
 
 
 def list_folders(client: Client, command: commands.List) -> Iterator[Push | Reply]:
@@ -384,7 +384,3 @@ def named_line(client: Client, name: str, *, said: str) -> bytes:
         old = responses.folder_name(said, is_utf8=client.tells_utf8)
         return lines.removesuffix(b"\r\n") + b' ("OLDNAME" (%b))\r\n' % old
     return lines
-
-
-def _done(client: Client, tag: bytes) -> Tagged:
-    return ok(tag, "Done.", untagged=client.news(may_expunge=True))

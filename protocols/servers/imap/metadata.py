@@ -12,7 +12,7 @@ from accounts.mailstore import annotations, folders, special_uses
 from accounts.mailstore.folder_info import FolderInfo
 from accounts.mailstore.rights import Right
 from protocols.servers.imap import filters
-from protocols.servers.imap.answers import no, ok
+from protocols.servers.imap.answers import done, no, ok
 from protocols.servers.imap.client import Client
 from protocols.wire.imap import metadata as wire
 from protocols.wire.imap.responses import Tagged
@@ -77,7 +77,7 @@ def set_metadata(client: Client, command: wire.SetMetadata) -> Tagged:
     modseq = annotations.write(client.mailbox_id, folder_id, values, owner_id=owner_id)
     if client.annotations is not None:
         client.annotations.note_own(folder_id, values, modseq)
-    return ok(command.tag, "Done.", untagged=client.news(may_expunge=True))
+    return done(client, command.tag)
 
 
 def listed_lines(

@@ -6,7 +6,7 @@ from accounts.mailstore import folders, quota, shared_names
 from accounts.mailstore.names import SEPARATOR
 from accounts.mailstore.refusals import NoSuchFolder, NotPermitted
 from accounts.mailstore.rights import Right
-from protocols.servers.imap.answers import no, ok
+from protocols.servers.imap.answers import done, no, ok
 from protocols.servers.imap.client import Client
 from protocols.wire.imap import quota as wire
 from protocols.wire.imap.quota import Limit
@@ -98,8 +98,7 @@ def set_quota(client: Client, command: wire.SetQuota) -> Tagged:
         directory.set_quotas_of(mailbox_id, octets, messages, most)
     except DirectoryError:
         return no(command.tag, "That is more than anybody may have.", code=b"LIMIT")
-    lines = _told(command.root, mailbox_id)
-    return ok(command.tag, "Done.", untagged=lines + client.news(may_expunge=True))
+    return done(client, command.tag, untagged=_told(command.root, mailbox_id))
 
 
 def _told(root: bytes, mailbox_id: int) -> bytes:

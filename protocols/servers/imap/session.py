@@ -14,7 +14,7 @@ from accounts.login import Identity
 from accounts.mailstore.refusals import StoreRefusal
 from accounts.rows import FolderGone
 from protocols.servers.imap import append, at_hand, login, masking, uid_only
-from protocols.servers.imap.answers import FOLDER_GONE, bad, no, refused
+from protocols.servers.imap.answers import bad, folder_gone, no, refused
 from protocols.servers.imap.client import Client
 from protocols.servers.imap.dispatch import DUTIES
 from protocols.servers.session import After, Answer, Home, Shell
@@ -152,10 +152,7 @@ class ImapSession:
     def _refusal(self, event: Event, error: Exception) -> Reply:
         assert not isinstance(event, c.AppendChunk)
         if isinstance(error, FolderGone):
-            self._client.leave_folder()
-            self._client.is_leaving = True
-            farewell = FOLDER_GONE.to_bytes()
-            return Tagged(event.tag, "NO", "The folder is gone.", b"", farewell, closes=True)
+            return folder_gone(self._client, event.tag, "NO", "The folder is gone.")
         refusal = refused(event.tag, error)
         if refusal is None:
             raise error
