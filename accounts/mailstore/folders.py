@@ -34,6 +34,7 @@ from accounts.mailstore.folder_info import (
 )
 from accounts.mailstore.locked import locked_with_rights
 from accounts.mailstore.names import SEPARATOR, checked, parents
+from accounts.mailstore.picture import Picture
 from accounts.mailstore.places import Place, mailbox_named, place_of
 from accounts.mailstore.quota import require_folders
 from accounts.mailstore.recording import record
@@ -278,17 +279,20 @@ def take_recent(folder_id: int) -> int:
     return _run(mailbox_id, take)
 
 
-def note_shown(mailbox_id: int, folder_id: int, below: int) -> "Future[None]":
-    """Have it kept that a session has shown as \\Recent the UIDs below `below`.
+def note_shown(picture: Picture) -> "Future[None]":
+    """Have it kept that a session has shown as \\Recent all that is in a folder's picture.
 
     The Future raises NoSuchFolder and what a commit raises.
     """
 
     def note(rows: Rows, blob_id: int | None) -> None:
         folder, _ = locked_with_rights(rows, folder_id, mailbox_id, Right.SEEN, is_settled=False)
-        folder.recent_from_uid = max(folder.recent_from_uid, min(below, folder.uidnext))
+        if folder.uidvalidity != picture.uidvalidity:
+            raise NoSuchFolder("The folder was made anew.")
+        folder.recent_from_uid = max(folder.recent_from_uid, min(picture.uidnext, folder.uidnext))
         rows.tell(folder, Shown())
 
+    mailbox_id, folder_id = picture.mailbox_id, picture.folder_id
     key = frozenset((folder_id,))
     return commit.submit(commit.Unit(frozenset((mailbox_id,)), note, folder_ids=key))
 

@@ -18,27 +18,29 @@ from accounts.mailstore.picture import Picture
 log = structlog.get_logger(__name__)
 
 _lock = threading.Lock()
-# By folder: sessions of this process have shown all UIDs below.
-_shown: dict[int, int] = {}
+# By folder and UIDVALIDITY: sessions of this process have shown all UIDs below.
+_shown: dict[tuple[int, int], int] = {}
 _CAPACITY = 100_000
 
 
 def take(picture: Picture) -> range:
     """The UIDs of the picture that no session has shown as \\Recent; they are the caller's now."""
+    key = picture.folder_id, picture.uidvalidity
     with _lock:
-        start = max(_shown.get(picture.folder_id, 1), picture.recent_from_uid)
+        start = max(_shown.get(key, 1), picture.recent_from_uid)
         if start < picture.uidnext:
             if len(_shown) >= _CAPACITY:
                 # Forgetting shows \Recent once more at worst.
                 _shown.clear()
-            _shown[picture.folder_id] = picture.uidnext
+            _shown[key] = picture.uidnext
     return range(start, max(start, picture.uidnext))
 
 
 def look(picture: Picture) -> range:
     """The same without taking them, for EXAMINE (RFC 3501 §6.3.2)."""
+    key = picture.folder_id, picture.uidvalidity
     with _lock:
-        start = max(_shown.get(picture.folder_id, 1), picture.recent_from_uid)
+        start = max(_shown.get(key, 1), picture.recent_from_uid)
     return range(start, max(start, picture.uidnext))
 
 
@@ -60,7 +62,7 @@ def write_down(picture: Picture) -> None:
 
     Asks nobody, and nobody waits for it: in this process `_shown` knows meanwhile.
     """
-    done = folders.note_shown(picture.mailbox_id, picture.folder_id, picture.uidnext)
+    done = folders.note_shown(picture)
     done.add_done_callback(partial(_written_down, picture.folder_id))
 
 

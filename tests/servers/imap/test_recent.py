@@ -38,10 +38,10 @@ def test_what_a_session_has_not_been_told_of_stays_recent() -> None:
     append_many(mailbox_id, folder_id, 2)
     picture = index.picture(folder_id)
     append_many(mailbox_id, folder_id, 1)
-    folders.note_shown(mailbox_id, folder_id, picture.uidnext).result()
+    folders.note_shown(picture).result()
     assert recent.claim(folder_id) == 3
     # Who is late takes nothing back.
-    folders.note_shown(mailbox_id, folder_id, picture.uidnext).result()
+    folders.note_shown(picture).result()
     assert recent.claim(folder_id) == 4
 
 
@@ -60,7 +60,7 @@ def test_what_was_shown_leaves_the_folder_at_hand() -> None:
     mailbox_id = make_mailbox()
     folder_id = inbox(mailbox_id)
     append_many(mailbox_id, folder_id, 1)
-    folders.note_shown(mailbox_id, folder_id, index.picture(folder_id).uidnext).result()
+    folders.note_shown(index.picture(folder_id)).result()
     current = index.current(folder_id)
     assert current is not None
     assert current.recent_from_uid == 2
