@@ -9,11 +9,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 
 from django.conf import settings
+from django.db import IntegrityError
 
 from accounts import login
 from accounts.blobs import BlobMissing
 from accounts.login import Identity, Refused
 from accounts.maildrop import InUse, Maildrop, MessageGone
+from accounts.mailstore.refusals import NoSuchFolder
 from protocols.servers import authentication
 from protocols.servers.authentication import Authentication, Outcome, may_log_in
 from protocols.servers.session import After, Again, Answer, Later, Shell, in_pool
@@ -207,6 +209,12 @@ class Pop3Session:
                 return _TAKEN
             pause, *others = pauses
             return Again(partial(self._open, identity, others), pause)
+        except (NoSuchFolder, IntegrityError):
+            # The second from PostgreSQL, whose lock is a row that needs the mailbox's.
+            if login.still_valid(identity):
+                raise
+            # Removed for good since the password was looked at.
+            return _REFUSALS["credentials"]
         return self._opened(identity, drop)
 
     def _opened(self, identity: Identity, drop: Maildrop) -> Reply:

@@ -241,6 +241,18 @@ def test_a_folder_that_is_gone_has_no_message_left(venue: RealVenue) -> None:
     assert client.ask(b"DELE 1") == b"-ERR There is no such message"
 
 
+def test_a_mailbox_that_goes_during_the_login_is_no_fault_of_the_server(
+    venue: RealVenue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone(mailbox_id: int) -> None:
+        purge_mailbox(find_mailbox("alice@a.test"))
+
+    monkeypatch.setattr(Maildrop, "at_hand", gone)
+    client = raw(venue)
+    assert client.ask(b"USER alice@a.test").startswith(b"+OK")
+    assert client.ask(b"PASS secret") == b"-ERR [AUTH] Wrong name or password"
+
+
 def test_ten_thousand_pipelined_commands(venue: RealVenue) -> None:
     fill(*[b"message %d\r\n" % number for number in range(20)])
     client = raw(venue)
