@@ -227,11 +227,6 @@ def _end_all_stamps() -> None:
     stamps.change()
 
 
-def clear(folder_id: int) -> None:
-    """Forget a folder's list, inside a direct Unit (RFC 4314 §4, DELETE)."""
-    _of(folder_id).delete()
-
-
 def _listed(owner: int, folder_id: int | None) -> QuerySet[FolderRight]:
     return _of(folder_id) if folder_id else FolderRight.objects.filter(mailbox=owner, folder=None)
 

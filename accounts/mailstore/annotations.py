@@ -191,11 +191,6 @@ def latest(mailbox_id: int) -> int:
     return found or 0
 
 
-def forget_folder(folder_id: int) -> None:
-    """Drop all entries of a folder that only its name is left of; inside its own Unit."""
-    Annotation.objects.filter(folder_id=folder_id).delete()
-
-
 def _of(folder_id: int | None) -> Q:
     return Q(folder=None) if folder_id is None else Q(folder_id=folder_id)
 

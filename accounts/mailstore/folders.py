@@ -18,7 +18,6 @@ from django.db.models.functions import Concat, Substr
 from accounts import commit, stamps
 from accounts.counters import INBOX, FolderState
 from accounts.mailstore import acl, rights, special_uses
-from accounts.mailstore.annotations import forget_folder
 from accounts.mailstore.copy import copy_entries, count_in
 from accounts.mailstore.deeds import Shown
 from accounts.mailstore.expunge import remove_entries
@@ -48,7 +47,7 @@ from accounts.mailstore.refusals import (
 )
 from accounts.mailstore.rights import Right
 from accounts.mailstore.tally import tally
-from accounts.models import Change, Entry, Folder, Mailbox, Subscription, Vanished
+from accounts.models import Change, Entry, Folder, Mailbox, Subscription
 from accounts.rows import Rows
 from accounts.statements import fetch
 
@@ -179,18 +178,27 @@ def _delete(place: Place, rows: Rows) -> None:
         record(folder, None, messages=folder.exists_count, octets=folder.octets)
     rows.changed(folder, Change.Kind.FOLDER)
     rows.mailbox(mailbox_id).use(-folder.octets, -folder.exists_count)
-    if not has_children:
-        Entry.objects.filter(folder_id=folder.id).delete()
-        Folder.objects.filter(pk=folder.id).delete()
-        rows.forget_folder(folder)
-        return
     Entry.objects.filter(folder_id=folder.id).delete()
-    Vanished.objects.filter(folder_id=folder.id).delete()
-    forget_folder(folder.id)
-    acl.clear(folder.id)
-    Folder.objects.filter(pk=folder.id).update(is_selectable=False, special_use="")
-    folder.is_selectable = False
-    folder.exists_count = folder.unseen_count = folder.octets = 0
+    Folder.objects.filter(pk=folder.id).delete()
+    rows.forget_folder(folder)
+    if has_children:
+        _hold_name(rows, mailbox_id, name)
+
+
+def _hold_name(rows: Rows, mailbox_id: int, name: str) -> None:
+    """Give a name that only holds others a row of its own.
+
+    Never that of the folder before: sessions that have it open go on by its key for a while, and
+    would take the UIDs of the next folder of that name for those they know.
+    """
+    made = Folder.objects.create(
+        mailbox_id=mailbox_id,
+        name=name,
+        is_selectable=False,
+        uidvalidity=rows.mailbox(mailbox_id).take_uidvalidity(),
+        highest_modseq=rows.modseq(mailbox_id),
+    )
+    rows.changed(rows.folder(made.pk), Change.Kind.FOLDER)
 
 
 def rename_folder(mailbox_id: int, old: str, new: str) -> None:

@@ -9,6 +9,7 @@ from django.db import connection
 
 from accounts import commit
 from accounts.mailstore import folders, quota, subscriptions
+from accounts.mailstore.expunge import expunge_uids
 from accounts.mailstore.names import checked
 from accounts.mailstore.refusals import (
     BadFolderName,
@@ -154,7 +155,11 @@ def test_a_deleted_parent_stays_as_a_name() -> None:
     again = folders.create_folder(mailbox_id, "p")
     assert again.is_selectable
     assert again.uidvalidity > parent.uidvalidity
-    assert append_many(mailbox_id, parent.id, 1) == [1]
+    assert append_many(mailbox_id, again.id, 1) == [1]
+    # Who still has the folder before open must not take this message for one of that.
+    with pytest.raises(NoSuchFolder):
+        expunge_uids(parent.id, [1], actor=mailbox_id, only_deleted=False)
+    assert folders.find_folder(mailbox_id, "p").exists == 1
 
 
 def test_a_name_without_children_left_can_go() -> None:

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from accounts.mailstore import copy, folders, subscriptions
+from accounts.mailstore import copy, folders, lately, subscriptions
+from protocols.servers.imap import fetch
 from tests.accounts.mail import append_many
 from tests.servers.imap.asking import ask
 from tests.transcripts.direct import DirectWire
@@ -60,6 +61,24 @@ def test_what_was_copied_is_told_ok(
     said = ask(wire, b"UID COPY 1:3 INBOX")
     assert b"* BYE [UNAVAILABLE] " in said
     assert b"\r\nt OK [COPYUID " in said
+
+
+def test_a_folder_made_anew_is_not_told_for_the_one_before(
+    wire: DirectWire, mailbox_id: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folders.create_folder(mailbox_id, "a/b")
+    from_memory = fetch.from_memory
+
+    def made_anew(*args: Any) -> Any:
+        monkeypatch.setattr(fetch, "from_memory", from_memory)
+        folders.delete_folder(mailbox_id, "a")
+        append_many(mailbox_id, folders.create_folder(mailbox_id, "a").id, 2)
+        return from_memory(*args)
+
+    monkeypatch.setattr(fetch, "from_memory", made_anew)
+    lately.forget()
+    said = ask(wire, b"UID FETCH 1:3 (BODY.PEEK[])")
+    assert b"BODY[]" not in said
 
 
 def _copied(*args: Any, **kwargs: Any) -> Any:
