@@ -43,8 +43,8 @@ class MailboxBackend(ModelBackend):
                 return None
 
     def get_user(self, user_id: int) -> User | None:
-        mailbox_ids = Mailbox.objects.filter(user=user_id).values_list("pk", flat=True)
-        if not dict(keyring.versions(mailbox_ids)):
+        mailbox_ids = list(Mailbox.objects.filter(user=user_id).values_list("pk", flat=True))
+        if mailbox_ids and not dict(keyring.versions(mailbox_ids)):
             return None
         user = super().get_user(user_id)
         return user if isinstance(user, User) else None
