@@ -302,27 +302,21 @@ class _Narrowing:
                 if field in LIST_VIEW_FIELDS:
                     return self._with_field(places, field, needle)
                 return self._reading.with_octets(
-                    places,
-                    lambda octets, _structure: needle.is_in_field(
-                        field, octets[: split_header(octets)]
-                    ),
+                    places, lambda octets: needle.is_in_field(field, octets[: split_header(octets)])
                 )
-            case keys.BodyHas(text="") | keys.TextHas(text=""):
-                return places
             case keys.BodyHas(text=text):
-                needle = Needle(text)
-                if needle.is_one_piece:
-                    places = self._reading.possibly(places, needle)
-                    return self._reading.with_texts(places, _exactly(needle), with_header=False)
-                return self._reading.with_octets(places, needle.is_in_body)
+                return self._with_text(places, Needle(text), with_header=False)
             case keys.TextHas(text=text):
-                needle = Needle(text)
-                if needle.is_one_piece:
-                    places = self._reading.possibly(places, needle)
-                    return self._reading.with_texts(places, _exactly(needle), with_header=True)
-                return self._reading.with_octets(places, needle.is_in_message)
+                return self._with_text(places, Needle(text), with_header=True)
             case _:
                 raise AssertionError(f"{key} is no text")
+
+    def _with_text(self, places: Places, needle: Needle, *, with_header: bool) -> Places:
+        if not needle.text:
+            # It is in every text, that of a body without one too.
+            return places
+        places = self._reading.possibly(places, needle)
+        return self._reading.with_texts(places, _exactly(needle), with_header=with_header)
 
     def _sent(self, when: When, wanted: int, places: Places) -> Places:
         """By the day in the Date field, in its own zone (RFC 3501 §6.4.4, SENTON)."""
@@ -350,7 +344,7 @@ class _Narrowing:
         """By a list-view field: its value in memory, else the block of header fields."""
         self._work.add(len(places) * search_work.A_FIELD)
         found: Places = []
-        if needle.is_one_piece:
+        if needle.text:
             uids = [self._picture.uids[place] for place in places]
             values = search_fields.values(self._picture, field, uids)
             known = [

@@ -81,9 +81,9 @@ class Reading:
         uids = self._picture.uids
         return [place for place in places if uids[place] in possible]
 
-    def with_octets(self, places: Places, test: Callable[[bytes, bytes], bool]) -> Places:
+    def with_octets(self, places: Places, test: Callable[[bytes], bool]) -> Places:
         uids = [self._picture.uids[place] for place in places]
-        columns = Columns.OCTETS | Columns.SIZE | Columns.BODYSTRUCTURE
+        columns = Columns.OCTETS | Columns.SIZE
         rows = fetch.fetch(self._picture.folder_id, uids, columns=columns)
         place_of = dict(zip(uids, places, strict=True))
         found: Places = []
@@ -142,11 +142,7 @@ def _groups(rows: Sequence[FetchRow]) -> Iterator[list[FetchRow]]:
 
 
 def _holding(
-    rows: Sequence[FetchRow], test: Callable[[bytes, bytes], bool], place_of: Mapping[int, int]
+    rows: Sequence[FetchRow], test: Callable[[bytes], bool], place_of: Mapping[int, int]
 ) -> Places:
     octets = fetch.octets_many(rows)
-    return [
-        place_of[row.uid]
-        for row, each in zip(rows, octets, strict=True)
-        if test(each, bytes(row.bodystructure or b""))
-    ]
+    return [place_of[row.uid] for row, each in zip(rows, octets, strict=True) if test(each)]

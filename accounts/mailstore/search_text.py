@@ -2,36 +2,19 @@
 
 Pure. Words are compared decoded, by i;unicode-casemap (RFC 5051, RFC 5255 §4), so "CAFÉ" finds
 "café" in any charset and encoding, and so does "cafe": an accent is a letter of its own there.
-Decoding is slow, so a message that cannot hold the string in any reading is told by its raw octets
-first.
 """
 
-import re
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Literal
 
-from protocols.wire.message import decode_header, decoded_header, decoded_text, iter_fields, parse
+from protocols.wire.message import decode_header, iter_fields
 
 # Characters of decoded text looked through in one message, and of it when it is folded.
 TEXT_LIMIT = 8 << 20
 # Characters normalised at a time, and marks behind them that are left with their letter.
 _PIECE = 256
 _MOST_MARKS = 64
-
-# What in a BODYSTRUCTURE tells that octets may read otherwise than they stand: encodings, HTML's
-# entities and tags, headers inside, encoded names; and charsets that are no superset of ASCII.
-_DISGUISES = (b"quoted-printable", b"base64", b"uue", b"html", b"rfc822", b"global", b"=?", b"*")
-_CHARSET = re.compile(rb'"charset" "?([^"]*+)"?')
-_SUPERSETS = re.compile(rb"us-ascii|utf-8|iso-8859-\d{1,2}|windows-125\d|koi8-[ru]|gb2312|gbk|big5")
-
-
-def _reads_as_it_stands(structure: bytes) -> bool:
-    """Whether the body's octets are its text, as far as that is ASCII."""
-    lower = structure.lower()
-    return not any(disguise in lower for disguise in _DISGUISES) and all(
-        _SUPERSETS.fullmatch(name) for name in _CHARSET.findall(lower)
-    )
 
 
 def fold(text: str, limit: int = TEXT_LIMIT) -> str:
@@ -119,11 +102,6 @@ class Needle:
         """The string, folded."""
         return self._text
 
-    @property
-    def is_one_piece(self) -> bool:
-        """Whether joined pieces of text, NUL between them, may be searched at once."""
-        return bool(self._text) and "\0" not in self._text
-
     def is_in_folded(self, text: str | None) -> bool:
         """Whether folded text contains it; None does not."""
         return text is not None and self._text in text
@@ -148,31 +126,4 @@ class Needle:
         return any(
             field.name == name and self.is_in(decode_header(field.value))
             for field in iter_fields(headers)
-        )
-
-    def is_in_body(self, octets: bytes, structure: bytes) -> bool:
-        """Whether the text of the body contains it; `structure` is the BODYSTRUCTURE."""
-        if self._is_surely_not_in(octets, structure):
-            return False
-        return self._is_in_any(decoded_text(octets, TEXT_LIMIT))
-
-    def is_in_message(self, octets: bytes, structure: bytes) -> bool:
-        """Whether the header or the text of the body contains it."""
-        if b"=?" not in octets and self._is_surely_not_in(octets, structure):
-            return False
-        root = parse(octets)
-        return self._is_in_any(decoded_header(octets, root=root)) or self._is_in_any(
-            decoded_text(octets, TEXT_LIMIT, root)
-        )
-
-    def _is_in_any(self, texts: Iterable[str]) -> bool:
-        return any(self.is_in(text) for text in texts)
-
-    def _is_surely_not_in(self, octets: bytes, structure: bytes) -> bool:
-        # Other letters fold into ASCII too (the Kelvin sign is a "k"), hence the last condition.
-        return (
-            bool(self._word)
-            and _reads_as_it_stands(structure)
-            and self._word not in octets.lower()
-            and octets.isascii()
         )

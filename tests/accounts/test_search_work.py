@@ -47,7 +47,6 @@ KEYS: dict[str, Callable[[], SearchKey]] = {
     "header": lambda: HeaderHas("x-mark", "yes"),
     "text": lambda: TextHas("message"),
     "body": lambda: BodyHas("message"),
-    "octets": lambda: TextHas(""),
     "fuzzy": lambda: Fuzzy(TextHas("messages")),
     "fuzzy subject": lambda: Fuzzy(HeaderHas("subject", "hello")),
 }
