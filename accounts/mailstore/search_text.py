@@ -87,7 +87,8 @@ class Needle:
     __slots__ = ("_text", "_word", "octets")
 
     def __init__(self, text: str) -> None:
-        self._text = fold(text)
+        # As decoding has it: NUL stands between the pieces of a text that are searched together.
+        self._text = fold(text.replace("\0", "\ufffd"))
         # Lines may be folded at white space, so raw octets are only asked for one word of it.
         words = self._text.split() if self._text.isascii() else []
         self._word = max(words, key=len, default="").encode()

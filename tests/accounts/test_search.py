@@ -83,6 +83,16 @@ def test_words_in_fields(text: str, header: bytes, is_in: bool) -> None:
     assert Needle(text).is_in_field(b"subject", header) is is_in
 
 
+@pytest.mark.django_db(transaction=True)
+def test_a_string_with_nul_is_not_found_where_two_pieces_meet() -> None:
+    mailbox_id = make_mailbox()
+    folder_id = inbox(mailbox_id)
+    octets = b"Subject: first\r\nComments: second\r\n\r\nHello.\r\n"
+    append.append_message(mailbox_id, folder_id, octets).result()
+    assert found(folder_id, TextHas("comments: second")) == [1]
+    assert found(folder_id, TextHas("first\0comments: second")) == []
+
+
 @given(st.text(max_size=60), st.data())
 def test_the_quick_look_hides_nothing(body: str, data: st.DataObject) -> None:
     start = data.draw(st.integers(0, len(body)))

@@ -160,21 +160,11 @@ def test_a_session_that_holds_nothing_is_left_alone(stage: Stage, client: Client
     assert not stage.sessions[0].is_closed.is_set()
 
 
-def test_a_session_is_not_closed_while_it_handles(stage: Stage, client: Client) -> None:
-    client.say(b"wait")
-    session = stage.sessions[0]
-    assert session.reached.wait(10)
-    client.reset()
-    until(lambda: not stage.runtime.connections)
-    assert not session.is_closed.is_set()
-    session.go.set()
-    assert session.is_closed.wait(10)
-
-
-def test_a_session_is_closed_once_nobody_reads_its_answer_ahead(
-    stage: Stage, client: Client
+@pytest.mark.parametrize("event", [b"wait", b"held"])
+def test_a_session_is_not_closed_while_it_handles_or_its_answer_is_read_ahead(
+    stage: Stage, client: Client, event: bytes
 ) -> None:
-    client.say(b"held")
+    client.say(event)
     session = stage.sessions[0]
     assert session.reached.wait(10)
     client.reset()
