@@ -14,7 +14,7 @@ def collect_garbage() -> None:
 
 @shared_task(name="accounts.purge_mailboxes")
 def purge_mailboxes() -> None:
-    directory.purge_removed_before(timezone.now() - limits.RESTORABLE_FOR)
+    directory.purge_due(timezone.now() - limits.RESTORABLE_FOR)
 
 
 @shared_task(name="accounts.forget_deleted_mail")

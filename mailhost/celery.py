@@ -25,7 +25,7 @@ SCHEDULE = {
     "forget-deleted-mail": {"task": "accounts.forget_deleted_mail", "schedule": 3600.0},
     "index-mail": {"task": "accounts.index_mail", "schedule": 2.0},
     "settle-flags": {"task": "accounts.settle_flags", "schedule": 5.0},
-    "purge-mailboxes": {"task": "accounts.purge_mailboxes", "schedule": 86400.0},
+    "purge-mailboxes": {"task": "accounts.purge_mailboxes", "schedule": 3600.0},
     "prune-changes": {"task": "accounts.prune_changes", "schedule": 86400.0},
     "forget-expired-sessions": {"task": "accounts.forget_expired_sessions", "schedule": 86400.0},
     "collect-garbage": {"task": "accounts.collect_garbage", "schedule": 86400.0},

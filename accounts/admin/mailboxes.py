@@ -1,5 +1,6 @@
 """Mailboxes in the admin. Secrets can be set here, never read: no page shows a hash."""
 
+from functools import partial
 from typing import Any
 
 from django import forms
@@ -13,7 +14,7 @@ from unfold.contrib.filters.admin import AutocompleteSelectFilter
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminPasswordWidget
 
-from accounts import app_passwords, directory
+from accounts import app_passwords, directory, effects
 from accounts.admin.app_passwords import AppPasswordInline, tell_generated
 from accounts.admin.pages import (
     PURGED,
@@ -38,8 +39,11 @@ from accounts.admin.sharing import (
 from accounts.directory import DirectoryError
 from accounts.directory.mailboxes import MAX_COUNT, check_password_form
 from accounts.models import AccessToken, AliasTarget, Folder, Mailbox
+from accounts.nudging import nudge
 
 NEARLY_FULL = 0.8
+# Seconds after which a worker looks for what is to be purged by itself.
+HOUR = 3600
 
 
 class MailboxForm(SharingForm):
@@ -265,6 +269,8 @@ class MailboxAdmin(SuspendPage):
         description=_("state"), label={"active": "", "removed": "danger", "suspended": "warning"}
     )
     def state(self, mailbox: Mailbox) -> Any:
+        if mailbox.purge_asked_at is not None:
+            return "removed", _("being purged")
         if mailbox.removed_at is not None:
             return "removed", _("removed")
         return state_label(mailbox.is_suspended)
@@ -281,10 +287,12 @@ class MailboxAdmin(SuspendPage):
         description=_("Purge removed mailboxes and their mail, for good"), permissions=["delete"]
     )
     def purge(self, request: HttpRequest, rows: QuerySet[Mailbox]) -> None:
-        kept = rows.filter(removed_at=None).count()
-        if kept:
+        if rows.filter(removed_at=None).exists():
             messages.warning(request, _("Only what was removed before can be purged."))
-        apply(request, rows.exclude(removed_at=None), directory.purge_mailbox, PURGED)
+        if removed := list(rows.exclude(removed_at=None)):
+            apply(request, removed, directory.ask_purge, PURGED)
+            # It may take minutes.
+            effects.soon("purge", partial(nudge, "accounts.purge_mailboxes", within=HOUR))
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         """A new mailbox was made by the form; a changed one is written verb by verb."""

@@ -28,7 +28,10 @@ DISABLED = ngettext_lazy("%d was disabled.", "%d were disabled.")
 SUSPENDED = ngettext_lazy("%d was suspended.", "%d were suspended.")
 RESUMED = ngettext_lazy("%d was resumed.", "%d were resumed.")
 RESTORED = ngettext_lazy("%d was restored.", "%d were restored.")
-PURGED = ngettext_lazy("%d was purged.", "%d were purged.")
+PURGED = ngettext_lazy(
+    "%d is being purged: its mail goes little by little, and the entry with the last of it.",
+    "%d are being purged: their mail goes little by little, and each entry with the last of it.",
+)
 
 
 class BoundedPaginator(Paginator):  # type: ignore[type-arg]

@@ -6,11 +6,14 @@ no password of its own (`accounts.login` checks the mailbox's).
 
 import unicodedata
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import date, datetime
 
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from accounts import limits
 from accounts.directory import uidvalidity, version
@@ -26,6 +29,9 @@ MAX_NAME = 200
 MAX_HASH = 300
 # The most that a column of folders holds; nobody has more of messages either.
 MAX_COUNT = (1 << 31) - 1
+_IS_PURGED = gettext_lazy(
+    "“%(mailbox)s” is being purged; when that is done its address is free again."
+)
 
 
 def find_mailbox(address: str, *, or_removed: bool = False) -> Mailbox:
@@ -35,6 +41,8 @@ def find_mailbox(address: str, *, or_removed: bool = False) -> Mailbox:
     found = rows.filter(local_part=local_part, domain__name=domain).first()
     if found is None:
         raise DirectoryError(_("There is no mailbox “%(address)s”.") % {"address": address})
+    if found.purge_asked_at is not None and not or_removed:
+        raise DirectoryError(_IS_PURGED % {"mailbox": found})
     if found.removed_at is not None and not or_removed:
         text = _("The mailbox “%(address)s” was removed; restore it first.")
         raise DirectoryError(text % {"address": address})
@@ -129,6 +137,8 @@ def _free_address(address: str) -> tuple[Domain, str]:
         raise DirectoryError(text)
     folded = check_local_part(local_part)
     taken = Mailbox.objects.filter(domain=domain, local_part=folded).first()
+    if taken is not None and taken.purge_asked_at is not None:
+        raise DirectoryError(_IS_PURGED % {"mailbox": address})
     if taken is not None and taken.removed_at is not None:
         text = _("“%(address)s” was removed and can be restored; purge it to free the address.") % {
             "address": address
@@ -256,21 +266,33 @@ def remove_mailbox(mailbox: Mailbox) -> None:
 
 @transaction.atomic
 def restore_mailbox(mailbox: Mailbox) -> None:
-    if mailbox.removed_at is None:
-        raise DirectoryError(_("The mailbox “%(mailbox)s” was not removed.") % {"mailbox": mailbox})
-    mailbox.removed_at = None
-    mailbox.save(update_fields=["removed_at"])
+    removed = _lock_removed(mailbox)
+    if removed.purge_asked_at is not None:
+        raise DirectoryError(_IS_PURGED % {"mailbox": mailbox})
+    mailbox.removed_at = removed.removed_at = None
+    removed.save(update_fields=["removed_at"])
     User.objects.filter(mailbox=mailbox).update(is_active=not mailbox.is_shared)
     version.touch()
+
+
+@transaction.atomic
+def ask_purge(mailbox: Mailbox) -> None:
+    """It was removed, and cannot be restored any more: `purge_due` takes it and its mail away."""
+    removed = _lock_removed(mailbox)
+    mailbox.purge_asked_at = removed.purge_asked_at = removed.purge_asked_at or timezone.now()
+    removed.save(update_fields=["purge_asked_at"])
 
 
 def purge_mailbox(mailbox: Mailbox, progress: Callable[[str], None] = lambda _text: None) -> None:
     """Remove it and its mail for good and free its address."""
     if mailbox.removed_at is None:
         remove_mailbox(mailbox)
+    ask_purge(mailbox)
     # In many short transactions: a large mailbox must not hold up everybody's mail.
     removal.purge_mail(mailbox.pk, progress)
     with transaction.atomic():
+        if not Mailbox.objects.select_for_update().filter(pk=mailbox.pk).order_by("pk").exists():
+            return  # Somebody else has purged it meanwhile.
         # Not the whole row: the worker's role may not read hashes (deploy/postgres).
         users = User.objects.filter(mailbox=mailbox).only("is_staff")
         user = users.order_by("pk").first()
@@ -281,14 +303,23 @@ def purge_mailbox(mailbox: Mailbox, progress: Callable[[str], None] = lambda _te
         version.touch()
 
 
-def purge_removed_before(moment: datetime) -> int:
-    """Purge what was removed before `moment`; gives the number of mailboxes."""
-    rows = Mailbox.objects.select_related("domain").filter(removed_at__lt=moment)
-    count = 0
+def purge_due(moment: datetime) -> None:
+    """Purge what was removed before `moment`, and what `ask_purge` was said of."""
+    is_due = Q(removed_at__lt=moment) | Q(purge_asked_at__isnull=False)
+    rows = Mailbox.objects.select_related("domain").filter(is_due)
     for mailbox in rows.order_by("removed_at"):
-        purge_mailbox(mailbox)
-        count += 1
-    return count
+        # One that was restored since is left alone.
+        with suppress(DirectoryError):
+            purge_mailbox(mailbox)
+
+
+def _lock_removed(mailbox: Mailbox) -> Mailbox:
+    """Its row as it is now; DirectoryError where it is not removed (any more), or gone."""
+    rows = Mailbox.objects.select_for_update().filter(pk=mailbox.pk, removed_at__isnull=False)
+    removed = rows.only("removed_at", "purge_asked_at").order_by("pk").first()
+    if removed is None:
+        raise DirectoryError(_("The mailbox “%(mailbox)s” was not removed.") % {"mailbox": mailbox})
+    return removed
 
 
 def restorable_until(mailbox: Mailbox) -> datetime | None:

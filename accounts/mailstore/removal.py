@@ -31,13 +31,12 @@ CHUNK = 2000
 def purge_mail(mailbox_id: int, progress: Callable[[str], None]) -> None:
     """Delete the mailbox's folders and messages, and what of them could be brought back.
 
-    The mailbox must already take no mail or login.
+    The mailbox must take no mail or login any more, and must never be restored.
     """
     _forget_changes(mailbox_id)
     taken = deleted = 0
-    folders = list(Folder.objects.filter(mailbox_id=mailbox_id).values_list("id", "name"))
-    # INBOX goes last: a mailbox of which a part was deleted may still be restored, and needs it.
-    for folder_id, _name in sorted(folders, key=lambda folder: folder[1] == "INBOX"):
+    folders = Folder.objects.filter(mailbox_id=mailbox_id).order_by("id")
+    for folder_id in list(folders.values_list("id", flat=True)):
         while count := _delete_entries(mailbox_id, folder_id):
             taken += count
             progress(f"{taken} messages taken from their folders")
@@ -58,17 +57,7 @@ def purge_mail(mailbox_id: int, progress: Callable[[str], None]) -> None:
 
 
 def _forget_changes(mailbox_id: int) -> None:
-    """Delete its change log, which would go with a folder, and with the mailbox, all at once.
-
-    Whoever reads the mailbox after a restore is told that nothing is known (`history`).
-    """
-    with transaction.atomic():
-        _lock(mailbox_id)
-        for rows in (
-            Mailbox.objects.filter(id=mailbox_id),
-            Folder.objects.filter(mailbox_id=mailbox_id),
-        ):
-            rows.update(pruned_modseq=F("highest_modseq"))
+    """Delete its change log, which would go with a folder, and with the mailbox, all at once."""
     changes = Change.objects.filter(mailbox_id=mailbox_id).order_by()
     while keys := list(changes.values_list("id", flat=True)[:CHUNK]):
         some = Change.objects.filter(id__in=listed(keys))

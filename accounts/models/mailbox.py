@@ -57,6 +57,8 @@ class Mailbox(models.Model):
         db_index=True,
         help_text=_("It takes no mail and no login; until it is purged it can be restored."),
     )
+    # From here on a part of its mail may be gone: it cannot be restored, and is purged to the end.
+    purge_asked_at = models.DateTimeField(null=True, editable=False)
     app_passwords_only = models.BooleanField(
         _("app passwords only"),
         default=False,

@@ -10,7 +10,8 @@ from django.contrib.auth.models import Permission
 from django.test import Client, RequestFactory
 from django.urls import reverse
 
-from accounts import app_passwords, directory, login
+from accounts import app_passwords, directory, effects, login
+from accounts.admin import mailboxes as mailbox_pages
 from accounts.admin.mailboxes import MailboxAdmin
 from accounts.directory.sharing import Delegate
 from accounts.mailstore import append
@@ -26,6 +27,7 @@ from accounts.models import (
     Tenant,
     User,
 )
+from mailhost.celery import app
 from tests.accounts.as_owner import expunge_uids
 from tests.accounts.people import PASSWORD, People, settle, to
 
@@ -394,8 +396,10 @@ def test_actions_go_through_the_directory(client: Client, people: People) -> Non
 
 
 def test_deleting_a_mailbox_can_be_undone_and_purging_cannot(
-    client: Client, people: People
+    client: Client, people: People, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    nudged: list[str] = []
+    monkeypatch.setattr(mailbox_pages, "nudge", lambda task, within: nudged.append(task))
     store_mail(people.alice, 1)
     client.post(url(Mailbox, "delete", people.alice.pk), {"post": "yes"})
     people.alice.refresh_from_db()
@@ -406,7 +410,15 @@ def test_deleting_a_mailbox_can_be_undone_and_purging_cannot(
     assert directory.find_mailbox("alice@a.test").folders.get(name="INBOX").exists_count == 1
     form = {"action": "delete_selected", "_selected_action": [people.alice.pk], "post": "yes"}
     client.post(url(Mailbox, "changelist"), form)
-    act(client, Mailbox, "purge", people.alice)
+    assert effects.wait_idle()
+    assert nudged == []
+    told = act(client, Mailbox, "purge", people.alice).content.decode()
+    assert "1 is being purged" in told
+    told = act(client, Mailbox, "restore", people.alice).content.decode()
+    assert "“alice@a.test” is being purged; when that is done its address is free again." in told
+    assert effects.wait_idle()
+    assert nudged == ["accounts.purge_mailboxes"]
+    app.tasks[nudged[0]]()
     assert not Mailbox.objects.filter(pk=people.alice.pk).exists()
 
 

@@ -235,8 +235,6 @@ def _ordered(mailboxes: QuerySet[Mailbox]) -> QuerySet[Mailbox]:
 
 
 def _row(mailbox: Mailbox) -> dict[str, object]:
-    usual = "shared" if mailbox.is_shared else "active"
-    state = "suspended" if mailbox.is_suspended else usual
     return {
         "address": mailbox.address,
         "name": mailbox.name,
@@ -245,5 +243,15 @@ def _row(mailbox: Mailbox) -> dict[str, object]:
         "quota_messages": mailbox.quota_messages,
         "used_messages": mailbox.used_messages,
         "quota_folders": mailbox.quota_folders,
-        "state": "removed" if mailbox.removed_at else state,
+        "state": _state(mailbox),
     }
+
+
+def _state(mailbox: Mailbox) -> str:
+    if mailbox.purge_asked_at:
+        return "purging"
+    if mailbox.removed_at:
+        return "removed"
+    if mailbox.is_suspended:
+        return "suspended"
+    return "shared" if mailbox.is_shared else "active"
