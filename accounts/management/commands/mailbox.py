@@ -143,7 +143,9 @@ class Command(NounCommand):
         mailboxes = Mailbox.objects.filter(removed_at__isnull=not options["removed"])
         if options["domain"]:
             mailboxes = mailboxes.filter(domain=directory.find_domain(options["domain"]))
-        self.show([_row(mailbox) for mailbox in _ordered(mailboxes)], as_json=options["json"])
+        self.show(
+            [_row(mailbox) for mailbox in _ordered(mailboxes).iterator()], as_json=options["json"]
+        )
 
     def password(self, options: Options) -> None:
         mailbox = directory.find_mailbox(options["address"])
