@@ -8,7 +8,6 @@ from accounts.directory.aliases import (
     enable_alias,
     find_alias,
     remove_alias,
-    set_targets,
 )
 from accounts.directory.cache import AddressLike, cached, is_local_domain, resolve
 from accounts.directory.domains import (
@@ -25,7 +24,6 @@ from accounts.directory.mailboxes import (
     purge_due,
     purge_mailbox,
     remove_mailbox,
-    rename_mailbox,
     require_owner,
     restorable_until,
     restore_mailbox,
@@ -43,9 +41,6 @@ from accounts.directory.sharing import check_sharing, delegates, set_shared, sha
 from accounts.directory.tenants import (
     create_tenant,
     join,
-    leave,
-    remove_tenant,
-    rename_tenant,
     suspend_tenant,
 )
 from accounts.directory.version import forget, touch
@@ -71,16 +66,12 @@ __all__ = [
     "is_local_domain",
     "join",
     "keep_deleted_mail",
-    "leave",
     "may_send_as",
     "purge_due",
     "purge_mailbox",
     "remove_alias",
     "remove_domain",
     "remove_mailbox",
-    "remove_tenant",
-    "rename_mailbox",
-    "rename_tenant",
     "require_owner",
     "resolve",
     "restorable_until",
@@ -91,7 +82,6 @@ __all__ = [
     "set_quota_setter",
     "set_quotas_of",
     "set_shared",
-    "set_targets",
     "settable_mailbox",
     "share_mailbox",
     "shut_sessions",

@@ -1,4 +1,4 @@
-"""Aliases: create, change where they lead, enable, disable, remove."""
+"""Aliases: create, enable, disable, remove."""
 
 from collections.abc import Iterable, Sequence
 
@@ -55,13 +55,6 @@ def create_alias(address: str, targets: Sequence[str]) -> Alias:
     _write_targets(alias, targets)
     version.touch()
     return alias
-
-
-@transaction.atomic
-def set_targets(alias: Alias, targets: Sequence[str]) -> None:
-    alias.targets.all().delete()
-    _write_targets(alias, targets)
-    version.touch()
 
 
 @transaction.atomic

@@ -1,4 +1,4 @@
-"""Mailboxes: create, rename, suspend, set a password, remove, restore, purge.
+"""Mailboxes: create, suspend, set a password, remove, restore, purge.
 
 A User with the mailbox's address is made with it, so that its owner can log in to the web; it has
 no password of its own (`accounts.login` checks the mailbox's).
@@ -166,25 +166,6 @@ def _user(username: str, full_name: str) -> User:
         text = _("A user called “%(address)s” exists already.")
         raise DirectoryError(text % {"address": username})
     return user
-
-
-@transaction.atomic
-def rename_mailbox(mailbox: Mailbox, address: str) -> None:
-    """Give it another address; mail, password and user stay. The old address is free at once."""
-    domain, local_part = _free_address(address)
-    if domain.tenant_id != mailbox.domain.tenant_id:
-        raise DirectoryError(_("A mailbox cannot move to a domain of another tenant."))
-    uidvalidity.leave(mailbox)
-    mailbox.domain, mailbox.local_part = domain, local_part
-    mailbox.credential_version += 1
-    mailbox.save(update_fields=["domain", "local_part", "credential_version"])
-    if mailbox.user is not None:
-        if User.objects.filter(username=mailbox.address).exclude(pk=mailbox.user.pk).exists():
-            text = _("A user called “%(address)s” exists already.")
-            raise DirectoryError(text % {"address": mailbox.address})
-        mailbox.user.username = mailbox.address
-        mailbox.user.save(update_fields=["username"])
-    version.touch()
 
 
 def require_owner(mailbox: Mailbox) -> None:

@@ -1,4 +1,4 @@
-"""Tenants: create, rename, suspend, resume, remove; who belongs to them."""
+"""Tenants: create, suspend, resume; when one may be removed; who belongs to them."""
 
 from django.db import transaction
 from django.utils.text import slugify
@@ -10,24 +10,16 @@ from accounts.models import Membership, Tenant, User
 
 
 @transaction.atomic
-def create_tenant(name: str, *, slug: str = "", parent: Tenant | None = None) -> Tenant:
+def create_tenant(name: str) -> Tenant:
     name = name.strip()
-    slug = slug or slugify(name)
+    slug = slugify(name)
     if not name or not slug:
         raise DirectoryError(_("A tenant needs a name with at least one letter or digit."))
     if Tenant.objects.filter(slug=slug).exists():
         raise DirectoryError(
             _("A tenant with the short name “%(slug)s” exists already.") % {"slug": slug}
         )
-    return Tenant.objects.create(name=name, slug=slug, parent=parent)
-
-
-@transaction.atomic
-def rename_tenant(tenant: Tenant, name: str) -> None:
-    if not name.strip():
-        raise DirectoryError(_("A tenant needs a name."))
-    tenant.name = name.strip()
-    tenant.save(update_fields=["name"])
+    return Tenant.objects.create(name=name, slug=slug)
 
 
 @transaction.atomic
@@ -36,13 +28,6 @@ def suspend_tenant(tenant: Tenant, *, is_suspended: bool = True) -> None:
     tenant.is_suspended = is_suspended
     tenant.save(update_fields=["is_suspended"])
     version.touch()
-
-
-@transaction.atomic
-def remove_tenant(tenant: Tenant) -> None:
-    """Only an empty tenant goes."""
-    require_empty(tenant)
-    tenant.delete()
 
 
 def require_empty(tenant: Tenant) -> None:
@@ -61,9 +46,3 @@ def join(user: User, tenant: Tenant, role: str) -> Membership:
     )
     version.touch()
     return found
-
-
-@transaction.atomic
-def leave(user: User, tenant: Tenant) -> None:
-    Membership.objects.filter(user=user, tenant=tenant).delete()
-    version.touch()

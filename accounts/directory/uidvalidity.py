@@ -1,7 +1,7 @@
 """The first UIDVALIDITY of a new mailbox: no address has the same one again.
 
-An address may get another mailbox: after a purge, after a rename, in a house that is set up anew. A
-program that knew the one before would take new mail for what it has (RFC 9051 §2.3.1.1), and POP3,
+An address may get another mailbox: after a purge, or in a house that is set up anew. A program
+that knew the one before would take new mail for what it has (RFC 9051 §2.3.1.1), and POP3,
 whose unique-ids are made of it, would hide that mail for ever. So each mailbox begins at the clock,
 and above whatever a mailbox that left its address has used.
 """

@@ -540,7 +540,9 @@ def test_a_domain_is_checked_and_heard_of_at_once(client: Client, people: People
 
 
 def test_no_tenant_is_its_own_reseller(client: Client, people: People) -> None:
-    below = directory.create_tenant("Below", parent=people.tenant)
+    below = directory.create_tenant("Below")
+    below.parent = people.tenant
+    below.save()
     form = {"name": "A", "slug": people.tenant.slug}
     for prefix in ("domains", "memberships"):
         form |= {f"{prefix}-TOTAL_FORMS": "0", f"{prefix}-INITIAL_FORMS": "0"}

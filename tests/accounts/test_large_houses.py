@@ -164,7 +164,6 @@ def test_a_long_list_is_made_with_few_queries(
     addresses = [*make_mailboxes(people.domain, 500), "Far@Away.example", "charlie@c.test"]
     with django_assert_max_num_queries(40):
         alias = directory.create_alias("everybody@a.test", addresses)
-        directory.set_targets(alias, addresses)
     assert sorted(map(str, alias.targets.all())) == sorted(
         [*addresses[:500], "Far@away.example", "charlie@c.test"]
     )

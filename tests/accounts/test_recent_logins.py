@@ -110,10 +110,6 @@ def purge(people: People) -> None:
     directory.purge_mailbox(people.alice)
 
 
-def rename(people: People) -> None:
-    directory.rename_mailbox(people.alice, "alison@a.test")
-
-
 def take_app_passwords_only(people: People) -> None:
     app_passwords.allow_app_passwords_only(people.alice)
 
@@ -134,7 +130,6 @@ def let_set_quotas(people: People) -> None:
         suspend_reseller,
         remove,
         purge,
-        rename,
         take_app_passwords_only,
         let_set_quotas,
     ],
