@@ -63,7 +63,6 @@ class Collected:
     """What one run did: counts, and octets given back to the disk."""
 
     blobs: int = 0
-    compacted: int = 0
     unlinked: int = 0
     octets: int = 0
 
@@ -92,7 +91,7 @@ def collect_garbage() -> Collected:
             seal_abandoned()
             done.blobs = _delete_dead_blobs()
             _purge_marks()
-            done.compacted = _retire_segments()
+            _retire_segments()
             # Again: what the last run retired as late is a day old only now.
             _make_room(done)
     return done
@@ -150,8 +149,8 @@ def _delete_dead_blobs() -> int:
             deleted += rows._raw_delete(rows.db)
 
 
-def _retire_segments() -> int:
-    """Compact what is mostly dead, or dead in part for long; how many have nothing left."""
+def _retire_segments() -> None:
+    """Compact what is mostly dead, or dead in part for long, and retire what has nothing left."""
     now = timezone.now()
     is_mostly_dead = Q(live=0) | Q(live__lt=F("size") * LIVE_SHARE)
     # A spool that was adopted has room before its one record, where nothing ever was.
@@ -165,7 +164,6 @@ def _retire_segments() -> int:
         )
         .filter(is_mostly_dead | is_due)
     )
-    retired = 0
     failure: Exception | None = None
     for segment in segments.order_by("pk"):
         if _was_written_lately(directory() / segment.name):
@@ -176,14 +174,12 @@ def _retire_segments() -> int:
             failure = failure or error
             continue
         # A blob that came meanwhile keeps its segment: the next run sees to it.
-        retired += (
-            Segment.objects.filter(pk=segment.pk)
-            .exclude(Exists(Blob.objects.filter(segment=OuterRef("pk"))))
-            .update(retired_at=timezone.now())
+        moved = Segment.objects.filter(pk=segment.pk).exclude(
+            Exists(Blob.objects.filter(segment=OuterRef("pk")))
         )
+        moved.update(retired_at=timezone.now())
     if failure is not None:
         raise failure
-    return retired
 
 
 def _was_written_lately(path: Path) -> bool:

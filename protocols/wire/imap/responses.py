@@ -184,9 +184,9 @@ def listed(
     )
 
 
-def delimiter_only(delimiter: str = "/") -> bytes:
+def delimiter_only() -> bytes:
     """The answer to LIST "" "": the hierarchy delimiter and the root (RFC 3501 §6.3.8)."""
-    return b'* LIST (\\Noselect) "%b" ""\r\n' % delimiter.encode()
+    return b'* LIST (\\Noselect) "/" ""\r\n'
 
 
 def status(name: str, items: Sequence[tuple[str, int | str]], *, is_utf8: bool = False) -> bytes:

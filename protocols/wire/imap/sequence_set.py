@@ -59,10 +59,6 @@ class SequenceSet:
             return ((low, min(high, maximum)),) if low <= maximum else ()
         return merge((low or maximum, high or maximum) for low, high in self.ranges)._cut(maximum)
 
-    def contains(self, number: int, maximum: int) -> bool:
-        """Whether `number` is in the set when `*` is `maximum`; resolve once for many numbers."""
-        return within(self.resolve(maximum), number)
-
     def to_bytes(self) -> bytes:
         """The set as written on the wire."""
         return (

@@ -31,7 +31,7 @@ from protocols.wire.message.prepare import (
 )
 from protocols.wire.message.structure import Kind, Part, find_part, locate, parse, section, walk
 from protocols.wire.message.subject import base_subject, read_subject
-from protocols.wire.message.text import decoded_header, decoded_text, part_name
+from protocols.wire.message.text import decoded_header, decoded_text
 from protocols.wire.message.told_forms import in_ascii, in_utf8
 
 __all__ = [
@@ -66,7 +66,6 @@ __all__ = [
     "parse",
     "parse_addresses",
     "parse_date",
-    "part_name",
     "prepare",
     "ranges_to_strip",
     "read_subject",

@@ -12,7 +12,7 @@ from protocols.wire.message.bodystructure import render_structure
 from protocols.wire.message.date import parse_date
 from protocols.wire.message.envelope import render_envelope
 from protocols.wire.message.header import HEADER_LIMIT, split_header, unfold
-from protocols.wire.message.octets import Buffer, is_ascii, take
+from protocols.wire.message.octets import Buffer, take
 from protocols.wire.message.preview import render_preview
 from protocols.wire.message.structure import (
     FIELD_LIMIT,
@@ -70,10 +70,8 @@ class Prepared:
 
     `envelope`, `bodystructure` and `body` are IMAP wire bytes with their parentheses. `headers`
     are the LIST_VIEW_FIELDS as received, in their order, each ending in CRLF; `overview_fields` are
-    the OVERVIEW_FIELDS of them, closed by an empty line. `sent_at` is the
-    Date field in Unix seconds. `preview` are the first words, on one line. `header_size` counts
-    octets, the empty line included. `has_header` is False for a text that does not begin with a
-    header field.
+    the OVERVIEW_FIELDS of them, closed by an empty line. `sent_at` is the Date field in Unix
+    seconds. `preview` are the first words, on one line.
     """
 
     envelope: bytes
@@ -83,9 +81,6 @@ class Prepared:
     overview_fields: bytes
     sent_at: int | None
     preview: str
-    header_size: int
-    is_8bit: bool
-    has_header: bool
     version: int = PREPARED_VERSION
 
 
@@ -115,9 +110,6 @@ def prepare(octets: Buffer, *, prefix: bytes = b"") -> Prepared:
         overview_fields=b"".join(_OVERVIEW_FIELD.findall(headers)) + b"\r\n",
         sent_at=moment.unix if moment else None,
         preview=render_preview(octets, root),
-        header_size=len(prefix) + body_start,
-        is_8bit=not (prefix.isascii() and is_ascii(octets)),
-        has_header=bool(block.strip()),
     )
 
 

@@ -90,13 +90,8 @@ def part_text(octets: Buffer, part: Part, limit: int) -> str:
     return html_to_text(text) if part.content.kind == b"text/html" else text
 
 
-def part_name(part: Part) -> str:
-    """The file name a part was given, decoded; "" for none (RFC 2183 §2.3)."""
-    return next(iter(_part_names(part)), "")
-
-
 def _part_names(part: Part) -> list[str]:
-    """The names in Content-Disposition and Content-Type, decoded; one where they are the same."""
+    """The names in Content-Disposition (RFC 2183 §2.3) and Content-Type, decoded, each once."""
     names: dict[str, str] = {}
     value = part.fields.get(b"content-disposition")
     if value and (parsed := parse_disposition(unfold(value))):

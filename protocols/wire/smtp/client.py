@@ -206,7 +206,7 @@ class ClientConversation:
 
     def _on_hello(self, reply: Reply) -> None:
         if reply.code == 250:
-            self._become_ready(Ready(announced(reply), reply))
+            self._become_ready(Ready(announced(reply)))
         elif reply.is_permanent:
             # RFC 5321 §3.2: a server that does not know EHLO is asked with HELO.
             self._say(f"HELO {self._hostname}".encode("ascii"), self._on_old_hello)
@@ -215,7 +215,7 @@ class ClientConversation:
 
     def _on_old_hello(self, reply: Reply) -> None:
         if reply.code == 250:
-            self._become_ready(Ready(Extensions(), reply))
+            self._become_ready(Ready(Extensions()))
         else:
             self._close(reply, "the server refused HELO", say_quit=True)
 
@@ -328,8 +328,7 @@ class ClientConversation:
         if is_abandoned:
             self._say(b"RSET", self._on_reset)
         replies = tuple(reply or verdict or _NO_ANSWER for reply in transaction.replies)
-        is_accepted = transaction.is_wanted and verdict is not None and verdict.is_completion
-        self._events.append(Sent(replies, is_accepted))
+        self._events.append(Sent(replies))
 
     def _close(self, reply: Reply | None, reason: str, *, say_quit: bool = False) -> None:
         phase, is_ambiguous = self.phase, self.is_final_dot_unanswered and reply is None

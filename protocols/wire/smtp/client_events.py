@@ -54,7 +54,6 @@ class Ready:
     """The server greeted us and answered EHLO (or HELO: no extensions)."""
 
     extensions: Extensions
-    hello: Reply
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +74,6 @@ class Sent:
     """
 
     replies: tuple[Reply, ...]
-    is_accepted: bool
 
 
 @dataclass(frozen=True, slots=True)

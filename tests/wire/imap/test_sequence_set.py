@@ -33,7 +33,6 @@ def test_resolves_as_the_model(numbers: SequenceSet, maximum: int) -> None:
         assert low > high + 1
     for number in range(52):
         assert within(ranges, number) == (number in spelt)
-        assert numbers.contains(number, maximum) == (number in spelt)
 
 
 @given(SETS)

@@ -84,7 +84,6 @@ def test_without_pipelining_one_command_at_a_time() -> None:
     )
     assert [codes(event) for event in events] == [[550, 250]]
     assert isinstance(events[0], Sent)
-    assert events[0].is_accepted
     assert client.data_to_send() == b""
     assert client.phase is Phase.READY
 
@@ -110,7 +109,7 @@ def test_mail_refused(hello: bytes) -> None:
     rest = b"503 no\r\n" * 3 if hello is PIPELINING else b""
     client.receive_data(b"550 5.7.1 go away\r\n" + rest)
     event = client.next_event()
-    assert event == Sent((Reply(550, "5.7.1", "go away"),) * 2, False)
+    assert event == Sent((Reply(550, "5.7.1", "go away"),) * 2)
     assert client.data_to_send() == b""
 
 
@@ -171,13 +170,13 @@ def test_data_refused_and_message_refused() -> None:
     client = sending(recipients=1)
     client.data_to_send()
     client.receive_data(b"250 ok\r\n250 ok\r\n451 4.3.0 later\r\n")
-    assert client.next_event() == Sent((Reply(451, "4.3.0", "later"),), False)
+    assert client.next_event() == Sent((Reply(451, "4.3.0", "later"),))
     client = sending(recipients=1)
     client.data_to_send()
     client.receive_data(b"250 ok\r\n250 ok\r\n354 go\r\n")
     client.data_to_send()
     client.receive_data(b"554 5.6.0 spam\r\n")
-    assert client.next_event() == Sent((Reply(554, "5.6.0", "spam"),), False)
+    assert client.next_event() == Sent((Reply(554, "5.6.0", "spam"),))
     assert client.data_to_send() == b""
 
 
