@@ -6,7 +6,10 @@ A-labels. What ASCII cannot say at all (a local part in UTF-8) shows "?" in its 
 
 import binascii
 import re
+from contextlib import suppress
 from itertools import groupby
+
+import idna
 
 from protocols.wire.message.address import ADDRESS_OCTETS, Address, parse_addresses
 from protocols.wire.message.charset import decode_text
@@ -185,10 +188,12 @@ def ascii_domain(domain: bytes) -> bytes:
     """A domain as A-labels, as far as it is one (RFC 5891); what is left of it is `?`."""
     if domain.isascii() or len(domain) > _DOMAIN_LIMIT:
         return domain.translate(TO_ASCII)
-    try:
+    with suppress(UnicodeError):
+        return idna.encode(domain.decode(), uts46=True)
+    # By the rules of 2003, which some names have been made by alone: those with emoji.
+    with suppress(UnicodeError):
         return domain.decode().encode("idna")
-    except UnicodeError:
-        return domain.translate(TO_ASCII)
+    return domain.translate(TO_ASCII)
 
 
 def _quoted(value: bytes) -> bytes:

@@ -126,6 +126,11 @@ def test_text_without_header_becomes_a_message():
         ('To: "Müller, Zoë" <z@a.test>, b@c.test', "Müller, Zoë <z@a.test>, b@c.test"),
         ("To: Freunde: Zoë <z@a.test>, Jo <j@a.test>;, x@y.test", None),
         ("To: a@bücher.test", "a@xn--bcher-kva.test"),
+        # RFC 5891: ß is a letter of its own, and strasse.test somebody else's.
+        ("To: a@straße.test", "a@xn--strae-oqa.test"),
+        ("To: a@βόλος.test", "a@xn--nxasmm1c.test"),
+        ("To: a@☃.test", "a@xn--n3h.test"),
+        ("To: a@é..test", "a@??..test"),
         ("Cc: zoë@a.test", "zo??@a.test"),
     ],
 )
