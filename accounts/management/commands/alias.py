@@ -1,12 +1,11 @@
 """`manage.py alias`: addresses that hand their mail on."""
 
-from argparse import ArgumentParser
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import groupby
 from typing import Any
 
 from accounts import directory
-from accounts.management.verbs import NounCommand, Options, Verb
+from accounts.management.verbs import Add, NounCommand, Options
 from accounts.models import Alias
 
 _COLUMNS = (
@@ -22,7 +21,7 @@ _COLUMNS = (
 class Command(NounCommand):
     help = "Add, list and remove aliases; *@DOMAIN is the catch-all of a domain."
 
-    def add_verbs(self, add: Callable[[str, Verb, str], ArgumentParser]) -> None:
+    def add_verbs(self, add: Add) -> None:
         verb = add("add", self.add, "Make ADDRESS lead to one or many other addresses.")
         verb.add_argument("address", metavar="ADDRESS", help="*@DOMAIN for the catch-all")
         verb.add_argument("targets", metavar="TARGET", nargs="+", help="here or anywhere else")

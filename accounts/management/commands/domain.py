@@ -1,7 +1,5 @@
 """`manage.py domain`: the domains that are hosted here."""
 
-from argparse import ArgumentParser
-from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
@@ -10,14 +8,14 @@ from django.db.models import QuerySet
 
 from accounts import directory, figures
 from accounts.dns_records import records_for
-from accounts.management.verbs import NounCommand, Options, Verb, choose_tenant
+from accounts.management.verbs import Add, NounCommand, Options, choose_tenant
 from accounts.models import Domain
 
 
 class Command(NounCommand):
     help = "Add, list, show and remove domains, and tell the DNS records they need."
 
-    def add_verbs(self, add: Callable[[str, Verb, str], ArgumentParser]) -> None:
+    def add_verbs(self, add: Add) -> None:
         verb = add("add", self.add, "Host a domain.")
         verb.add_argument("name", metavar="NAME")
         verb.add_argument("--tenant", default="", metavar="SLUG", help="the tenant it belongs to")

@@ -1,12 +1,10 @@
 """`manage.py search`: the search index, which the worker keeps by itself."""
 
-from collections.abc import Callable
 from dataclasses import asdict
-from typing import Any
 
 from accounts import directory
 from accounts.mailstore import search_state, search_tailer
-from accounts.management.verbs import NounCommand, Options, Verb
+from accounts.management.verbs import Add, NounCommand, Options
 from accounts.models import Mailbox
 
 # As long as it takes.
@@ -19,7 +17,7 @@ class Command(NounCommand):
         " keeps it by itself, and a search is right without it: only slower."
     )
 
-    def add_verbs(self, add: Callable[[str, Verb, str], Any]) -> None:
+    def add_verbs(self, add: Add) -> None:
         verb = add("status", self.status, "Show messages, kept texts and indexed ones by mailbox.")
         verb.add_argument("address", metavar="ADDRESS", nargs="*", help="only these mailboxes")
         verb.add_argument("--json", action="store_true", help="print JSON")

@@ -1,11 +1,8 @@
 """`manage.py switchboard`: capabilities masked for broken mail programs."""
 
-from argparse import ArgumentParser
-from collections.abc import Callable
-
 from accounts import directory
 from accounts.directory import DirectoryError, switchboard
-from accounts.management.verbs import NounCommand, Options, Verb
+from accounts.management.verbs import Add, NounCommand, Options
 from accounts.models import ClientRule
 
 _PROGRAM = "FIELD~PART, FIELD=VALUE or a part of its name; * is any field of ID (RFC 2971)"
@@ -14,7 +11,7 @@ _PROGRAM = "FIELD~PART, FIELD=VALUE or a part of its name; * is any field of ID 
 class Command(NounCommand):
     help = "Mask IMAP capabilities for broken mail programs or for single mailboxes."
 
-    def add_verbs(self, add: Callable[[str, Verb, str], ArgumentParser]) -> None:
+    def add_verbs(self, add: Add) -> None:
         verb = add("add", self.add, "Mask capabilities for a program, a mailbox, or both.")
         verb.add_argument("name", metavar="NAME", help="what is broken, for your colleagues")
         verb.add_argument(

@@ -1,12 +1,11 @@
 """`manage.py queue`: look at mail that waits to be sent, and decide about it."""
 
-from argparse import ArgumentParser
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from accounts.management.verbs import NounCommand, Options, Verb, table
+from accounts.management.verbs import Add, NounCommand, Options, Verb, table
 from delivery import queue
 from delivery.explaining import explain
 from delivery.queue import Changed, NoSuchMessage, RecipientView, Selection
@@ -29,7 +28,7 @@ DONE = {
 class Command(NounCommand):
     help = "Look at the outbound queue; retry, hold, release or cancel what is in it."
 
-    def add_verbs(self, add: Callable[[str, Verb, str], ArgumentParser]) -> None:
+    def add_verbs(self, add: Add) -> None:
         verb = add("list", self.list, "List the recipients that wait, soonest due first.")
         verb.add_argument("--state", choices=STATES, default="", help="only those in this state")
         verb.add_argument("--destination", default="", metavar="DOMAIN", help="only those there")
