@@ -25,7 +25,7 @@ from django.conf import settings
 from django.db import DatabaseError
 
 from accounts import effects, generated_secrets, hashers, keyring, recent_logins, stamps
-from accounts.directory.names import split_address
+from accounts.directory.names import fold_address
 from accounts.keyring import Identity, Keyring, Secret
 from accounts.models import Credential
 from accounts.throttle import Counts, MemoryCounts, Throttle
@@ -79,7 +79,7 @@ class _Claim(NamedTuple):
 
 def at_hand(address: str, password: str, *, service: str, peer: str) -> Identity | None:
     """What `check` would answer, where that is known without a query; quick, in any thread."""
-    return recent_logins.find("@".join(split_address(address)), password, service, peer)
+    return recent_logins.find(fold_address(address), password, service, peer)
 
 
 def check(address: str, password: str, *, service: str, peer: str) -> Future[Login]:
@@ -88,7 +88,7 @@ def check(address: str, password: str, *, service: str, peer: str) -> Future[Log
     The future never fails. `service` ("imap", "submission", …) is for the log; `peer` is the
     client's IP address.
     """
-    key = "@".join(split_address(address))
+    key = fold_address(address)
     try:
         # PostgreSQL has no text with NUL, and says so as loudly as if it were down.
         if len(address) > MAX_ADDRESS or len(password) > MAX_PASSWORD or "\0" in key:

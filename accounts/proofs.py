@@ -9,7 +9,7 @@ from django.db import DatabaseError
 from django.utils import timezone
 
 from accounts import generated_secrets, keyring, login, scopes, scram_secrets
-from accounts.directory import split_address
+from accounts.directory.names import fold_address, split_address
 from accounts.login import Login, Refused
 from accounts.models import AccessToken, Credential
 from protocols.wire import sasl
@@ -22,7 +22,7 @@ def scram_keys(address: str, *, service: str, peer: str) -> sasl.ScramKeys | Ref
 
     An address without keys, or without a mailbox, has a salt too, always the same.
     """
-    key = _key(address)
+    key = fold_address(address)
     if refused := _first_look(address, key, service, peer):
         return refused
     local_part, domain = split_address(address)
@@ -47,7 +47,7 @@ def scram_keys(address: str, *, service: str, peer: str) -> sasl.ScramKeys | Ref
 
 def check_scram(proof: sasl.ScramProof, *, service: str, peer: str) -> Login:
     """What a proof comes to; the row is read again, for it may have changed since the keys were."""
-    key = _key(proof.username)
+    key = fold_address(proof.username)
     if refused := _first_look(proof.username, key, service, peer):
         return refused
     if proof.key_id is None:
@@ -67,7 +67,7 @@ def check_scram(proof: sasl.ScramProof, *, service: str, peer: str) -> Login:
 
 def check_token(claim: sasl.Bearer, *, service: str, peer: str) -> Login:
     """What a token comes to. Where the client names somebody, it must be the token's mailbox."""
-    key = _key(claim.username)
+    key = fold_address(claim.username)
     if refused := _first_look(claim.username, key, service, peer):
         return refused
     try:
@@ -90,10 +90,6 @@ def check_token(claim: sasl.Bearer, *, service: str, peer: str) -> Login:
         return Refused("suspended")
     keyring.note_use(AccessToken, token.pk, token.last_used_at, keyring.APP_USE_NOTED_EVERY)
     return ring.identity
-
-
-def _key(address: str) -> str:
-    return "@".join(split_address(address))
 
 
 def _first_look(address: str, key: str, service: str, peer: str) -> Refused | None:

@@ -13,7 +13,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from accounts import keyring, login
-from accounts.directory.names import split_address
+from accounts.directory.names import fold_address
 from accounts.models import Mailbox, User
 
 HASH_SECONDS = 60.0
@@ -83,7 +83,7 @@ def forget_expired_sessions() -> None:
 
 def must_wait(username: str, request: HttpRequest | None) -> float:
     """Seconds until this client may try that name again; 0 lets it try now."""
-    key = username if _is_admin(username) else "@".join(split_address(username))
+    key = username if _is_admin(username) else fold_address(username)
     return login.throttle().must_wait(key, _peer(request))
 
 

@@ -39,6 +39,11 @@ def split_address(address: str) -> tuple[str, str]:
     return fold_local(local_part), fold_domain(domain)
 
 
+def fold_address(address: str) -> str:
+    """The whole address as a key."""
+    return "@".join(split_address(address))
+
+
 def check_domain(name: str) -> str:
     """The A-label form of a name that may be hosted; DirectoryError says what is wrong with it."""
     folded = fold_domain(name.strip())

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 
 from accounts.directory import version
 from accounts.directory.mailboxes import shut_sessions
-from accounts.directory.names import DirectoryError, split_address
+from accounts.directory.names import DirectoryError, fold_address
 from accounts.mailstore import acl, folders, rights
 from accounts.mailstore.refusals import StoreRefusal
 from accounts.mailstore.rights import Right
@@ -92,9 +92,7 @@ def _identified(mailbox: Mailbox, name: str) -> acl.Identifier:
     dash = "-" if name.startswith("-") else ""
     bare = name.removeprefix("-")
     try:
-        who = acl.identified(
-            mailbox.pk, dash + ("@".join(split_address(bare)) if "@" in bare else bare)
-        )
+        who = acl.identified(mailbox.pk, dash + (fold_address(bare) if "@" in bare else bare))
     except StoreRefusal:
         text = _("There is no mailbox “%(address)s” of the same tenant.")
         raise DirectoryError(text % {"address": bare}) from None
