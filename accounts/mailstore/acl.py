@@ -6,7 +6,7 @@ names is told, since nobody watches what others may share one day; and no stamp 
 outlives a new entry, so that who has seen no folder of others looks again.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -15,7 +15,7 @@ from django.db.models import Count, F, Q, QuerySet
 from accounts import commit, stamps
 from accounts.mailstore import changes, rights
 from accounts.mailstore.folder_info import FolderInfo
-from accounts.mailstore.locked import locked_folder
+from accounts.mailstore.locked import locked_folder, run_locked
 from accounts.mailstore.refusals import NoSuchIdentifier, NotPermitted, TooManyEntries
 from accounts.mailstore.rights import Right
 from accounts.models import Change, Folder, FolderRight, Mailbox
@@ -108,7 +108,7 @@ def set_rights(actor: int, folder: FolderInfo, who: Identifier, change: str, giv
 
     An entry without rights is none. NoSuchFolder, NotPermitted, NoSuchIdentifier, TooManyEntries.
     """
-    _run(folder.mailbox_id, partial(_set, actor, folder, who, change, given))
+    run_locked(folder.mailbox_id, partial(_set, actor, folder, who, change, given))
     _tell(who)
 
 
@@ -237,10 +237,3 @@ def _of(folder_id: int) -> QuerySet[FolderRight]:
 
 def _is(who: Identifier) -> Q:
     return Q(grantee_id=who.mailbox_id, is_negative=who.is_negative)
-
-
-def _run(owner: int, work: Callable[[Rows], None]) -> None:
-    def write(rows: Rows, blob_id: int | None) -> None:
-        work(rows)
-
-    commit.run(commit.Unit(frozenset((owner,)), write))

@@ -6,10 +6,8 @@ others); a UIDVALIDITY is taken from the mailbox's counter and never used twice,
 UIDVALIDITY together never mean two different folders (RFC 9051 §2.3.1.1).
 """
 
-from collections.abc import Callable
 from concurrent.futures import Future
 from functools import partial
-from typing import TypeVar
 
 from django.db import transaction
 from django.db.models import QuerySet, Value
@@ -31,7 +29,7 @@ from accounts.mailstore.folder_info import (
     list_all_seen,
     list_folders,
 )
-from accounts.mailstore.locked import locked_with_rights
+from accounts.mailstore.locked import locked_with_rights, run_locked
 from accounts.mailstore.names import SEPARATOR, checked, parents
 from accounts.mailstore.picture import Picture
 from accounts.mailstore.places import Place, mailbox_named, place_of
@@ -85,8 +83,6 @@ _RECENT = (
     f" FROM {Folder._meta.db_table} WHERE id = %s"
 )
 
-T = TypeVar("T")
-
 
 def create_folder(mailbox_id: int, name: str, special_use: str = "") -> FolderInfo:
     """Create a folder and the parents it lacks (RFC 9051 §6.3.4).
@@ -99,7 +95,7 @@ def create_folder(mailbox_id: int, name: str, special_use: str = "") -> FolderIn
         raise FolderExists("INBOX always exists.")
     if special_use and not place.is_own:
         raise NotPermitted("Only its owner gives a folder a special use.")
-    _run(place.owner, partial(_create_for, place, own_name, special_use))
+    run_locked(place.owner, partial(_create_for, place, own_name, special_use))
     return find_folder(mailbox_id, name, rights.NONE)
 
 
@@ -163,7 +159,7 @@ def delete_folder(mailbox_id: int, name: str) -> None:
     place = place_of(mailbox_id, name)
     if place.name == INBOX:
         raise InboxIsFixed("INBOX cannot be deleted.")
-    _run(place.owner, partial(_delete, place), rows=_count(place.owner, place.name))
+    run_locked(place.owner, partial(_delete, place), rows=_count(place.owner, place.name))
 
 
 def _delete(place: Place, rows: Rows) -> None:
@@ -219,11 +215,11 @@ def rename_folder(mailbox_id: int, old: str, new: str) -> None:
         if not place.is_own:
             raise NotPermitted("Only its owner can rename INBOX.")
         work = partial(_rename_inbox, mailbox_id, new)
-        _run(mailbox_id, work, rows=_count(mailbox_id, INBOX))
+        run_locked(mailbox_id, work, rows=_count(mailbox_id, INBOX))
         return
     if new.startswith(place.name + SEPARATOR):
         raise BadFolderName("A folder cannot be moved below itself.")
-    _run(place.owner, partial(_rename, place, new))
+    run_locked(place.owner, partial(_rename, place, new))
 
 
 def _rename(place: Place, new: str, rows: Rows) -> None:
@@ -284,7 +280,7 @@ def take_recent(folder_id: int) -> int:
         rows.tell(folder, Shown())
         return first
 
-    return _run(mailbox_id, take)
+    return run_locked(mailbox_id, take)
 
 
 def note_shown(picture: Picture) -> "Future[None]":
@@ -332,14 +328,7 @@ def give_inbox(mailbox_id: int) -> None:
         if not Folder.objects.filter(mailbox_id=mailbox_id, name=INBOX).exists():
             _create(mailbox_id, INBOX, "", rows)
 
-    _run(mailbox_id, write)
-
-
-def _run(mailbox_id: int, work: Callable[[Rows], T], *, rows: int = 1) -> T:
-    def write(held: Rows, blob_id: int | None) -> T:
-        return work(held)
-
-    return commit.run(commit.Unit(frozenset((mailbox_id,)), write, rows=rows))
+    run_locked(mailbox_id, write)
 
 
 def _count(mailbox_id: int, name: str) -> int:

@@ -1,7 +1,10 @@
-"""Find the folder a request is about: first without a lock, then under its mailbox's."""
+"""Find the folder a request is about, without a lock and under its mailbox's; work under it."""
 
+from collections.abc import Callable
 from functools import lru_cache
+from typing import TypeVar
 
+from accounts import commit
 from accounts.counters import FolderState
 from accounts.mailstore import rights
 from accounts.mailstore.refusals import NoSuchFolder
@@ -10,6 +13,17 @@ from accounts.models import Folder
 from accounts.rows import FolderGone, Rows
 
 _GONE = "The folder no longer exists."
+
+T = TypeVar("T")
+
+
+def run_locked(mailbox_id: int, work: Callable[[Rows], T], *, rows: int = 1) -> T:
+    """Commit what `work` does under the lock of a mailbox, to about so many rows."""
+
+    def write(held: Rows, blob_id: int | None) -> T:
+        return work(held)
+
+    return commit.run(commit.Unit(frozenset((mailbox_id,)), write, rows=rows))
 
 
 @lru_cache(10_000)

@@ -1,5 +1,7 @@
 """Write what large STOREs left behind into the entries, where nobody has done so yet."""
 
+from contextlib import suppress
+
 from accounts import commit, flag_deeds
 from accounts.mailstore.locked import mailbox_of
 from accounts.mailstore.refusals import NoSuchFolder
@@ -30,10 +32,8 @@ def _settle(folder_id: int) -> None:
         return
 
     def write(rows: Rows, blob_id: object) -> None:
-        try:
+        with suppress(FolderGone):
             rows.folder(folder_id)
-        except FolderGone:
-            return
 
     commit.run(
         commit.Unit(

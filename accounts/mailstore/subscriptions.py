@@ -4,8 +4,8 @@ from django.db.models import Count, Sum, Value
 from django.db.models.functions import Length, Replace
 from django.utils import timezone
 
-from accounts import commit
 from accounts.mailstore import shared_names
+from accounts.mailstore.locked import run_locked
 from accounts.mailstore.names import SEPARATOR, checked
 from accounts.mailstore.quota import MAX_FOLDERS
 from accounts.mailstore.refusals import TooManyFolders
@@ -22,13 +22,13 @@ def subscribe(mailbox_id: int, name: str) -> None:
     name = checked(shared_names.as_seen(name))
     _require_room(mailbox_id, name)
 
-    def write(rows: Rows, blob_id: int | None) -> None:
+    def write(rows: Rows) -> None:
         rows.direct()
         _, is_new = Subscription.objects.get_or_create(mailbox_id=mailbox_id, name=name)
         if is_new:
             _changed(rows, mailbox_id)
 
-    commit.run(commit.Unit(frozenset((mailbox_id,)), write))
+    run_locked(mailbox_id, write)
 
 
 def _require_room(mailbox_id: int, name: str) -> None:
@@ -45,14 +45,14 @@ def _require_room(mailbox_id: int, name: str) -> None:
 def unsubscribe(mailbox_id: int, name: str) -> None:
     """Forget a subscription; a name that was none is no error."""
 
-    def write(rows: Rows, blob_id: int | None) -> None:
+    def write(rows: Rows) -> None:
         rows.direct()
         named = Subscription.objects.filter(mailbox_id=mailbox_id, name=shared_names.as_seen(name))
         gone, _ = named.delete()
         if gone:
             _changed(rows, mailbox_id)
 
-    commit.run(commit.Unit(frozenset((mailbox_id,)), write))
+    run_locked(mailbox_id, write)
 
 
 def list_subscriptions(mailbox_id: int) -> list[str]:
