@@ -263,7 +263,7 @@ def _require_room(octets: int) -> None:
 
 def _make_way(*, is_forced: bool) -> None:
     """Move what a restore would mix with aside, or refuse."""
-    segments = list((blobs.directory() / "segments").glob("*/*.seg"))
+    segments = list((blobs.directory() / SEGMENTS).glob("*/*.seg"))
     has_rows = _has_rows()
     if not segments and not has_rows:
         return

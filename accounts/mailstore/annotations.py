@@ -15,7 +15,7 @@ from accounts.mailstore import rights, shared_names, special_uses
 from accounts.mailstore.folder_info import FolderInfo
 from accounts.mailstore.refusals import AnnotationTooLong, NoSuchFolder, TooManyAnnotations
 from accounts.mailstore.rights import Right
-from accounts.models import Annotation, Change, Folder, Mailbox
+from accounts.models import Annotation, Change, Folder
 from accounts.rows import FolderGone, Rows
 
 MAX_VALUE = 32 * 1024
@@ -183,12 +183,6 @@ def folder_names(mailbox_id: int, folder_ids: Iterable[int | None]) -> dict[int,
             pk__in=wanted
         ).values_list(*columns)
     }
-
-
-def latest(mailbox_id: int) -> int:
-    """The MODSEQ of the mailbox: every entry that changes later has a higher one."""
-    found = Mailbox.objects.filter(pk=mailbox_id).values_list("highest_modseq", flat=True).first()
-    return found or 0
 
 
 def _of(folder_id: int | None) -> Q:

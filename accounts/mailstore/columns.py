@@ -8,28 +8,13 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
-from accounts.mailstore.fetch import CHUNK, Columns, entries_query
+from accounts.mailstore.fetch import CHUNK, SOURCES, Columns, entries_query
 from accounts.mailstore.uids import chunked
 from accounts.models import Message, ThreadedMessage
 from accounts.statements import fetch
 
 Found = Mapping[str, Sequence[Any]]
 """By name ("uid", "envelope", …): one value an entry, in UID order."""
-
-_FIELDS: tuple[tuple[Columns, str], ...] = (
-    (Columns.SIZE, "m.size"),
-    (Columns.DATES, "m.internal_date"),
-    (Columns.DATES, "m.zone_minutes"),
-    (Columns.ENVELOPE, "m.envelope"),
-    (Columns.BODYSTRUCTURE, "m.bodystructure"),
-    (Columns.BODY, "m.body"),
-    (Columns.HEADERS, "m.headers"),
-    (Columns.SENT_AT, "m.sent_at"),
-    (Columns.PREVIEW, "m.preview"),
-    (Columns.MESSAGE, "e.message_id"),
-    (Columns.SAVED_AT, "e.saved_at"),
-    (Columns.THREAD, "t.thread"),
-)
 
 _TEXTS = ("envelope", "bodystructure", "body", "headers")
 
@@ -58,9 +43,9 @@ def large_ones(found: Found) -> Sequence[int]:
 
 @cache
 def _plan(columns: Columns, at_most: int) -> tuple[tuple[str, ...], str, str]:
-    fields = [field for bit, field in _FIELDS if bit & columns]
-    if columns & ~_total():
-        raise ValueError(f"{columns!r} are not all to be had here")
+    if columns & Columns.OCTETS:
+        raise ValueError("octets are not to be had here")
+    fields = [field for bit, field in SOURCES.values() if bit & columns]
     joins = f" JOIN {Message._meta.db_table} m ON m.id = e.message_id"
     if columns & Columns.THREAD:
         joins += f" LEFT JOIN {ThreadedMessage._meta.db_table} t ON t.message_id = e.message_id"
@@ -72,10 +57,3 @@ def _chosen(field: str, at_most: int) -> str:
     if not at_most or field[2:] not in _TEXTS:
         return field
     return f"CASE WHEN length({field}) <= {at_most:d} THEN {field} END"
-
-
-def _total() -> Columns:
-    total = Columns(0)
-    for bit, _name in _FIELDS:
-        total |= bit
-    return total

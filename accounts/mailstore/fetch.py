@@ -62,7 +62,7 @@ class FetchRow(NamedTuple):
     place: Place | None = None
 
 
-_SOURCES: dict[str, tuple[Columns, str]] = {
+SOURCES: dict[str, tuple[Columns, str]] = {
     "size": (Columns.SIZE, "m.size"),
     "internal_date": (Columns.DATES, "m.internal_date"),
     "zone_minutes": (Columns.DATES, "m.zone_minutes"),
@@ -122,7 +122,7 @@ def _plan(columns: Columns) -> tuple[str, str, Callable[[tuple[Any, ...]], tuple
     chosen = ["e.uid"]
     picks: list[int] = [0]
     for field in FetchRow._fields[1:-1]:
-        needed, name = _SOURCES[field]
+        needed, name = SOURCES[field]
         if needed & columns:
             picks.append(len(chosen))
             chosen.append(name)

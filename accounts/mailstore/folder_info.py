@@ -111,7 +111,7 @@ CAPACITY = 5_000
 def _info(row: Sequence[Any]) -> FolderInfo:
     keywords = row[-1]
     words = json.loads(keywords) if isinstance(keywords, str) else keywords
-    return FolderInfo(*(*row[:3], row[3], bool(row[4]), *row[5:-1], tuple(words)))
+    return FolderInfo(*(*row[:4], bool(row[4]), *row[5:-1], tuple(words)))
 
 
 def _rows(statement: str, parameters: Sequence[int | str]) -> list[tuple[Any, ...]]:

@@ -5,6 +5,7 @@ from itertools import groupby
 
 from accounts.mailstore import annotations
 from accounts.mailstore.annotations import Changed
+from accounts.mailstore.catalog import highest_modseq
 from protocols.wire.imap.metadata import metadata_changed
 
 
@@ -16,7 +17,7 @@ class AnnotationNews:
     def __init__(self, mailbox_id: int, *, hears_of_folders: bool) -> None:
         self.hears_of_folders = hears_of_folders
         self._mailbox_id = mailbox_id
-        self.modseq = annotations.latest(mailbox_id)
+        self.modseq = highest_modseq(mailbox_id)
         self._own: frozenset[Changed] = frozenset()
 
     def note_own(self, folder_id: int | None, names: Iterable[str], modseq: int) -> None:
