@@ -12,7 +12,7 @@ from unfold.contrib.filters.admin import AutocompleteSelectFilter
 from unfold.decorators import display
 
 from accounts import directory
-from accounts.admin.pages import DISABLED, ENABLED, Page, apply, as_form_error
+from accounts.admin.pages import EnablePage, as_form_error
 from accounts.directory import DirectoryError
 from accounts.directory.names import check_address, check_local_part
 from accounts.models import Alias, AliasTarget, Mailbox
@@ -100,7 +100,7 @@ def _first_targets() -> QuerySet[AliasTarget]:
 
 
 @admin.register(Alias)
-class AliasAdmin(Page):
+class AliasAdmin(EnablePage):
     form = AliasForm
     list_display = ["address", "leads_to", "state", "created_at"]
     list_select_related = ["domain"]
@@ -108,7 +108,7 @@ class AliasAdmin(Page):
     search_fields = ["local_part", "domain__name", "targets__forward_to"]
     autocomplete_fields = ["domain"]
     inlines = [_TargetInline]
-    actions = ["enable", "disable"]
+    enable_row = staticmethod(directory.enable_alias)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Alias]:
         rows: QuerySet[Alias] = super().get_queryset(request)
@@ -124,22 +124,6 @@ class AliasAdmin(Page):
         rest = first[0].number - len(first) if first else 0
         return ", ".join(map(str, first)) + (f" +{rest}" if rest else "")
 
-    @display(description=_("state"), label={"enabled": "", "disabled": "danger"})
-    def state(self, alias: Alias) -> Any:
-        return ("enabled", _("enabled")) if alias.is_enabled else ("disabled", _("disabled"))
-
-    @admin.action(description=_("Enable"), permissions=["change"])
-    def enable(self, request: HttpRequest, rows: QuerySet[Alias]) -> None:
-        apply(request, rows, directory.enable_alias, ENABLED)
-
-    @admin.action(description=_("Disable"), permissions=["change"])
-    def disable(self, request: HttpRequest, rows: QuerySet[Alias]) -> None:
-        apply(request, rows, lambda each: directory.enable_alias(each, is_enabled=False), DISABLED)
-
-    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
-        super().save_related(request, form, formsets, change)
-        directory.touch()
-
     def get_deleted_objects(
         self, objs: Any, request: HttpRequest
     ) -> tuple[list[Any], dict[Any, int], set[str], list[Model]]:
@@ -149,7 +133,3 @@ class AliasAdmin(Page):
 
     def delete_model(self, request: HttpRequest, obj: Any) -> None:
         directory.remove_alias(obj)
-
-    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Alias]) -> None:
-        super().delete_queryset(request, queryset)
-        directory.touch()

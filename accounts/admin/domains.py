@@ -15,6 +15,7 @@ from unfold.decorators import display
 from accounts import directory, figures
 from accounts.admin.pages import (
     STATE_LABELS,
+    DirectoryPage,
     LookOnlyInline,
     SuspendPage,
     as_form_error,
@@ -83,7 +84,7 @@ class _KeyInline(LookOnlyInline):
 
 
 @admin.register(Domain)
-class DomainAdmin(SuspendPage):
+class DomainAdmin(SuspendPage, DirectoryPage):
     form = DomainForm
     list_display = ["name", "tenant", "mailboxes_held", "aliases_held", "alias_of", "state"]
     list_select_related = ["tenant", "alias_of"]
@@ -117,10 +118,6 @@ class DomainAdmin(SuspendPage):
     @display(description=_("state"), label=STATE_LABELS)
     def state(self, domain: Domain) -> Any:
         return state_label(domain.is_suspended)
-
-    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
-        super().save_model(request, obj, form, change)
-        directory.touch()
 
     def get_deleted_objects(
         self, objs: Any, request: HttpRequest

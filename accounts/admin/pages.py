@@ -14,9 +14,10 @@ from django.utils.functional import cached_property
 from django.utils.translation import gettext, ngettext_lazy
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin, TabularInline
+from unfold.decorators import display
 from unfold.widgets import UnfoldAdminTextInputWidget
 
-from accounts import limits
+from accounts import directory, limits
 from accounts.directory import DirectoryError
 
 M = TypeVar("M", bound=Model)
@@ -70,6 +71,38 @@ class SuspendPage(Page):
     @admin.action(description=_("Resume"), permissions=["change"])
     def resume(self, request: HttpRequest, rows: QuerySet[Any]) -> None:
         apply(request, rows, partial(self.suspend_row, is_suspended=False), RESUMED)
+
+
+class DirectoryPage(Page):
+    """Rows that the directory's answers are made of: every process hears of a change."""
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        super().save_related(request, form, formsets, change)
+        directory.touch()
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        super().delete_queryset(request, queryset)
+        directory.touch()
+
+
+class EnablePage(DirectoryPage):
+    """A list whose rows can be switched off and on, by `enable_row`."""
+
+    actions: Sequence[Any] = ("enable", "disable")
+    # The directory's verb.
+    enable_row: Callable[..., object]
+
+    @display(description=_("state"), label={"enabled": "", "disabled": "danger"})
+    def state(self, row: Any) -> Any:
+        return ("enabled", _("enabled")) if row.is_enabled else ("disabled", _("disabled"))
+
+    @admin.action(description=_("Enable"), permissions=["change"])
+    def enable(self, request: HttpRequest, rows: QuerySet[Any]) -> None:
+        apply(request, rows, self.enable_row, ENABLED)
+
+    @admin.action(description=_("Disable"), permissions=["change"])
+    def disable(self, request: HttpRequest, rows: QuerySet[Any]) -> None:
+        apply(request, rows, partial(self.enable_row, is_enabled=False), DISABLED)
 
 
 class LookOnly(Page):

@@ -4,14 +4,12 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import AutocompleteSelectFilter
 from unfold.decorators import display
 
-from accounts import directory
-from accounts.admin.pages import DISABLED, ENABLED, Page, apply, as_form_error
+from accounts.admin.pages import EnablePage, as_form_error
 from accounts.directory import DirectoryError, switchboard
 from accounts.models import ClientRule
 
@@ -56,7 +54,7 @@ class ClientRuleForm(forms.ModelForm):  # type: ignore[type-arg]
 
 
 @admin.register(ClientRule)
-class ClientRuleAdmin(Page):
+class ClientRuleAdmin(EnablePage):
     form = ClientRuleForm
     list_display = ["name", "program", "mailbox", "capabilities", "state", "created_at"]
     list_select_related = ["mailbox__domain"]
@@ -69,31 +67,11 @@ class ClientRuleAdmin(Page):
         "mailbox__domain__name",
     ]
     autocomplete_fields = ["mailbox"]
-    actions = ["enable", "disable"]
+    enable_row = staticmethod(switchboard.enable_rule)
 
     @display(description=_("program"), ordering="value", empty_value=_("any"))
     def program(self, rule: ClientRule) -> str | None:
         return rule.program or None
 
-    @display(description=_("state"), label={"enabled": "", "disabled": "danger"})
-    def state(self, rule: ClientRule) -> Any:
-        return ("enabled", _("enabled")) if rule.is_enabled else ("disabled", _("disabled"))
-
-    @admin.action(description=_("Enable"), permissions=["change"])
-    def enable(self, request: HttpRequest, rows: QuerySet[ClientRule]) -> None:
-        apply(request, rows, switchboard.enable_rule, ENABLED)
-
-    @admin.action(description=_("Disable"), permissions=["change"])
-    def disable(self, request: HttpRequest, rows: QuerySet[ClientRule]) -> None:
-        apply(request, rows, lambda row: switchboard.enable_rule(row, is_enabled=False), DISABLED)
-
-    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
-        super().save_model(request, obj, form, change)
-        directory.touch()
-
     def delete_model(self, request: HttpRequest, obj: Any) -> None:
         switchboard.remove_rule(obj)
-
-    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[ClientRule]) -> None:
-        super().delete_queryset(request, queryset)
-        directory.touch()

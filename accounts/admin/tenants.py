@@ -12,6 +12,7 @@ from unfold.decorators import display
 from accounts import directory
 from accounts.admin.pages import (
     STATE_LABELS,
+    DirectoryPage,
     LookOnlyInline,
     SuspendPage,
     held_back,
@@ -39,7 +40,7 @@ class _DomainInline(LookOnlyInline):
 
 
 @admin.register(Tenant)
-class TenantAdmin(SuspendPage):
+class TenantAdmin(SuspendPage, DirectoryPage):
     list_display = ["name", "slug", "parent", "domains_held", "state", "created_at"]
     list_select_related = ["parent"]
     list_filter = ["is_suspended"]
@@ -62,10 +63,6 @@ class TenantAdmin(SuspendPage):
     @display(description=_("state"), label=STATE_LABELS)
     def state(self, tenant: Tenant) -> Any:
         return state_label(tenant.is_suspended)
-
-    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
-        super().save_related(request, form, formsets, change)
-        directory.touch()
 
     def get_deleted_objects(
         self, objs: Any, request: HttpRequest

@@ -14,8 +14,7 @@ from unfold.admin import TabularInline
 from unfold.decorators import display
 from unfold.forms import AdminPasswordChangeForm, UserCreationForm
 
-from accounts import directory
-from accounts.admin.pages import Page
+from accounts.admin.pages import DirectoryPage
 from accounts.models import Membership, User
 
 admin.site.unregister(Group)
@@ -31,7 +30,7 @@ class _MembershipInline(TabularInline):
 
 
 @admin.register(User)
-class UserAdmin(DjangoUserAdmin, Page):  # type: ignore[type-arg]
+class UserAdmin(DjangoUserAdmin, DirectoryPage):  # type: ignore[type-arg]
     # Django's own form shows what the password's hash is made of.
     form = forms.ModelForm
     add_form = UserCreationForm
@@ -77,7 +76,3 @@ class UserAdmin(DjangoUserAdmin, Page):  # type: ignore[type-arg]
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         names = [*super().get_readonly_fields(request, obj)]
         return [*names, "username"] if obj is not None and hasattr(obj, "mailbox") else names
-
-    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
-        super().save_related(request, form, formsets, change)
-        directory.touch()
