@@ -169,7 +169,7 @@ def test_the_life_of_an_alias() -> None:
     assert not Alias.objects.exists()
 
 
-@pytest.mark.parametrize("what", ["alias", "domain", "mailbox"])
+@pytest.mark.parametrize("what", ["alias", "domain", "mailbox", "queue"])
 def test_a_list_of_nothing_says_so_and_gives_no_line(
     what: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -42,11 +42,6 @@ def put_off() -> None:
     ).result()
 
 
-def test_an_empty_queue_says_so(run):
-    assert run("list") == "Nothing is in the queue.\n"
-    assert json.loads(run("list", "--json")) == []
-
-
 def test_a_list_shows_who_waits_and_why(run):
     queue_id = enqueue()
     put_off()
@@ -61,8 +56,8 @@ def test_a_list_shows_who_waits_and_why(run):
 def test_lists_narrow(run):
     enqueue("bob@b.test", "carol@c.test")
     assert "bob@" not in run("list", "--destination", "c.test")
-    assert "Nothing" in run("list", "--sender", "dave@a.test")
-    assert "Nothing" in run("list", "--state", "held")
+    assert run("list", "--sender", "dave@a.test") == ""
+    assert run("list", "--state", "held") == ""
     run("cancel", "--address", "bob@b.test")
     assert "bob@" not in run("list")
     assert "bob@" in run("list", "--settled")

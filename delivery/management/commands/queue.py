@@ -68,12 +68,8 @@ class Command(NounCommand):
         if not 0 <= options["limit"] <= MOST_SHOWN:
             self.refuse(f"--limit is how many recipients are shown: 0 to {MOST_SHOWN}.")
         found = queue.list_recipients(selection, limit=options["limit"], settled=options["settled"])
-        if options["json"]:
-            self.show([_as_json(each) for each in found], as_json=True)
-        elif found:
-            self.show([_line(each) for each in found], as_json=False)
-        else:
-            self.say("Nothing is in the queue.")
+        told = _as_json if options["json"] else _line
+        self.show([told(each) for each in found], as_json=options["json"])
 
     def show_message(self, options: Options) -> None:
         try:
