@@ -22,7 +22,8 @@ _LINE_END = re.compile(rb"\r?\n")
 # RFC 2045 §6.7: lines of at most 76 characters, the "=" of a soft break among them.
 _SOFT_LINE = re.compile(rb"(?:=[0-9A-Fa-f]{2}|[\x00-\xff]){1,25}")
 _RAW = re.compile(rb"[\x00\r\x80-\xff]")
-_BASE64_LINE = 57
+# Octets that make 76 characters, the most of a line (§6.8).
+BASE64_LINE = 57
 
 
 def to_7bit(octets: bytes) -> bytes:
@@ -57,14 +58,17 @@ def _part(octets: bytes, part: Part) -> list[bytes]:
         case b"quoted-printable":
             return [_header(octets, part, None, None), _mend_quoted_printable(body)]
         case b"base64":
-            return [_header(octets, part, None, None), _base64(decode_transfer(body, b"base64"))]
+            return [
+                _header(octets, part, None, None),
+                base64_lines(decode_transfer(body, b"base64")),
+            ]
     content_type = _content_type(part, body)
     # Only text whose line ends are its own to change may have them made CRLF.
     is_text = part.content.type.lower() in (b"text", b"message") and b"\0" not in body
     if is_text and part.encoding.lower() != b"binary":
         encoding, encoded = b"quoted-printable", _quoted_printable(body)
     else:
-        encoding, encoded = b"base64", _base64(body)
+        encoding, encoded = b"base64", base64_lines(body)
     return [_header(octets, part, encoding, content_type), encoded]
 
 
@@ -161,10 +165,11 @@ def _mend_quoted_printable(text: bytes) -> bytes:
     return b"\r\n".join(lines)
 
 
-def _base64(octets: bytes) -> bytes:
+def base64_lines(octets: bytes) -> bytes:
+    """In base64, with CRLF between the lines."""
     return b"\r\n".join(
-        binascii.b2a_base64(octets[at : at + _BASE64_LINE], newline=False)
-        for at in range(0, len(octets), _BASE64_LINE)
+        binascii.b2a_base64(octets[at : at + BASE64_LINE], newline=False)
+        for at in range(0, len(octets), BASE64_LINE)
     )
 
 

@@ -4,16 +4,14 @@ Everything else stays as it is. Only a part's content can be encoded: what has N
 between parts is no message that could be told.
 """
 
-import binascii
 from collections.abc import Iterator, Sequence
 
+from protocols.wire.message.downgrade import BASE64_LINE, base64_lines
 from protocols.wire.message.header import HEADER_LIMIT, iter_fields
 from protocols.wire.message.octets import WINDOW, Buffer, count_octet, take
 from protocols.wire.message.structure import Part, parse, walk
 from protocols.wire.message.transfer import Decoded, is_known
 
-# RFC 2045 §6.8: lines of at most 76 characters.
-_LINE = 57
 _COMPOSITE = (b"multipart/", b"message/")
 
 
@@ -88,19 +86,12 @@ def _base64(octets: Buffer, part: Part) -> Iterator[bytes]:
     is_first = True
     for piece in Decoded(read, size, part.encoding).read(0, size):
         waiting += piece
-        whole = len(waiting) // _LINE * _LINE
+        whole = len(waiting) // BASE64_LINE * BASE64_LINE
         if whole:
             yield b"" if is_first else b"\r\n"
-            yield _lines(waiting[:whole])
+            yield base64_lines(waiting[:whole])
             waiting = waiting[whole:]
             is_first = False
     if waiting:
         yield b"" if is_first else b"\r\n"
-        yield _lines(waiting)
-
-
-def _lines(octets: bytes) -> bytes:
-    return b"\r\n".join(
-        binascii.b2a_base64(octets[at : at + _LINE], newline=False)
-        for at in range(0, len(octets), _LINE)
-    )
+        yield base64_lines(waiting)
