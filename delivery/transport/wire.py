@@ -65,9 +65,6 @@ class Wire(asyncio.Protocol):
         self.transport.close()
         asyncio.get_running_loop().call_later(patience, self.transport.abort)
 
-    def abort(self) -> None:
-        self.transport.abort()
-
     def replace_transport(self, transport: asyncio.Transport) -> None:
         """After the TLS handshake: what came in clear text is forgotten (RFC 3207 §4.2)."""
         self.received.clear()

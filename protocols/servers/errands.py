@@ -191,7 +191,7 @@ def failure(host: Host, session: AnySession, event: Any) -> Any:
     try:
         return session.failed(event)
     except Exception:
-        log.exception("failed_failed", command=type(event).__name__)
+        log.exception("failed_failed", command=command)
         host.runtime.way_back.post(host.abort)
         return None
 
