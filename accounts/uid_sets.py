@@ -1,6 +1,7 @@
 """Sets of UIDs as the database keeps them: RFC 9051's sequence-set, such as "3:5,9"."""
 
 from collections.abc import Iterator, Sequence
+from itertools import chain
 
 
 def is_range(uids: Sequence[int]) -> bool:
@@ -34,9 +35,14 @@ def sequence_set(uids: Sequence[int]) -> str:
     )
 
 
-def uids_in(text: str) -> Iterator[int]:
-    """The UIDs of a set that `sequence_set` wrote."""
+def runs_in(text: str) -> Iterator[range]:
+    """The UIDs of a set that `sequence_set` wrote, as ranges."""
     for part in text.split(","):
         if part:
             first, _, last = part.partition(":")
-            yield from range(int(first), int(last or first) + 1)
+            yield range(int(first), int(last or first) + 1)
+
+
+def uids_in(text: str) -> Iterator[int]:
+    """The UIDs of a set that `sequence_set` wrote."""
+    return chain.from_iterable(runs_in(text))

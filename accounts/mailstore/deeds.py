@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from itertools import chain
 from typing import NamedTuple
 
-from accounts.mailstore.picture import Counters, Picture, cut_out, longer_journal, pick, places_of
+from accounts.mailstore.picture import Counters, Picture, cut_out, following, pick, places_of
 from accounts.uid_sets import as_range, runs
 
 
@@ -110,19 +110,7 @@ def followed(old: Picture, counters: Counters, deeds: Sequence[Deed]) -> Picture
                 if places_of(uids, change.uids) is None:
                     return None
                 cut_out(runs(change.uids), uids, flags, keywords, modseqs)
-    return replace(
-        old,
-        uidnext=counters.uidnext,
-        highest_modseq=counters.highest_modseq,
-        recent_from_uid=counters.recent_from_uid,
-        keyword_names=tuple(counters.keywords),
-        uids=uids,
-        flags=flags,
-        keywords=keywords,
-        modseqs=modseqs,
-        journal=longer_journal(old, _all_uids(changes)),
-        memo={},
-    )
+    return following(old, counters, (uids, flags, keywords, modseqs), _all_uids(changes), {})
 
 
 def change_bits(column: "array[int]", places: Sequence[int], bits: Bits) -> None:

@@ -32,13 +32,12 @@ from accounts.mailstore.picture import (
     Row,
     advanced,
     empty,
-    uid_runs,
 )
 from accounts.mailstore.snapshots import read_snapshot, save_snapshot
 from accounts.models import Change, Entry, Folder
 from accounts.rows import FolderGone
 from accounts.statements import fetch
-from accounts.uid_sets import uids_in
+from accounts.uid_sets import runs_in, uids_in
 
 CACHE_OCTETS = 64 << 20
 # Reading this many rows to make a picture is worth a snapshot for the next process, and so is the
@@ -384,5 +383,5 @@ def _read_vanished(folder_id: int, after_modseq: int) -> tuple[list[range], int]
     found = vanished_after(folder_id, after_modseq)
     if found is None:
         return None
-    runs = [run for _, text in found for run in uid_runs(text)]
+    runs = [run for _, text in found for run in runs_in(text)]
     return runs, max((modseq for modseq, _ in found), default=0)

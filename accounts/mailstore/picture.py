@@ -165,14 +165,6 @@ def empty(folder_id: int, counters: Counters) -> Picture:
     )
 
 
-def uid_runs(text: str) -> Iterable[range]:
-    """The runs of a stored UID set such as `3:5,9`."""
-    for part in text.split(","):
-        if part:
-            first, _, last = part.partition(":")
-            yield range(int(first), int(last or first) + 1)
-
-
 def advanced(
     old: Picture, counters: Counters, rows: Sequence[Row], gone: Sequence[range]
 ) -> Picture:
@@ -195,6 +187,20 @@ def advanced(
         uids, flags, keywords, modseqs = old.uids, old.flags, old.keywords, old.modseqs
     if gone:
         cut_out(gone, uids, flags, keywords, modseqs)
+    is_same = not rows and not gone and old.keyword_names == tuple(counters.keywords)
+    memo = old.memo if is_same else {}
+    return following(old, counters, (uids, flags, keywords, modseqs), _named(rows, gone), memo)
+
+
+def following(
+    old: Picture,
+    counters: Counters,
+    columns: "tuple[array[int], array[int], array[int], array[int]]",
+    named: Sequence[int],
+    memo: dict[object, Any],
+) -> Picture:
+    """The picture that comes after `old`, in which the UIDs named differ."""
+    uids, flags, keywords, modseqs = columns
     return replace(
         old,
         uidnext=counters.uidnext,
@@ -205,8 +211,8 @@ def advanced(
         flags=flags,
         keywords=keywords,
         modseqs=modseqs,
-        journal=longer_journal(old, _named(rows, gone)),
-        memo={} if rows or gone or old.keyword_names != tuple(counters.keywords) else old.memo,
+        journal=longer_journal(old, named),
+        memo=memo,
     )
 
 

@@ -152,7 +152,7 @@ class _Restore:
         octets = sum(row[2] for row in found)
         require_room(rows.mailbox(folder.mailbox_id), octets, len(found))
         uids = self._insert(rows, folder, found)
-        unseen = sum(1 for row in found if not row[1] & 1)
+        unseen = sum(1 for row in found if not row[1] & Flag.SEEN)
         count_in(rows, folder, Tally(uids, octets, unseen))
         drop_entries([row[0] for row in found])
         return len(found)

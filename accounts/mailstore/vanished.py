@@ -4,7 +4,8 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 
 from accounts.mailstore.history import vanished_after
-from accounts.mailstore.picture import Picture, uid_runs
+from accounts.mailstore.picture import Picture
+from accounts.uid_sets import runs_in
 from protocols.wire.imap.sequence_set import Range, SequenceSet, merge
 
 # Above this many expunges it is cheaper to say which UIDs are not there (RFC 7162 §3.2.5.1), as it
@@ -26,7 +27,7 @@ def vanished_since(picture: Picture, modseq: int, within: SequenceSet | None) ->
     if steps is None or len(steps) > MAX_STEPS:
         gone: Sequence[Range] = ((1, last),)
     else:
-        runs = ((run.start, run.stop - 1) for _, text in steps for run in uid_runs(text))
+        runs = ((run.start, run.stop - 1) for _, text in steps for run in runs_in(text))
         gone = merge(runs).ranges
     return list(_without(picture, _common(gone, asked)))
 

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from accounts.mailstore import picture as pictures
 from accounts.mailstore.picture import Counters, Picture
+from accounts.uid_sets import runs_in
 
 
 def counters_of(modseq: int, uidnext: int, exists: int) -> Counters:
@@ -139,8 +140,8 @@ def test_the_first_without_a_flag_is_found(flags: list[int], flag: int) -> None:
 
 
 def test_uid_runs_reads_a_set() -> None:
-    assert list(pictures.uid_runs("3:5,9")) == [range(3, 6), range(9, 10)]
-    assert list(pictures.uid_runs("")) == []
+    assert list(runs_in("3:5,9")) == [range(3, 6), range(9, 10)]
+    assert list(runs_in("")) == []
 
 
 def test_what_had_gone_already_is_named_again() -> None:
