@@ -52,7 +52,7 @@ class User(AbstractBaseUser, PermissionsMixin):
 
 
 class Membership(models.Model):
-    """What a user may do for a tenant (and, for an owner or admin, for the tenants below it)."""
+    """A user's role in a tenant; mail for its postmaster goes to an owner or administrator."""
 
     class Role(models.TextChoices):
         OWNER = "owner", _("owner")
