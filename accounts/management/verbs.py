@@ -6,17 +6,18 @@ import json
 import os
 import re
 import sys
-from argparse import SUPPRESS, ArgumentParser
+from argparse import ArgumentParser
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from functools import partial
 from typing import Any, NoReturn
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.db import DatabaseError
 
 from accounts.directory import DirectoryError
+from accounts.management.plain import PlainCommand
 from accounts.models import Tenant
 
 Options = Mapping[str, Any]
@@ -68,7 +69,7 @@ def _unanswered(error: DatabaseError) -> str:
     return f"The database does not answer as it should ({cause}); is it migrated?"
 
 
-class NounCommand(BaseCommand):
+class NounCommand(PlainCommand):
     """Sub-classes name their verbs in `add_verbs`; each verb is a method taking the options."""
 
     # A list of mailboxes must not be preceded by remarks on the settings; `check` makes those.
@@ -78,13 +79,10 @@ class NounCommand(BaseCommand):
         parser = super().create_parser(prog_name, subcommand, **kwargs)
         parser.error = partial(_refuse, parser)  # type: ignore[method-assign]
         parser.usage = "%(prog)s [-h] VERB …"
-        for action in parser._actions:
-            # What Django gives every command is not what somebody asks `--help` for.
-            if action.dest != "help" and action.option_strings:
-                action.help = SUPPRESS
         return parser
 
     def add_arguments(self, parser: CommandParser) -> None:
+        super().add_arguments(parser)
         self.add_verbs(adder(parser))
 
     def add_verbs(self, add: Add) -> None:

@@ -344,6 +344,16 @@ def test_several_tenants_have_to_be_told_apart(capsys: pytest.CaptureFixture[str
     assert Domain.objects.get().tenant.slug == "two"
 
 
+@pytest.mark.parametrize("command", ["backup", "restore", "fsck", "serve", "up"])
+def test_the_help_of_a_command_tells_what_is_its_own(
+    command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    status, out, _err = run_as_typed(capsys, command, "--help")
+    assert status == 0
+    assert "--help" in out
+    assert "--pythonpath" not in out
+
+
 @pytest.mark.parametrize("noun", ["mailbox", "domain", "alias"])
 def test_there_is_help(capsys: pytest.CaptureFixture[str], noun: str) -> None:
     status, out, _err = run_as_typed(capsys, noun, "--help")

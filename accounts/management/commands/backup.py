@@ -3,14 +3,15 @@
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from accounts.backup import back_up
 from accounts.database_copies import BackupError
+from accounts.management.plain import PlainCommand
 from accounts.management.verbs import told_in_a_line
 
 
-class Command(BaseCommand):
+class Command(PlainCommand):
     help = (
         "Write the database, the mail's octets and the keys into a new directory, while the server"
         " runs. On the same filesystem the octets are hard links and take no space; copy the"
@@ -18,6 +19,7 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
+        super().add_arguments(parser)
         parser.add_argument("directory", type=Path, help="where to write; new or empty")
 
     def handle(self, *args: Any, directory: Path, **options: Any) -> None:

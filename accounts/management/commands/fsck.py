@@ -5,15 +5,16 @@ import sys
 from dataclasses import asdict
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import CommandParser
 
 from accounts import fsck, garbage
 from accounts.blobs import BlobMissing
 from accounts.mailstore import search_tailer
+from accounts.management.plain import PlainCommand
 from accounts.management.verbs import Options, told_in_a_line
 
 
-class Command(BaseCommand):
+class Command(PlainCommand):
     help = (
         "Prove every row's octets, every counter and every file, with one sentence a finding."
         " Exits with 1 when anything is wrong and was not repaired. The server may run meanwhile."
@@ -21,6 +22,7 @@ class Command(BaseCommand):
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
+        super().add_arguments(parser)
         parser.add_argument(
             "--repair",
             action="store_true",

@@ -3,14 +3,15 @@
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from accounts.backup import restore
 from accounts.database_copies import BackupError
+from accounts.management.plain import PlainCommand
 from accounts.management.verbs import told_in_a_line
 
 
-class Command(BaseCommand):
+class Command(PlainCommand):
     help = (
         "Prove a backup's files and put them back. The server must not run. Every UIDNEXT and"
         " MODSEQ is raised, so that no mail program takes a new message for one it has seen."
@@ -19,6 +20,7 @@ class Command(BaseCommand):
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
+        super().add_arguments(parser)
         parser.add_argument("directory", type=Path, help="a directory that backup wrote")
         parser.add_argument(
             "--force",

