@@ -264,12 +264,13 @@ def _opened(mailbox_id: int, stamp: int | None) -> tuple[Picture, str, bool]:
 
 def _sizes(picture: Picture) -> Shown:
     """All messages: the same arrays for all who see this picture."""
-    known: Shown | None = picture.memo.get("sizes")
-    if known is None:
+
+    def read() -> Shown:
         found = read_columns(picture.folder_id, picture.uids, columns=Columns.SIZE)
         sizes = array("Q", found["size"])
-        known = picture.memo["sizes"] = array("I", found["uid"]), sizes, sum(sizes)
-    return known
+        return array("I", found["uid"]), sizes, sum(sizes)
+
+    return picture.remembered("sizes", read)
 
 
 def _without(shown: Shown, taken: Collection[int], first: int) -> Shown:

@@ -9,11 +9,11 @@ UID that differs between the two MODSEQs it joins.
 
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from itertools import chain, compress
-from typing import Any
+from typing import Any, TypeVar
 
 from accounts.uid_sets import as_range, is_range
 
@@ -22,6 +22,8 @@ OCTETS_PER_ENTRY = 80
 JOURNAL_STEPS = 16
 # In all steps, a range counting as none.
 JOURNAL_UIDS = 10_000
+
+T = TypeVar("T")
 
 Row = tuple[int, int, int, int]
 """(UID, flags, keywords, MODSEQ), as an Entry has them."""
@@ -75,6 +77,13 @@ class Picture:
     def octets(self) -> int:
         """An estimate of the memory this picture holds."""
         return 1_000 + OCTETS_PER_ENTRY * len(self.uids)
+
+    def remembered(self, name: str, make: Callable[[], T]) -> T:
+        """What `make` makes of this picture, made once for as long as it lives."""
+        if name not in self.memo:
+            self.memo[name] = make()
+        found: T = self.memo[name]
+        return found
 
     def position(self, uid: int) -> int:
         """The place of `uid` (from 0), or -1 when it is not in the folder."""

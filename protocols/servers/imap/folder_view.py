@@ -125,11 +125,8 @@ class FolderView:
     @property
     def first_unseen(self) -> int | None:
         """The number of the first message without \\Seen, for a client without ghosts."""
-        memo = self.told.memo
-        if "first unseen" not in memo:
-            memo["first unseen"] = self.told.first_without(Flag.SEEN) + 1 or None
-        first: int | None = memo["first unseen"]
-        return first
+        told = self.told
+        return told.remembered("first unseen", lambda: told.first_without(Flag.SEEN) + 1 or None)
 
     def is_recent(self, uid: int) -> bool:
         """Whether the message is \\Recent to this session."""

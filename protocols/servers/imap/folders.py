@@ -199,10 +199,7 @@ def status_at_once(
 
 
 def _unseen(picture: Picture) -> int:
-    if "unseen" not in picture.memo:
-        picture.memo["unseen"] = picture.count_without(Flag.SEEN)
-    count: int = picture.memo["unseen"]
-    return count
+    return picture.remembered("unseen", lambda: picture.count_without(Flag.SEEN))
 
 
 def _status_of(
@@ -248,11 +245,8 @@ def _deleted(folder: FolderInfo, picture: Picture | None = None) -> int:
     """RFC 9051 §6.3.11: how many messages have \\Deleted set."""
     if not folder.exists:
         return 0
-    picture = index.picture(folder.id) if picture is None else picture
-    if "deleted" not in picture.memo:
-        picture.memo["deleted"] = sum(1 for bits in picture.flags if bits & Flag.DELETED)
-    count: int = picture.memo["deleted"]
-    return count
+    now = index.picture(folder.id) if picture is None else picture
+    return now.remembered("deleted", lambda: len(now) - now.count_without(Flag.DELETED))
 
 
 def _deleted_storage(folder: FolderInfo) -> int:
@@ -260,10 +254,7 @@ def _deleted_storage(folder: FolderInfo) -> int:
     if not _deleted(folder):
         return 0
     picture = index.picture(folder.id)
-    if "deleted octets" not in picture.memo:
-        picture.memo["deleted octets"] = quota.deleted_octets(folder.id)
-    octets: int = picture.memo["deleted octets"]
-    return octets
+    return picture.remembered("deleted octets", lambda: quota.deleted_octets(folder.id))
 
 
 def _mailbox_id_code(folder_id: int, uidvalidity: int) -> bytes:
