@@ -233,7 +233,8 @@ class Pop3Session:
             lines += ["USER", f"SASL {' '.join(mechanisms)}"]
         if not self._shell.is_tls and self._maildrop is None:
             lines.append("STLS")
-        return Listing("This is what works here", _octets(f"{line}\r\n" for line in lines))
+        octets = "".join(f"{line}\r\n" for line in lines).encode("ascii")
+        return Listing("This is what works here", octets)
 
     # After the login.
 
@@ -343,7 +344,3 @@ def _long_list(text: str, pieces: Iterable[bytes]) -> Iterator[Reply | Push]:
     yield Ok(text)
     yield from map(Piece, pieces)
     yield MessageEnd()
-
-
-def _octets(lines: Iterable[str]) -> bytes:
-    return "".join(lines).encode("ascii")

@@ -70,6 +70,7 @@ class MxSession:
 
     idle_timeout = IDLE_TIMEOUT
     is_authenticated = False
+    _may_relay = False
 
     @property
     def must_log_in(self) -> bool:
@@ -175,10 +176,6 @@ class MxSession:
         self._envelope.recipients.append(Recipient(address, route))
         return RECIPIENT_OK
 
-    @property
-    def _may_relay(self) -> bool:
-        return False
-
     def _finish(self, event: MessageEnd) -> Reply | Future[Reply]:
         if event.refusal is not None:
             self._drop_spool()
@@ -237,6 +234,7 @@ class SubmissionSession(MxSession):
     __slots__ = ("_authentication", "_identity")
 
     is_authenticated = True
+    _may_relay = True
 
     def __init__(self, shell: Shell) -> None:
         super().__init__(shell)
@@ -258,10 +256,6 @@ class SubmissionSession(MxSession):
                 # plainly the user: rows, so never on the reactor thread.
                 return False
         return super().is_quick(event)
-
-    @property
-    def _may_relay(self) -> bool:
-        return True
 
     def _log_in(self, event: Auth | AuthAnswer) -> Answer[Reply]:
         answer: Answer[Reply]
