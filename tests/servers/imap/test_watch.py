@@ -35,8 +35,6 @@ _EXISTS = re.compile(rb"\* (\d+) EXISTS")
 _EXPUNGE = re.compile(rb"\* (\d+) EXPUNGE")
 _FETCH = re.compile(rb"\* (\d+) FETCH \(UID (\d+) FLAGS \(([^)]*)\)")
 
-Numbers = dict[bytes, bytes]
-
 
 @dataclass
 class Model:
