@@ -178,6 +178,8 @@ def test_a_busy_port_is_one_line_that_names_port_and_setting(idle: Instance) -> 
         ({"MAILHOST_BIND": "203.0.113.1"}, "cannot be had"),
         ({"MAILHOST_BIND": "203.0.113.1"}, "; MAILHOST_BIND names another."),
         ({"MAILHOST_BLOBS_URL": "s3://bucket"}, "mailhost.E003"),
+        # And the way out.
+        ({"MAILHOST_BLOBS_URL": "s3://bucket"}, "Set MAILHOST_BLOBS_URL to a directory."),
         ({"MAILHOST_DATABASE_URL": "postgres://nobody@127.0.0.1:1/x"}, "database cannot be used"),
         ({"MAILHOST_DATABASE_URL": "sqlite:///nonexistent/x"}, "database cannot be used"),
         ({"MAILHOST_TLS_CERT": "/nonexistent"}, "mailhost.E007"),

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from django.conf import settings
-from django.core.checks import ERROR, run_checks
+from django.core.checks import ERROR, CheckMessage, run_checks
 from django.core.management import call_command
 from django.core.management.base import CommandParser
 from django.db import DatabaseError, connections
@@ -102,7 +102,7 @@ class Command(PlainCommand):
             if each.level >= ERROR and not each.is_silenced()
         ]
         if errors:
-            self._refuse("\n".join(f"{each.msg} ({each.id})" for each in errors))
+            self._refuse("\n".join(map(_in_a_line, errors)))
 
     def _prepare_database(self) -> dict[str, str]:
         """Bring the tables up to date and make the demo; gives its passwords at the first start."""
@@ -113,6 +113,12 @@ class Command(PlainCommand):
         finally:
             connections.close_all()
         return {}
+
+
+def _in_a_line(error: CheckMessage) -> str:
+    """What is wrong, the way out, and the id."""
+    way_out = f" {error.hint}" if error.hint else ""
+    return f"{error.msg}{way_out} ({error.id})"
 
 
 def _why_not(address: str, port: int) -> str:
