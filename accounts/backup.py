@@ -30,7 +30,7 @@ from django.core.management import call_command
 from django.db import connection, transaction
 from django.db.models import F, OuterRef, Subquery
 
-from accounts import blobs, flag_deeds, stamps
+from accounts import blobs, flag_deeds, marks_of_life, stamps
 from accounts.blobs.place import SEGMENTS, SPOOLS, sync_directory
 from accounts.blobs.segments import is_abandoned
 from accounts.database_copies import BackupError, dump, load, sync_file
@@ -233,19 +233,9 @@ def _copy_privately(source: Path, target: Path) -> None:
 
 def _require_stopped() -> None:
     """BackupError while anything of this home runs, though it may have stored nothing yet."""
-    run = settings.HOME / "run"
-    marks = [*run.glob("server-*.ready"), *run.glob("worker-*.alive")]
-    if not is_abandoned(run / "up.lock") or any(_is_ours(mark) for mark in marks):
+    home: Path = settings.HOME
+    if not is_abandoned(home / "run" / "up.lock") or marks_of_life.living(home):
         raise BackupError("The server is running; stop it first.")
-
-
-def _is_ours(mark: Path) -> bool:
-    """Whether the process that a mark is named for lives, and is no later one of that number."""
-    try:
-        command = Path("/proc", mark.stem.rpartition("-")[2], "cmdline").read_bytes()
-    except OSError:
-        return False
-    return b"manage.py" in command or b"celery" in command
 
 
 def _require_room(octets: int) -> None:

@@ -15,7 +15,7 @@ from django.conf import settings
 from django.core import checks
 from django.core.checks import CheckMessage, Error, Tags, register
 
-from accounts import limits
+from accounts import limits, marks_of_life
 from accounts.directory.names import DirectoryError, check_address, check_domain
 
 WEAK_KEY = 24
@@ -184,25 +184,13 @@ def writers(**_: Any) -> Iterator[CheckMessage]:
     """SQLite lets one process write at a time: a second server would only make the first wait."""
     if not settings.MAILHOST.is_embedded:
         return
-    run: Path = settings.HOME / "run"
-    marks = [*run.glob("server-*.ready"), *run.glob("worker-*.alive")]
-    count = sum(_lives(mark) for mark in marks)
+    count = len(marks_of_life.living(settings.HOME))
     if count > MOST_WRITERS:
         yield Error(
             f"{count} servers and workers write to the embedded database; it takes {MOST_WRITERS}.",
             hint="Stop one, or set MAILHOST_DATABASE_URL to a PostgreSQL database.",
             id="mailhost.E015",
         )
-
-
-def _lives(mark: Path) -> bool:
-    """Whether the process that a mark in `run/` is named for is there."""
-    pid = mark.stem.rpartition("-")[2]
-    try:
-        os.kill(int(pid), 0)
-    except (OSError, ValueError):
-        return False
-    return True
 
 
 def _schedule(spans: Sequence[timedelta]) -> Iterator[CheckMessage]:

@@ -1,6 +1,8 @@
 """System checks: each wrong setting has its id; the right ones have none."""
 
 import os
+import subprocess
+import sys
 from datetime import timedelta
 from pathlib import Path
 from tempfile import gettempdir
@@ -100,14 +102,23 @@ def test_more_than_two_writers_of_the_embedded_database(
     monkeypatch.setattr(settings, "HOME", tmp_path)
     run = tmp_path / "run"
     run.mkdir()
-    alive, dead = os.getpid(), 2**22 + 1
-    for name in (f"server-{alive}.ready", f"worker-{alive}.alive", f"worker-{dead}.alive"):
-        (run / name).touch()
-    embedded = {"database_url": ""}
-    assert ids(monkeypatch, **embedded) == set()
-    (run / f"server-{os.getppid()}.ready").touch()
-    assert ids(monkeypatch, **embedded) == {"mailhost.E015"}
-    assert ids(monkeypatch, database_url="postgres://u@h/db") == set()
+    waits = "import time; print(flush=True); time.sleep(60)"
+    with subprocess.Popen(
+        [sys.executable, "-c", waits, "manage.py"], stdout=subprocess.PIPE, text=True
+    ) as server:
+        assert server.stdout is not None
+        assert server.stdout.readline()
+        # The last has the number of a process that died, and is none of ours.
+        alive, dead, other = server.pid, 2**22 + 1, os.getpid()
+        for name in (f"server-{alive}.ready", f"worker-{alive}.alive", f"worker-{dead}.alive"):
+            (run / name).touch()
+        (run / f"server-{other}.ready").touch()
+        embedded = {"database_url": ""}
+        assert ids(monkeypatch, **embedded) == set()
+        (run / f"server-second-{alive}.ready").touch()
+        assert ids(monkeypatch, **embedded) == {"mailhost.E015"}
+        assert ids(monkeypatch, database_url="postgres://u@h/db") == set()
+        server.kill()
 
 
 def test_a_key_that_belongs_to_another_certificate(
