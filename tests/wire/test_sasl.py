@@ -177,6 +177,7 @@ def test_scram_with_a_wrong_password_or_none() -> None:
         CLIENT_FINAL.replace(b"p=dHzb", b"p="),
         CLIENT_FINAL + b",x=y",
         b"m=a," + CLIENT_FINAL,
+        CLIENT_FINAL.replace(b",p=", b",m=must,p="),
         b"c=biws" + b"A" * 9000,
     ],
 )
@@ -200,6 +201,8 @@ def test_scram_that_does_not_repeat_its_beginning() -> None:
         (b"n,,n=user,r=abc,x=unknown", ScramName("user")),
         ("n,,n=jürgen@a.test,r=abc".encode(), ScramName("jürgen@a.test")),
         (b"n,,m=must,n=user,r=abc", Malformed()),
+        (b"n,,n=user,r=abc,m=must", Malformed()),
+        (b"n,,n=user,r=abc,x=unknown,m=must", Malformed()),
         (b"n,,n=a=2cb,r=abc", Malformed()),
         (b"n,,n=,r=abc", Malformed()),
         (b"n,,n=user,r=", Malformed()),

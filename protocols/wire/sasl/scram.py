@@ -28,14 +28,14 @@ from protocols.wire.sasl.steps import (
 # RFC 7677 §4: at least 4096. What SCRAM protects here has a hundred bits: more would only cost.
 ITERATIONS = 4096
 
-# RFC 5802 §7. A mandatory extension ("m=") does not fit, as it must not.
+# RFC 5802 §7. A mandatory extension ("m=") fits nowhere, as it must not (§5.1).
 _CLIENT_FIRST = re.compile(
     rb"((?:n|y|p=([A-Za-z0-9.\-]{1,64})),(?:a=([^,\0]+))?,)"
-    rb"(n=([^,\0]+),r=([\x21-\x2b\x2d-\x7e]+)(?:,[A-Za-z]=[^,\0]+)*)",
+    rb"(n=([^,\0]+),r=([\x21-\x2b\x2d-\x7e]+)(?:,[A-Za-ln-z]=[^,\0]+)*)",
     re.DOTALL,
 )
 _CLIENT_FINAL = re.compile(
-    rb"(c=([A-Za-z0-9+/=]+),r=([\x21-\x2b\x2d-\x7e]+)(?:,[A-Za-z]=[^,\0]+)*)"
+    rb"(c=([A-Za-z0-9+/=]+),r=([\x21-\x2b\x2d-\x7e]+)(?:,[A-Za-ln-z]=[^,\0]+)*)"
     rb",p=([A-Za-z0-9+/=]+)",
     re.DOTALL,
 )
