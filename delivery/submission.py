@@ -15,14 +15,7 @@ from accounts.login import Identity
 from delivery import acceptance, queue
 from delivery.envelope import Envelope
 from delivery.local import Parcel
-from protocols.wire.message import (
-    Buffer,
-    header_fields,
-    iter_fields,
-    parse_addresses,
-    split_header,
-)
-from protocols.wire.message.octets import take
+from protocols.wire.message import ADDRESS_OCTETS, Buffer, author_values, parse_addresses
 from protocols.wire.smtp.reply import Reply
 
 # More authors than any honest message has; each may cost a query.
@@ -79,11 +72,13 @@ class _Author:
 
 def _refuse_author(identity: Identity, octets: Buffer) -> Reply | None:
     """Refuse a From field (every one of them) that names anybody else, or nobody."""
-    header = take(octets, 0, split_header(octets))
-    for field in iter_fields(header_fields(header, (b"from",))):
-        if not field.value.strip():
+    for value in author_values(octets):
+        if not value.strip():
             continue
-        authors = parse_addresses(field.value, _AUTHORS_LIMIT + 1)
+        # A longer one is read in part only.
+        if len(value) > ADDRESS_OCTETS:
+            return BAD_AUTHOR
+        authors = parse_addresses(value, _AUTHORS_LIMIT + 1)
         if not 0 < len(authors) <= _AUTHORS_LIMIT:
             return BAD_AUTHOR
         for author in authors:

@@ -102,6 +102,10 @@ def test_a_full_mailbox_may_still_send_as_its_aliases() -> None:
         (b"From: nobody\r\n", False),
         (b"From: group:;\r\n", False),
         (b"From: " + b"anna@a.test, " * 30 + b"anna@a.test\r\n", False),
+        (b"From: anna@a.test\r\nFrom://x <bert@a.test>\r\n", False),
+        (b"From: anna@a.test\r\nstray\r\nstray\r\nFrom: bert@a.test\r\n", False),
+        (b"From: anna@a.test\r\n" + b"stray\r\nX: y\r\n" * 101 + b"From: bert@a.test\r\n", False),
+        (b"From: anna@a.test,\r\n" + (b" " * 998 + b"\r\n") * 140 + b" bert@a.test\r\n", False),
     ],
 )
 def test_the_from_field(field: bytes, is_taken: bool) -> None:
@@ -109,6 +113,19 @@ def test_the_from_field(field: bytes, is_taken: bool) -> None:
     assert reply.code == (250 if is_taken else 550)
     assert reply.enhanced == ("2.0.0" if is_taken else "5.7.1")
     assert len(inbox("bert@a.test")) == is_taken
+
+
+def test_what_looks_like_a_from_field_in_the_text_is_none() -> None:
+    """Nobody reads a header behind an empty line, which is put before what has no header."""
+    for octets in (
+        OWN + b"\r\nFrom: bert@a.test\r\n",
+        b"\r\nFrom: bert@a.test\r\n\r\nHello.\r\n",
+        b"Hello.\r\nFrom: bert@a.test\r\n\r\nHello.\r\n",
+        b"From://x <bert@a.test>\r\n\r\nHello.\r\n",
+    ):
+        assert submit(octets, "bert@a.test").code == 250
+    for message in inbox("bert@a.test"):
+        assert message.partition(b"\r\n\r\n")[0].count(b"\nFrom:") == 1
 
 
 def test_the_from_field_is_found_in_a_header_of_megabytes() -> None:

@@ -4,7 +4,7 @@ Pure functions of octets. Every function takes any octets, finishes in linear ti
 nothing because of what they are. The standard library's `email` never sees received mail.
 """
 
-from protocols.wire.message.address import Address, parse_addresses
+from protocols.wire.message.address import ADDRESS_OCTETS, Address, parse_addresses
 from protocols.wire.message.arrival import add_missing_fields, ranges_to_strip
 from protocols.wire.message.charset import decode_text
 from protocols.wire.message.date import parse_date
@@ -12,6 +12,7 @@ from protocols.wire.message.decode import decode_header, decode_params, decode_t
 from protocols.wire.message.downgrade import to_7bit
 from protocols.wire.message.glance import is_soon_prepared
 from protocols.wire.message.header import (
+    author_values,
     begins_with_field,
     count_received,
     header_fields,
@@ -35,6 +36,7 @@ from protocols.wire.message.text import decoded_header, decoded_text
 from protocols.wire.message.told_forms import in_ascii, in_utf8
 
 __all__ = [
+    "ADDRESS_OCTETS",
     "LIST_VIEW_FIELDS",
     "OVERVIEW_FIELDS",
     "PREPARED_VERSION",
@@ -45,6 +47,7 @@ __all__ = [
     "Prepared",
     "add_missing_fields",
     "ancestors",
+    "author_values",
     "base_subject",
     "begins_with_field",
     "count_received",

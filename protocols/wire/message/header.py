@@ -27,6 +27,8 @@ _FIELD_START = re.compile(_FIELD)
 _LINE_END = re.compile(rb"\r?\n")
 _HEADER_END = re.compile(rb"\n(?:(\r?\n)|(?!" + _FIELD + rb"|[ \t]|\Z))")
 _NAME = re.compile(rb"[!-9;-~]++")
+# What some program may take for a From field, and its value.
+_AUTHORS = re.compile(rb"^from[ \t]*+:([^\n]*+(?:\n[ \t][^\n]*+)*+)", re.MULTILINE | re.IGNORECASE)
 _RECEIVED = re.compile(rb"(?:\A|\n)received[ \t]*+:", re.IGNORECASE)
 # Names that tell a header without its closing empty line from a text such as "Note: buy milk".
 _FAMILIAR_NAME = (
@@ -151,6 +153,21 @@ def header_fields(block: bytes, names: Collection[bytes], *, exclude: bool = Fal
     if found and not found[-1].endswith(b"\n"):
         found.append(b"\n" if found[-1].endswith(b"\r") else b"\r\n")
     return b"".join(found) + b"\r\n"
+
+
+def author_values(octets: Buffer) -> Iterator[bytes]:
+    """The values of all From fields that any program may find in a message, folded.
+
+    Other programs may read a header up to the first empty line, whatever stands before it, and may
+    take for a field what is none here. What has no header at all is not looked at.
+    """
+    if not begins_with_field(octets):
+        return
+    end = split_header(octets)
+    if not take(octets, max(end - 3, 0), end).endswith((b"\n\r\n", b"\n\n")):
+        end = next(occurrences(octets, b"\n\r\n", end - 1, len(octets)), len(octets))
+    for piece in _pieces(take(octets, 0, end)):
+        yield from _AUTHORS.findall(piece)
 
 
 def _pieces(block: bytes) -> Iterator[bytes]:
