@@ -1,8 +1,9 @@
 """Mail from our own users: who may send as whom, then one commit for local and remote alike.
 
 A user sends as their own address, with any detail behind the separator, and as any alias that
-leads to their mailbox: in MAIL FROM and in the From field (RFC 6409 §6.1). The same holds for
-mailboxes that have given the user the right to send as them.
+leads to their mailbox: in MAIL FROM and in the From field (RFC 6409 §6.1), wherever in it an
+address may be read. The same holds for mailboxes that have given the user the right to send as
+them.
 """
 
 from concurrent.futures import Future
@@ -15,7 +16,13 @@ from accounts.login import Identity
 from delivery import acceptance, queue
 from delivery.envelope import Envelope
 from delivery.local import Parcel
-from protocols.wire.message import ADDRESS_OCTETS, Buffer, author_values, parse_addresses
+from protocols.wire.message import (
+    ADDRESS_OCTETS,
+    Buffer,
+    author_values,
+    parse_addresses,
+    plain_addresses,
+)
 from protocols.wire.smtp.reply import Reply
 
 # More authors than any honest message has; each may cost a query.
@@ -81,9 +88,14 @@ def _refuse_author(identity: Identity, octets: Buffer) -> Reply | None:
         authors = parse_addresses(value, _AUTHORS_LIMIT + 1)
         if not 0 < len(authors) <= _AUTHORS_LIMIT:
             return BAD_AUTHOR
-        for author in authors:
-            if not author.local or not author.domain:
-                return BAD_AUTHOR
-            if not may_send_as(identity, _Author(author.local, author.domain)):
+        # Whom other programs may read there, which care less for angles.
+        others = plain_addresses(value, _AUTHORS_LIMIT + 1)
+        if not all(author.local and author.domain for author in authors):
+            return BAD_AUTHOR
+        if len(others) > _AUTHORS_LIMIT:
+            return BAD_AUTHOR
+        named = {(author.local or b"", author.domain or b"") for author in authors}
+        for local, domain in named.union(others):
+            if not may_send_as(identity, _Author(local, domain)):
                 return FOREIGN_AUTHOR
     return None

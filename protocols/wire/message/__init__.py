@@ -4,7 +4,12 @@ Pure functions of octets. Every function takes any octets, finishes in linear ti
 nothing because of what they are. The standard library's `email` never sees received mail.
 """
 
-from protocols.wire.message.address import ADDRESS_OCTETS, Address, parse_addresses
+from protocols.wire.message.address import (
+    ADDRESS_OCTETS,
+    Address,
+    parse_addresses,
+    plain_addresses,
+)
 from protocols.wire.message.arrival import add_missing_fields, ranges_to_strip
 from protocols.wire.message.charset import decode_text
 from protocols.wire.message.date import parse_date
@@ -69,6 +74,7 @@ __all__ = [
     "parse",
     "parse_addresses",
     "parse_date",
+    "plain_addresses",
     "prepare",
     "ranges_to_strip",
     "read_subject",

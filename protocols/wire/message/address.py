@@ -12,6 +12,8 @@ from protocols.wire.message.header import unfold
 
 ADDRESS_LIMIT = 1000
 ADDRESS_OCTETS = 128 * 1024
+# Octets of a word that is put together from pieces.
+_LONGEST_WORD = 1000
 
 
 class Address(NamedTuple):
@@ -43,6 +45,7 @@ _TOKEN = re.compile(
     re.DOTALL,
 )
 _COMMENT_TOKEN = re.compile(rb"\\.|[()]|[^()\\]++|\\", re.DOTALL)
+_ENCODED_WORD = re.compile(rb"=\?[^?\s]++\?[bq]\?[^?\s]*+\?=", re.IGNORECASE)
 _GAP = re.compile(rb"[\s,]++")
 _RUN = re.compile(rb"[ \t]++")
 
@@ -64,6 +67,56 @@ def parse_addresses(value: bytes, limit: int = ADDRESS_LIMIT) -> list[Address]:
         addresses.append(Address(name or None, None, local or only_local, domain or only_domain))
         at = found.end()
     return addresses
+
+
+def plain_addresses(value: bytes, limit: int = ADDRESS_LIMIT) -> list[tuple[bytes, bytes]]:
+    """Local parts and domains of all that looks like an address and is not quoted, nor a comment.
+
+    Some programs take such a one for what is meant wherever it stands: for a name, in a route. A
+    domain without a dot is none here.
+    """
+    reader = _PlainReader(_ENCODED_WORD.sub(b" ", unfold(value[:ADDRESS_OCTETS])), limit)
+    reader.read()
+    return reader.found
+
+
+class _PlainReader:
+    """One pass over tokens: a word, perhaps with gaps round its dots, then "@" and another."""
+
+    def __init__(self, value: bytes, limit: int) -> None:
+        self.value = value
+        self.limit = limit
+        self.found: list[tuple[bytes, bytes]] = []
+        self.local = self.word = b""
+
+    def read(self) -> None:
+        at = 0
+        while len(self.found) < self.limit and (token := _TOKEN.match(self.value, at)):
+            at = token.end()
+            _space, quoted, literal, atom, special = token.groups()
+            if special == b"(":
+                at = _read_comment(self.value, at)[0]
+            elif special == b"@":
+                word = self.word
+                self._end_word()
+                self.local = word
+            elif atom is not None or quoted is not None:
+                self._take_word(unquote(quoted) if quoted is not None else atom)
+            elif literal or special:
+                self._end_word()
+        if len(self.found) < self.limit:
+            self._end_word()
+
+    def _take_word(self, text: bytes) -> None:
+        is_joined = self.word.endswith(b".") or text.startswith(b".")
+        if self.word and (not is_joined or len(self.word) > _LONGEST_WORD):
+            self._end_word()
+        self.word += text
+
+    def _end_word(self) -> None:
+        if self.local and b"." in self.word:
+            self.found.append((self.local, self.word))
+        self.local = self.word = b""
 
 
 class _Reader:
@@ -161,19 +214,8 @@ class _Reader:
                 (self._inside() if self.is_angle_open else self.words).append(special)
 
     def _take_comment(self) -> None:
-        depth = 1
-        text: list[bytes] = []
-        for token in _COMMENT_TOKEN.finditer(self.value, self.at):
-            piece = token.group()
-            self.at = token.end()
-            if piece == b"(":
-                depth += 1
-            elif piece == b")":
-                depth -= 1
-                if depth == 0:
-                    break
-            text.append(unquote(piece))
-        self.comments.append(b"".join(text).strip())
+        self.at, text = _read_comment(self.value, self.at)
+        self.comments.append(text)
         self._take_gap()
 
     def _finish(self) -> None:
@@ -205,6 +247,23 @@ class _Reader:
 
     def _comment(self) -> bytes | None:
         return b" ".join(self.comments) or None
+
+
+def _read_comment(value: bytes, at: int) -> tuple[int, bytes]:
+    """Where a comment ends whose "(" was read, and its text."""
+    depth = 1
+    text: list[bytes] = []
+    for token in _COMMENT_TOKEN.finditer(value, at):
+        piece = token.group()
+        at = token.end()
+        if piece == b"(":
+            depth += 1
+        elif piece == b")":
+            depth -= 1
+            if depth == 0:
+                break
+        text.append(unquote(piece))
+    return at, b"".join(text).strip()
 
 
 def _halves(texts: list[bytes], at_sign: int | None) -> tuple[bytes, bytes]:

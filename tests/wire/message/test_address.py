@@ -2,7 +2,7 @@
 
 import pytest
 
-from protocols.wire.message import parse_addresses
+from protocols.wire.message import parse_addresses, plain_addresses
 from protocols.wire.message.address import ADDRESS_LIMIT
 
 END = (None, None, None, None)
@@ -72,3 +72,28 @@ def test_addresses(value, addresses):
 @pytest.mark.parametrize("value", [b"a@b," * 5000, b"(x) a@b," * 5000])
 def test_a_list_is_cut_at_the_limit(value):
     assert len(parse_addresses(value)) == ADDRESS_LIMIT
+
+
+@pytest.mark.parametrize(
+    ("value", "addresses"),
+    [
+        (b"", []),
+        (b"a@b.test", [(b"a", b"b.test")]),
+        (b"Al <a@b.test>", [(b"a", b"b.test")]),
+        (b"x@y.test <a@b.test>", [(b"x", b"y.test"), (b"a", b"b.test")]),
+        (b"<a@b.test>x@y.test", [(b"a", b"b.test"), (b"x", b"y.test")]),
+        (b"<x@y.test:a@b.test>", [(b"x", b"y.test"), (b"a", b"b.test")]),
+        (b"<@y.test:a@b.test>", [(b"a", b"b.test")]),
+        (b"x@y.test@z.test", [(b"x", b"y.test"), (b"y.test", b"z.test")]),
+        (b"x . y @ z . test (why) <>", [(b"x.y", b"z.test")]),
+        (b'"x y"@z.test <>', [(b"x y", b"z.test")]),
+        (b'"x@y.test" (z@y.test (z@y.test)) =?utf-8?q?z@y.test?= Al <>', []),
+        (b"Al @ Home <a@b>", []),
+        (b"Al @ @b.test @", []),
+        (b"(x@y.test", []),
+        (b'"x@y.test', []),
+    ],
+)
+def test_plain_addresses(value, addresses):
+    assert plain_addresses(value) == addresses
+    assert plain_addresses(value, 1) == addresses[:1]
