@@ -84,8 +84,12 @@ _RECENT = (
 )
 
 
-def create_folder(mailbox_id: int, name: str, special_use: str = "") -> FolderInfo:
+def create_folder(
+    mailbox_id: int, name: str, special_use: str = "", *, is_private: bool = False
+) -> FolderInfo:
     """Create a folder and the parents it lacks (RFC 9051 §6.3.4).
+
+    A private one takes over no rights of others from what lies above it.
 
     FolderExists, BadFolderName, OverQuota, NotPermitted, SpecialUseRefused.
     """
@@ -95,16 +99,18 @@ def create_folder(mailbox_id: int, name: str, special_use: str = "") -> FolderIn
         raise FolderExists("INBOX always exists.")
     if special_use and not place.is_own:
         raise NotPermitted("Only its owner gives a folder a special use.")
-    run_locked(place.owner, partial(_create_for, place, own_name, special_use))
+    run_locked(place.owner, partial(_create_for, place, own_name, special_use, is_private))
     return find_folder(mailbox_id, name, rights.NONE)
 
 
-def _create_for(place: Place, name: str, special_use: str, rows: Rows) -> int:
+def _create_for(place: Place, name: str, special_use: str, is_private: bool, rows: Rows) -> int:
     place.require_create(name)
-    return _create(place.owner, name, special_use, rows)
+    return _create(place.owner, name, special_use, rows, is_private=is_private)
 
 
-def _create(mailbox_id: int, name: str, special_use: str, rows: Rows) -> int:
+def _create(
+    mailbox_id: int, name: str, special_use: str, rows: Rows, *, is_private: bool = False
+) -> int:
     rows.direct()
     special_uses.require_free(mailbox_id, special_use)
     existing = dict(
@@ -115,7 +121,8 @@ def _create(mailbox_id: int, name: str, special_use: str, rows: Rows) -> int:
     parent_id = next((existing[each] for each in reversed(parents(name)) if each in existing), None)
     if name in existing:
         _revive(rows, existing[name], special_use)
-        acl.inherit(rows, mailbox_id, parent_id, (existing[name],))
+        if not is_private:
+            acl.inherit(rows, mailbox_id, parent_id, (existing[name],))
         return existing[name]
     missing = [parent for parent in parents(name) if parent not in existing]
     require_folders(mailbox_id, len(missing) + 1)
@@ -131,7 +138,8 @@ def _create(mailbox_id: int, name: str, special_use: str, rows: Rows) -> int:
         )
         for each in (*missing, name)
     )
-    acl.inherit(rows, mailbox_id, parent_id, [folder.pk for folder in made])
+    if not is_private:
+        acl.inherit(rows, mailbox_id, parent_id, [folder.pk for folder in made])
     for folder in made:
         rows.changed(rows.folder(folder.pk), Change.Kind.FOLDER)
     return made[-1].pk

@@ -31,7 +31,15 @@ from accounts.mailstore.rights import Right
 from accounts.mailstore.subscriptions import subscribe
 from accounts.mailstore.tally import Tally
 from accounts.mailstore.uids import CHUNK
-from accounts.models import Change, Domain, Entry, Folder, Recoverable, RecoverableEntry
+from accounts.models import (
+    Change,
+    Domain,
+    Entry,
+    Folder,
+    Mailbox,
+    Recoverable,
+    RecoverableEntry,
+)
 from accounts.rows import Rows
 
 # Where mail goes whose folder is gone.
@@ -117,8 +125,11 @@ def _target(mailbox_id: int, folder_id: int | None, name: str) -> tuple[int, str
     for condition in (Q(pk=folder_id), Q(name=name)):
         if (found := theirs.filter(condition).values_list("pk", "name").first()) is not None:
             return found
+    # What is shared in general may not have been in the folder that is gone. A shared mailbox has
+    # no owner who could share it anew.
+    has_owner = Mailbox.objects.filter(pk=mailbox_id, is_shared=False).exists()
     try:
-        made = create_folder(mailbox_id, RESTORED)
+        made = create_folder(mailbox_id, RESTORED, is_private=has_owner)
     except FolderExists:
         return find_folder(mailbox_id, RESTORED).id, RESTORED
     subscribe(mailbox_id, RESTORED)

@@ -9,10 +9,11 @@ from django.db import connection
 from django.utils import timezone
 
 from accounts import blobs, commit, directory, fsck, garbage, tasks
-from accounts.mailstore import append, folders, recovery, search_kept, subscriptions
+from accounts.mailstore import acl, append, folders, recovery, search_kept, subscriptions
 from accounts.mailstore.flags import Flag, StoreMode
 from accounts.mailstore.forgetting import forget_mailbox, forget_old
 from accounts.mailstore.refusals import OverQuota
+from accounts.mailstore.rights import NONE, Right
 from accounts.models import (
     Blob,
     Domain,
@@ -123,6 +124,22 @@ def test_mail_of_a_folder_that_is_gone_comes_back_beside_it() -> None:
     assert recovery.RESTORED in subscriptions.list_subscriptions(mailbox_id)
     assert counters_agree(mailbox_id)
     assert is_clean()
+
+
+@pytest.mark.parametrize("is_shared", [False, True])
+def test_nobody_else_reads_what_came_back_from_a_folder_of_one_s_own(is_shared: bool) -> None:
+    mailbox_id = make_mailbox()
+    Mailbox.objects.filter(pk=mailbox_id).update(is_shared=is_shared)
+    anyone = acl.Identifier(None)
+    acl.set_rights_everywhere(mailbox_id, anyone, Right.LOOKUP | Right.READ)
+    private = folders.create_folder(mailbox_id, "Private")
+    acl.set_rights(mailbox_id, private, anyone, "", NONE)
+    append_many(mailbox_id, private.id, 1)
+    folders.delete_folder(mailbox_id, "Private")
+    assert restore_all(mailbox_id) == {recovery.RESTORED: 1}
+    listed = acl.entries(folders.find_folder(mailbox_id, recovery.RESTORED))[1:]
+    # Nobody would see it in a mailbox that nobody logs in to.
+    assert [each.name for each in listed] == ([acl.ANYONE] if is_shared else [])
 
 
 def test_a_folder_is_known_by_the_name_it_had_and_the_name_it_has() -> None:
