@@ -30,7 +30,7 @@ from accounts.mailstore.folder_info import (
     list_folders,
 )
 from accounts.mailstore.locked import locked_with_rights, run_locked
-from accounts.mailstore.names import SEPARATOR, checked, parents
+from accounts.mailstore.names import SEPARATOR, parents
 from accounts.mailstore.picture import Picture
 from accounts.mailstore.places import Place, mailbox_named, place_of
 from accounts.mailstore.quota import require_folders
@@ -44,6 +44,7 @@ from accounts.mailstore.refusals import (
     NotPermitted,
 )
 from accounts.mailstore.rights import Right
+from accounts.mailstore.shared_names import checked_own
 from accounts.mailstore.tally import tally
 from accounts.models import Change, Entry, Folder, Mailbox, Subscription
 from accounts.rows import Rows
@@ -94,7 +95,7 @@ def create_folder(
     FolderExists, BadFolderName, OverQuota, NotPermitted, SpecialUseRefused.
     """
     place = place_of(mailbox_id, name)
-    own_name = checked(place.name)
+    own_name = checked_own(place.name)
     if own_name == INBOX:
         raise FolderExists("INBOX always exists.")
     if special_use and not place.is_own:
@@ -216,7 +217,7 @@ def rename_folder(mailbox_id: int, old: str, new: str) -> None:
     if mailbox_named(old) != mailbox_named(new):
         raise BadFolderName("A folder stays in the mailbox that it belongs to.")
     place, target = place_of(mailbox_id, old), place_of(mailbox_id, new)
-    new = checked(target.name)
+    new = checked_own(target.name)
     if new == INBOX:
         raise FolderExists("There is already a folder of that name.")
     if place.name == INBOX:
@@ -239,7 +240,7 @@ def _rename(place: Place, new: str, rows: Rows) -> None:
     if Folder.objects.filter(mailbox_id=mailbox_id, name=new).exists():
         raise FolderExists("There is already a folder of that name.")
     below = {
-        key: checked(new + name[len(old) :])
+        key: checked_own(new + name[len(old) :])
         for key, name in _below(mailbox_id, old).values_list("pk", "name")
     }
     if above := parents(new):

@@ -5,7 +5,8 @@ The address has an @: a mailbox may have a folder `Shared` of its own, and folde
 
 from typing import NamedTuple
 
-from accounts.mailstore.names import SEPARATOR, canonical
+from accounts.mailstore.names import SEPARATOR, canonical, checked
+from accounts.mailstore.refusals import BadFolderName
 
 PREFIX = "Shared"
 
@@ -23,6 +24,14 @@ def split(name: str) -> SharedName | None:
         return None
     address, _, inner = name[len(PREFIX) + 1 :].partition(SEPARATOR)
     return SharedName(address.lower(), canonical(inner)) if "@" in address else None
+
+
+def checked_own(name: str) -> str:
+    """The canonical form of a name that a mailbox may give a folder of its own. BadFolderName."""
+    name = checked(name)
+    if split(name) is not None:
+        raise BadFolderName("Only folders that others share have such names.")
+    return name
 
 
 def as_seen(name: str) -> str:
