@@ -312,6 +312,7 @@ def _trash(mailbox_id: int) -> int:
         if folder.special_use == "\\Trash" and folder.is_selectable:
             return folder.id
     try:
-        return folders.create_folder(mailbox_id, "Trash").id
+        # What comes into it was perhaps shared with nobody.
+        return folders.create_folder(mailbox_id, "Trash", is_private=True).id
     except FolderExists:
         return folders.find_folder(mailbox_id, "Trash").id

@@ -11,9 +11,10 @@ from accounts.directory.domains import create_domain
 from accounts.directory.mailboxes import create_mailbox
 from accounts.directory.tenants import create_tenant
 from accounts.maildrop import Maildrop, MessageGone
-from accounts.mailstore import folders
+from accounts.mailstore import acl, folders
 from accounts.mailstore.append import append_message
 from accounts.mailstore.flags import Flag
+from accounts.mailstore.rights import NONE, Right
 from accounts.models import Entry, Folder, Mailbox
 from tests.accounts import as_owner
 from tests.accounts.mail import delivery
@@ -178,6 +179,17 @@ def test_what_pop3_deletes_can_go_to_trash(mailbox: int, is_there: bool) -> None
     assert list(shown(mailbox)) == [2]
     name = "Papelera" if is_there else "Trash"
     assert folders.find_folder(mailbox, name).exists == 1
+
+
+def test_nobody_else_reads_what_pop3_deletes_where_all_else_is_shared(mailbox: int) -> None:
+    fill(mailbox, b"a: 1\r\n\r\n")
+    anyone = acl.Identifier(None)
+    acl.set_rights_everywhere(mailbox, anyone, Right.LOOKUP | Right.READ)
+    acl.set_rights(mailbox, folders.find_folder(mailbox, "INBOX"), anyone, "", NONE)
+    folders.delete_folder(mailbox, "Trash")
+    choose(mailbox, "trash")
+    remove(mailbox, 1)
+    assert not acl.entries(folders.find_folder(mailbox, "Trash"))[1:]
 
 
 def test_only_mail_since_a_day_is_shown(mailbox: int) -> None:
