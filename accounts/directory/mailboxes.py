@@ -279,7 +279,8 @@ def purge_mailbox(mailbox: Mailbox, progress: Callable[[str], None] = lambda _te
         user = users.order_by("pk").first()
         uidvalidity.leave(mailbox)
         mailbox.delete()
-        if user is not None and not user.is_staff and not user.memberships.exists():
+        # With what it may do for tenants, or whoever gets the address next could do it.
+        if user is not None and not user.is_staff:
             user.delete()
         version.touch()
 

@@ -107,7 +107,12 @@ def test_a_removed_address_stays_taken_until_it_is_purged(people: People) -> Non
     with pytest.raises(DirectoryError, match="was removed"):
         directory.find_mailbox("alice@a.test")
     directory.purge_mailbox(directory.find_mailbox("alice@a.test", or_removed=True))
-    assert directory.create_mailbox("alice@a.test", PASSWORD).pk != people.alice.pk
+    anew = directory.create_mailbox("alice@a.test", PASSWORD)
+    assert anew.pk != people.alice.pk
+    # Alice ruled her tenant; who has her address now is somebody else.
+    assert anew.user is not None
+    assert anew.user.is_active
+    assert not anew.user.memberships.exists()
 
 
 def _uidvalidities(mailbox: Mailbox) -> set[int]:

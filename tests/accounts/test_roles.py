@@ -10,7 +10,7 @@ from django.db import ProgrammingError, connection, transaction
 from django.utils import timezone
 
 from accounts import directory, limits, tasks
-from accounts.models import AccessToken, ClientRule, Mailbox, Membership, SenderRight, User
+from accounts.models import AccessToken, ClientRule, Mailbox, SenderRight, User
 from tests.accounts.people import settle, to
 from tests.partners.platform import PLATFORM
 
@@ -142,8 +142,6 @@ def test_the_worker_removes_mailboxes_for_good() -> None:
     directory.create_alias("al@a.test", ["alice@a.test", "bob@a.test"])
     AccessToken.objects.create(mailbox=people.alice, digest="0" * 64, scopes="imap")
     ClientRule.objects.create(name="old phone", capabilities="IDLE", mailbox=people.alice)
-    # Not a person of the web any more.
-    Membership.objects.filter(user__mailbox=people.alice).delete()
     directory.remove_mailbox(people.alice)
     long_ago = timezone.now() - 2 * limits.RESTORABLE_FOR
     Mailbox.objects.filter(pk=people.alice.pk).update(removed_at=long_ago)
