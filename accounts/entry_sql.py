@@ -29,6 +29,31 @@ def of_folder(folder_id: int, uids: Sequence[int]) -> Condition:
     return f"folder_id = %s AND {condition}", [folder_id, *parameters]
 
 
+def entries_of(folder_id: int, uids: Sequence[int]) -> Condition:
+    """The entries of a folder with these UIDs, in parentheses, for FROM to join others to.
+
+    PostgreSQL thinks that low UIDs are as common in a large folder as they are in all the small
+    ones, and would read whole tables to join those. So it is told how many there can be at most.
+    """
+    if connection.vendor != "postgresql":
+        condition, parameters = of_folder(folder_id, uids)
+        return f"(SELECT * FROM {_TABLE} WHERE {condition})", parameters  # noqa: S608
+    if is_range(uids):
+        ends = [folder_id, uids[0], uids[-1], len(uids)]
+        return _IN_RANGE, ends
+    return _EACH, [list(uids), folder_id]
+
+
+_IN_RANGE = (
+    f"(SELECT * FROM {_TABLE}"  # noqa: S608
+    " WHERE folder_id = %s AND uid BETWEEN %s AND %s ORDER BY uid LIMIT %s)"
+)
+_EACH = (
+    "(SELECT each.* FROM unnest(%s::bigint[]) AS chosen (one) CROSS JOIN LATERAL"  # noqa: S608
+    f" (SELECT * FROM {_TABLE} WHERE folder_id = %s AND uid = one LIMIT 1) AS each)"
+)
+
+
 def by_keys(folder_id: int, uids: Sequence[int]) -> Condition | None:
     """The same as a range of keys, where hardly any others lie among them.
 

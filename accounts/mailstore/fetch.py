@@ -14,6 +14,7 @@ from django.db import connection
 
 from accounts import blobs
 from accounts.blobs import Octets, Place
+from accounts.entry_sql import entries_of
 from accounts.mailstore.uids import chunked
 from accounts.models import Blob, Entry, Message, ThreadedMessage
 from accounts.uid_sets import is_range
@@ -98,10 +99,13 @@ def fetch(folder_id: int, uids: Sequence[int], *, columns: Columns) -> list[Fetc
 
 def entries_query(
     chosen: str, joins: str, folder_id: int, uids: Sequence[int], *, order: str = ""
-) -> tuple[str, tuple[int, ...]]:
+) -> tuple[str, Sequence[Any]]:
     """The statement that selects `chosen` of entries `e` and what is joined to them, in an order if
     one is given (all SQL of ours), and its parameters.
     """
+    if connection.vendor == "postgresql":
+        entries, parameters = entries_of(folder_id, uids)
+        return f"SELECT {chosen} FROM {entries} e{joins} {order}", parameters  # noqa: S608
     query = (
         f"SELECT {chosen} FROM {Entry._meta.db_table} e{joins}"  # noqa: S608 (our own names)
         " WHERE e.folder_id = %s AND e.uid"

@@ -13,10 +13,10 @@ import zstandard
 from django.db import connection
 
 from accounts import commit
-from accounts.entry_sql import uids_sql
+from accounts.entry_sql import entries_of
 from accounts.key_lists import listed
 from accounts.mailstore.search_text import TEXT_LIMIT, fold
-from accounts.models import Entry, Message, SearchText
+from accounts.models import Message, SearchText
 from accounts.rows import Rows
 from protocols.wire.message import decoded_header, decoded_text, parse
 
@@ -65,11 +65,9 @@ def _joined(pieces: Iterator[str]) -> bytes:
 
 
 _SELECT = (
-    "SELECT e.uid, {columns}"  # noqa: S608
-    f" FROM {Entry._meta.db_table} e"
+    "SELECT e.uid, {columns} FROM {entries} e"  # noqa: S608
     f" LEFT JOIN {SearchText._meta.db_table} s"
-    " ON s.message_id = e.message_id AND s.version = %s"
-    " WHERE e.folder_id = %s AND "
+    " ON s.message_id = e.message_id AND s.version = %s ORDER BY e.uid"
 )
 
 
@@ -80,13 +78,11 @@ def read(
 
     The header is empty unless it is asked for.
     """
-    condition, chosen = uids_sql(uids)
+    entries, chosen = entries_of(folder_id, uids)
     columns = "s.body, s.header" if with_header else "s.body"
     with connection.cursor() as cursor:
-        cursor.execute(
-            f"{_SELECT.format(columns=columns)}{condition} ORDER BY e.uid",
-            [VERSION, folder_id, *chosen],
-        )
+        statement = _SELECT.format(columns=columns, entries=entries)
+        cursor.execute(statement, [*chosen, VERSION])
         rows = cursor.fetchall()
     unpack = zstandard.ZstdDecompressor().decompress
     for uid, *packed in rows:

@@ -11,12 +11,12 @@ from typing import Any, TypeVar
 from django.db import connection
 
 from accounts import commit
-from accounts.entry_sql import uids_sql
+from accounts.entry_sql import entries_of
 from accounts.key_lists import listed
 from accounts.mailstore.columns import large_ones, read_columns
 from accounts.mailstore.fetch import Columns
 from accounts.mailstore.sort_keys import Keys, keys_of
-from accounts.models import Entry, Message, SortKeys
+from accounts.models import Message, SortKeys
 from accounts.rows import Rows
 
 # To be raised with every change of decoding or folding.
@@ -53,15 +53,13 @@ def read(
 
 
 def _kept(folder_id: int, uids: Sequence[int], columns: Sequence[str]) -> list[tuple[Any, ...]]:
-    condition, chosen = uids_sql(uids)
+    entries, chosen = entries_of(folder_id, uids)
     with connection.cursor() as cursor:
         cursor.execute(
             f"SELECT e.uid, {', '.join('k.' + name for name in columns)}"  # noqa: S608
-            f" FROM {Entry._meta.db_table} e"
-            f" LEFT JOIN {SortKeys._meta.db_table} k"
-            " ON k.message_id = e.message_id AND k.version = %s"
-            f" WHERE e.folder_id = %s AND {condition} ORDER BY e.uid",
-            [VERSION, folder_id, *chosen],
+            f" FROM {entries} e LEFT JOIN {SortKeys._meta.db_table} k"
+            " ON k.message_id = e.message_id AND k.version = %s ORDER BY e.uid",
+            [*chosen, VERSION],
         )
         return list(cursor.fetchall())
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from accounts.counters import FolderState
-from accounts.entry_sql import uids_sql
+from accounts.entry_sql import entries_of
 from accounts.key_lists import gathered, gathered_sql
 from accounts.models import Entry, Message
 from accounts.statements import fetch
@@ -25,10 +25,11 @@ class Tally:
 
 _TALLY = (
     "SELECT {uids}, COALESCE(SUM(m.size), 0), COALESCE(SUM(1 - (e.flags & 1)), 0)"  # noqa: S608
-    f" FROM {Entry._meta.db_table} e JOIN {Message._meta.db_table} m ON m.id = e.message_id"
-    " WHERE e.folder_id = %s AND e.flags & %s = %s"
+    f" FROM {{entries}} e JOIN {Message._meta.db_table} m ON m.id = e.message_id"
+    " WHERE e.flags & %s = %s"
 )
 
+_WHOLE = f"(SELECT * FROM {Entry._meta.db_table} WHERE folder_id = %s)"  # noqa: S608
 
 # The same without a look at the messages, of which it takes most of the time.
 _COUNT = (
@@ -47,11 +48,7 @@ def tally(folder: FolderState, uids: Sequence[int] | None = None, *, flags: int 
         if fetch(whole, (folder.id, uids[0], uids[-1]))[0][0] == len(uids):
             # All that is there: its counters have the sum.
             return Tally(as_range(uids), folder.octets, folder.unseen_count)
-    statement = _TALLY.format(uids=gathered_sql("e.uid"))
-    parameters = [folder.id, flags, flags]
-    if uids is not None:
-        condition, chosen = uids_sql(uids)
-        statement += f" AND {condition}"
-        parameters += chosen
-    found, octets, unseen = fetch(statement, parameters)[0]
+    entries, chosen = (_WHOLE, [folder.id]) if uids is None else entries_of(folder.id, uids)
+    statement = _TALLY.format(uids=gathered_sql("e.uid"), entries=entries)
+    found, octets, unseen = fetch(statement, [*chosen, flags, flags])[0]
     return Tally(as_range(gathered(found)), int(octets), int(unseen))
