@@ -41,18 +41,23 @@ class _Cache:
             self._values.move_to_end(key)
             return found
 
-    def add(self, key: tuple[int, int, bytes], more: Values, most: int) -> None:
-        """Keep more values; where more than `most` are kept, those of gone messages go first."""
+    def add(self, key: tuple[int, int, bytes], more: Values, most: int) -> Values:
+        """Keep more values; where more than `most` are kept, those of gone messages go first.
+
+        What is kept now. Others may be reading it: it grows, and nothing in it changes.
+        """
         with self._lock:
-            old = self._values.get(key, {})
-            # A new mapping: others may be reading the old one.
-            merged = {**old, **more} if len(old) + len(more) <= most else more
-            self._values[key] = merged
+            kept = self._values.get(key)
+            if kept is None or len(kept) + len(more) > most:
+                kept = self._values[key] = {}
+                self._sizes[key] = 0
+            kept.update(more)
             self._values.move_to_end(key)
-            self._sizes[key] = sum(len(value or "") + _OVERHEAD for value in merged.values())
+            self._sizes[key] += sum(len(value or "") + _OVERHEAD for value in more.values())
             while self._values and sum(self._sizes.values()) > self._limit:
                 dropped, _ = self._values.popitem(last=False)
                 del self._sizes[dropped]
+            return kept
 
     def clear(self) -> None:
         with self._lock:
@@ -81,8 +86,9 @@ def values(picture: Picture, field: bytes, uids: Sequence[int]) -> Mapping[int, 
         for uid, headers in zip(found["uid"], found["headers"], strict=True)
         if headers is not None
     }
-    _cache.add(key, more, 2 * len(picture) + 1000)
-    return {**known, **more}
+    kept = _cache.add(key, more, 2 * len(picture) + 1000)
+    # Not a copy, but where it was begun anew: a large folder is asked for in a thousand parts.
+    return kept if kept is known or not known else {**known, **more}
 
 
 def _value(field: bytes, headers: bytes) -> str | None:
