@@ -67,12 +67,16 @@ class Collected:
     octets: int = 0
 
 
-def is_dead() -> Q:
-    """The condition for blobs that no row of any model points at."""
+def is_dead(*, above: int = 0) -> Q:
+    """The condition for blobs that no row of any model points at.
+
+    Who looks at keys above one alone says so, or PostgreSQL goes through all that points below.
+    """
     dead = Q()
     for relation in Blob._meta.related_objects:
+        name = relation.field.name
         pointing = relation.related_model._base_manager.filter(
-            **{relation.field.name: OuterRef("pk")}
+            **{name: OuterRef("pk"), f"{name}__gt": above}
         )
         dead &= ~Q(Exists(pointing))
     return dead
@@ -138,7 +142,7 @@ def _delete_dead_blobs() -> int:
     deleted = 0
     last = 0
     while True:
-        dead = settled.filter(is_dead(), pk__gt=last).order_by("pk")
+        dead = settled.filter(is_dead(above=last), pk__gt=last).order_by("pk")
         keys = list(dead.values_list("pk", flat=True)[:CHUNK])
         if not keys:
             return deleted

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import QuerySet, Sum
+from django.db.models import F, Q, QuerySet, Sum
 
 from accounts import commit
 from accounts.mailstore.recovery import drop_entries
@@ -45,11 +45,14 @@ def _forget_of(mailbox_id: int, rows: QuerySet[RecoverableEntry]) -> int:
 
 def _above_quota() -> Iterator[int]:
     quotas = ("mailbox__quota_bytes", "mailbox__quota_messages")
+    is_above = Q(mailbox__quota_bytes__gt=0, held_octets__gt=F("mailbox__quota_bytes")) | Q(
+        mailbox__quota_messages__gt=0, held_messages__gt=F("mailbox__quota_messages")
+    )
     held = (
-        Recoverable.objects.exclude(mailbox__quota_bytes=0, mailbox__quota_messages=0)
-        .order_by()
+        Recoverable.objects.order_by()
         .values_list("mailbox_id", *quotas)
         .annotate(held_octets=Sum("octets"), held_messages=Sum("messages"))
+        .filter(is_above)
     )
     for mailbox_id, most_octets, most_messages, octets, messages in list(held):
         too_many_octets = octets - most_octets if most_octets else 0

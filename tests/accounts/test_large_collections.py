@@ -1,0 +1,58 @@
+"""What is collected by the worker costs what there is to collect, not what the house holds."""
+
+import re
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from accounts.blobs import garbage
+from accounts.mailstore import leftovers
+from accounts.mailstore.forgetting import forget_old
+from accounts.models import Blob, Entry, Mailbox, Message
+from tests.accounts.as_owner import expunge_uids
+from tests.accounts.disk import age
+from tests.accounts.mail import append_many, inbox, keep_nothing_deleted, make_mailbox
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def test_mailboxes_that_have_room_for_what_was_deleted_are_not_asked_one_by_one(
+    django_assert_max_num_queries: Any,
+) -> None:
+    for number in range(30):
+        mailbox_id = make_mailbox(quota=1 << 20)
+        append_many(mailbox_id, inbox(mailbox_id), 2)
+        expunge_uids(inbox(mailbox_id), None, only_deleted=False)
+        Mailbox.objects.filter(pk=mailbox_id).update(quota_messages=number)
+    # Two may hold less than that, and the first as much as it will.
+    with django_assert_max_num_queries(20):
+        assert forget_old(timezone.now()) == 1
+
+
+def test_what_is_looked_for_in_steps_begins_where_the_last_one_ended(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    mailbox_id = make_mailbox()
+    keep_nothing_deleted()
+    uids = append_many(mailbox_id, inbox(mailbox_id), 12)
+    expunge_uids(inbox(mailbox_id), uids[::2], only_deleted=False)
+    age(2)
+    monkeypatch.setattr(leftovers, "CHUNK", 2)
+    monkeypatch.setattr(garbage, "CHUNK", 2)
+    for collect, model in (
+        (leftovers.remove_unplaced_messages, Message),
+        (garbage._delete_dead_blobs, Blob),
+    ):
+        with CaptureQueriesContext(connection) as queries:
+            assert collect() == 6
+        table = model._meta.db_table
+        steps = [q["sql"] for q in queries.captured_queries if " LIMIT 2" in q["sql"]]
+        assert len(steps) == 4
+        for sql in steps:
+            [last] = re.findall(rf'"{table}"."id" > (\d+)', sql)
+            # Neither what points at earlier rows is gone through again.
+            assert sql.count(f"> {last}") == 3
+    assert Entry.objects.count() == Message.objects.count() == Blob.objects.count() == 6
