@@ -29,13 +29,15 @@ class State:
     is_behind: bool
 
 
-def states(addresses: Sequence[str] = ()) -> Iterator[State]:
+def states(mailbox_ids: Sequence[int] = ()) -> Iterator[State]:
     """The state of these mailboxes, or of all, by address."""
     mailboxes = Mailbox.objects.select_related("domain").order_by("domain__name", "local_part")
-    behind = set(search_tailer.behind().values_list("pk", flat=True))
+    behind = search_tailer.behind()
+    if mailbox_ids:
+        mailboxes, behind = (rows.filter(pk__in=mailbox_ids) for rows in (mailboxes, behind))
+    late = set(behind.values_list("pk", flat=True))
     for mailbox in mailboxes.iterator(500):
-        if not addresses or mailbox.address in addresses:
-            yield _state(mailbox, is_behind=mailbox.pk in behind)
+        yield _state(mailbox, is_behind=mailbox.pk in late)
 
 
 def _state(mailbox: Mailbox, *, is_behind: bool) -> State:

@@ -233,3 +233,14 @@ def test_a_search_for_a_mailbox_asks_the_same_for_one_and_for_many(
     (one, few), (many, more) = asked("user0001"), asked("user")
     assert (one, many) == (1, 20)
     assert more == few
+
+
+def test_the_state_of_one_mailbox_is_asked_of_no_other(people: People) -> None:
+    make_mailboxes(people.domain, 3)
+    with CaptureQueriesContext(connection) as queries:
+        shown = run("search", "status", "user0001@a.test")
+    assert len(shown.splitlines()) == 2
+    read = [sql for sql in sql_of(queries) if 'FROM "accounts_mailbox"' in sql]
+    assert read
+    assert all(str(Mailbox.objects.get(local_part="user0001").pk) in sql for sql in read[1:])
+    assert len(run("search", "status").splitlines()) > 4

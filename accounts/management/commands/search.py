@@ -28,8 +28,8 @@ class Command(NounCommand):
         verb.add_argument("--json", action="store_true", help="print JSON")
 
     def status(self, options: Options) -> None:
-        addresses = [directory.find_mailbox(each).address for each in options["address"]]
-        rows = [asdict(state) for state in search_state.states(addresses)]
+        chosen = [directory.find_mailbox(each).pk for each in options["address"]]
+        rows = [asdict(state) for state in search_state.states(chosen)]
         self.show(rows, as_json=options["json"])
 
     def catch_up(self, options: Options) -> None:
