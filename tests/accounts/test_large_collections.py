@@ -9,9 +9,9 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from accounts.blobs import garbage
-from accounts.mailstore import leftovers
-from accounts.mailstore.forgetting import forget_old
-from accounts.models import Blob, Entry, Mailbox, Message
+from accounts.mailstore import leftovers, recovery, uids
+from accounts.mailstore.forgetting import forget_mailbox, forget_old
+from accounts.models import Blob, Entry, Mailbox, Message, Recoverable
 from tests.accounts.as_owner import expunge_uids
 from tests.accounts.disk import age
 from tests.accounts.mail import append_many, inbox, keep_nothing_deleted, make_mailbox
@@ -56,3 +56,32 @@ def test_what_is_looked_for_in_steps_begins_where_the_last_one_ended(
             # Neither what points at earlier rows is gone through again.
             assert sql.count(f"> {last}") == 3
     assert Entry.objects.count() == Message.objects.count() == Blob.objects.count() == 6
+
+
+def test_what_went_at_once_is_not_counted_anew_for_each_step(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    mailbox_id = make_mailbox()
+    for number in (7, 5):
+        append_many(mailbox_id, inbox(mailbox_id), number)
+        expunge_uids(inbox(mailbox_id), None, only_deleted=False)
+    for module in (recovery, uids):
+        monkeypatch.setattr(module, "CHUNK", 3)
+    size = Message.objects.latest("pk").size
+    left: list[list[tuple[int, int]]] = []
+    sums: list[str] = []
+    drop = recovery.drop_entries
+
+    def watched(keys: list[int]) -> int:
+        with CaptureQueriesContext(connection) as queries:
+            dropped = drop(keys)
+        sums.extend(sql for q in queries.captured_queries if "SUM(" in (sql := q["sql"]))
+        left.append(list(Recoverable.objects.order_by("pk").values_list("messages", "octets")))
+        return dropped
+
+    monkeypatch.setattr("accounts.mailstore.forgetting.drop_entries", watched)
+    assert forget_mailbox(mailbox_id) == 12
+    one, other = (4, 4 * size), (5, 5 * size)
+    assert left == [[one, other], [(1, size), other], [(3, 3 * size)], []]
+    assert len(sums) == 4
+    assert all('WHERE "accounts_recoverableentry"."id" IN' in sql for sql in sums)
