@@ -17,12 +17,14 @@ from accounts.models import (
     Alias,
     AliasTarget,
     Domain,
+    Entry,
     Folder,
     Mailbox,
     Membership,
     Tenant,
     User,
 )
+from tests.accounts.mail import append_many
 from tests.accounts.people import People, settle, to
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -244,3 +246,20 @@ def test_the_state_of_one_mailbox_is_asked_of_no_other(people: People) -> None:
     assert read
     assert all(str(Mailbox.objects.get(local_part="user0001").pk) in sql for sql in read[1:])
     assert len(run("search", "status").splitlines()) > 4
+
+
+def test_a_search_for_entries_looks_for_their_folders_first(client: Client, people: People) -> None:
+    folder = Folder.objects.get(mailbox=people.alice, name="INBOX")
+    append_many(people.alice.pk, folder.pk, 3)
+
+    def found(term: str) -> tuple[int, str]:
+        with CaptureQueriesContext(connection) as queries:
+            page = client.get(url(Entry, "changelist"), {"q": term})
+        [listed] = [sql for sql in sql_of(queries) if "ORDER BY" in sql and '."uid"' in sql]
+        return len(page.context["cl"].result_list), listed.partition(" WHERE ")[2]
+
+    for term, number in (("2", 1), ("alice", 3), ("INBOX alice", 3), ("alice 3", 1), ("bob", 0)):
+        assert found(term)[0] == number
+    # Nor is every UID made a text, to be compared with a word.
+    assert '"uid"' not in found("alice")[1]
+    assert found(str(1 << 70))[0] == 0
