@@ -19,6 +19,13 @@ def _moment(seconds: int | None) -> datetime | None:
     return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
 
 
+class _ByKey(LookOnly):
+    """The latest first, and in no other order: there may be millions, and indexes for few."""
+
+    ordering = ["-pk"]
+    sortable_by = ()
+
+
 class SpecialUseFilter(admin.SimpleListFilter):
     """Django's own would look through every folder for what there is."""
 
@@ -38,6 +45,8 @@ class FolderAdmin(LookOnly):
     list_select_related = ["mailbox__domain"]
     list_filter = [SpecialUseFilter, "is_selectable"]
     search_fields = ["name", "mailbox__local_part", "mailbox__domain__name"]
+    # As an index has them.
+    ordering = ["mailbox_id", "name"]
 
     @display(description=_("size"), ordering="octets")
     def size(self, folder: Folder) -> str:
@@ -45,11 +54,10 @@ class FolderAdmin(LookOnly):
 
 
 @admin.register(Message)
-class MessageAdmin(LookOnly):
+class MessageAdmin(_ByKey):
     list_display = ["pk", "mailbox", "octets", "received_at", "said_to_be_sent_at"]
     list_select_related = ["mailbox__domain"]
     search_fields = ["mailbox__local_part", "mailbox__domain__name"]
-    ordering = ["-pk"]
     fields = ["mailbox", "blob", "octets", "received_at", "said_to_be_sent_at"]
     readonly_fields = fields
 
@@ -58,25 +66,24 @@ class MessageAdmin(LookOnly):
         wide = ("prefix", "envelope", "bodystructure", "body", "headers", "preview")
         return super().get_queryset(request).defer(*wide)
 
-    @display(description=_("size"), ordering="size")
+    @display(description=_("size"))
     def octets(self, message: Message) -> str:
         return size_in_words(message.size)
 
-    @display(description=_("received"), ordering="internal_date")
+    @display(description=_("received"))
     def received_at(self, message: Message) -> datetime | None:
         return _moment(message.internal_date)
 
-    @display(description=_("Date field"), ordering="sent_at")
+    @display(description=_("Date field"))
     def said_to_be_sent_at(self, message: Message) -> datetime | None:
         return _moment(message.sent_at)
 
 
 @admin.register(Entry)
-class EntryAdmin(LookOnly):
+class EntryAdmin(_ByKey):
     list_display = ["uid", "folder", "mailbox", "flag_names", "modseq", "came_at"]
     list_select_related = ["folder__mailbox__domain"]
     search_fields = ["=uid", "folder__name", "folder__mailbox__local_part"]
-    ordering = ["-pk"]
     fields = ["folder", "message", "uid", "flag_names", "modseq", "came_at"]
     readonly_fields = fields
 
@@ -109,27 +116,25 @@ class EntryAdmin(LookOnly):
     def flag_names(self, entry: Entry) -> str:
         return " ".join(flag.name.capitalize() for flag in Flag if entry.flags & flag and flag.name)
 
-    @display(description=_("saved"), ordering="saved_at")
+    @display(description=_("saved"))
     def came_at(self, entry: Entry) -> datetime | None:
         return _moment(entry.saved_at)
 
 
 @admin.register(Vanished)
-class VanishedAdmin(LookOnly):
+class VanishedAdmin(_ByKey):
     list_display = ["folder", "modseq", "uids"]
     list_select_related = ["folder"]
     search_fields = ["folder__name", "folder__mailbox__local_part"]
-    ordering = ["-pk"]
 
 
 @admin.register(Change)
-class ChangeAdmin(LookOnly):
+class ChangeAdmin(_ByKey):
     list_display = ["at", "kind", "mailbox", "folder", "modseq"]
     list_select_related = ["mailbox__domain", "folder"]
     list_filter = ["kind"]
     search_fields = ["mailbox__local_part", "mailbox__domain__name"]
     search_help_text = _("Part of the address. On SQLite, arrivals are among the entries alone.")
-    ordering = ["-pk"]
 
 
 @admin.register(Segment)
@@ -145,8 +150,7 @@ class SegmentAdmin(LookOnly):
 
 
 @admin.register(Blob)
-class BlobAdmin(LookOnly):
+class BlobAdmin(_ByKey):
     list_display = ["pk", "segment", "offset", "length", "created_at"]
     list_select_related = ["segment"]
     search_fields = ["segment__name"]
-    ordering = ["-pk"]

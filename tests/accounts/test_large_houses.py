@@ -16,14 +16,19 @@ from accounts.directory import domains
 from accounts.models import (
     Alias,
     AliasTarget,
+    Blob,
+    Change,
     Domain,
     Entry,
     Folder,
     Mailbox,
     Membership,
+    Message,
     Tenant,
     User,
+    Vanished,
 )
+from tests.accounts.as_owner import expunge_uids
 from tests.accounts.mail import append_many
 from tests.accounts.people import People, settle, to
 
@@ -263,3 +268,22 @@ def test_a_search_for_entries_looks_for_their_folders_first(client: Client, peop
     # Nor is every UID made a text, to be compared with a word.
     assert '"uid"' not in found("alice")[1]
     assert found(str(1 << 70))[0] == 0
+
+
+@pytest.mark.parametrize("model", [Message, Blob, Entry, Vanished, Change])
+def test_what_there_are_millions_of_is_sorted_by_its_keys_alone(
+    client: Client, people: People, model: Any
+) -> None:
+    inbox = people.alice.folders.get(name="INBOX")
+    append_many(people.alice.pk, inbox.pk, 2)
+    expunge_uids(inbox.pk, [1], only_deleted=False)
+    page = client.get(url(model, "changelist")).content.decode()
+    assert "result_list" in page
+    assert "sortable column-" not in page
+
+
+def test_folders_are_listed_as_an_index_has_them(client: Client, people: People) -> None:
+    with CaptureQueriesContext(connection) as queries:
+        client.get(url(Folder, "changelist"))
+    listed = [query["sql"] for query in queries.captured_queries if "ORDER BY" in query["sql"]]
+    assert '"accounts_folder"."mailbox_id" ASC, "accounts_folder"."name" ASC' in listed[-1]
