@@ -6,15 +6,18 @@ On the embedded database all processes run on one machine, and it is a row of a 
 no session costs a commit, and a process that dies frees its locks at once.
 """
 
+import threading
+import time
 import uuid
 from datetime import timedelta
 from typing import Protocol
 
 from django.conf import settings
-from django.db import connection
+from django.db import Error, connection
 from django.db.models import QuerySet
 
 from accounts import clock, maildrop_table
+from accounts.commit import DATABASE_AWAY
 from accounts.maildrop_table import LIFETIME, InUse
 from accounts.models import MaildropLock
 
@@ -22,6 +25,8 @@ __all__ = ["InUse", "Lock", "RowLock", "is_locked", "lock"]
 
 # How often a row is written anew: a command within the minute after the last one writes nothing.
 RENEWED_EVERY = timedelta(minutes=1)
+# Seconds between tries to free what could not be freed while the database was away.
+FREED_EVERY = 0.5
 
 
 def _renew_at() -> int:
@@ -63,7 +68,13 @@ class RowLock:
         """Take the lock; raises InUse."""
         self._mailbox_id = mailbox_id
         self._token = uuid.uuid4()
-        if not self._take():
+        try:
+            is_ours = self._take()
+        except DATABASE_AWAY:
+            # The row may be there all the same.
+            _left.free(self._token)
+            raise
+        if not is_ours:
             raise InUse
 
     @property
@@ -81,7 +92,11 @@ class RowLock:
         self._renew_at = renew_at
 
     def close(self) -> None:
-        self._held().delete()
+        try:
+            self._held().delete()
+        except DATABASE_AWAY:
+            # Else nobody enters for the rest of a lifetime, long after the database is back.
+            _left.free(self._token)
 
     def _take(self) -> bool:
         self._renew_at = _renew_at()
@@ -96,6 +111,41 @@ class RowLock:
 
     def _held(self) -> QuerySet[MaildropLock]:
         return MaildropLock.objects.filter(mailbox_id=self._mailbox_id, token=self._token)
+
+
+class _Left:
+    """Rows that are held for nobody; a thread frees them as soon as the database is back."""
+
+    def __init__(self) -> None:
+        self._guard = threading.Lock()
+        self._tokens: set[uuid.UUID] = set()
+
+    def free(self, token: uuid.UUID) -> None:
+        with self._guard:
+            self._tokens.add(token)
+            if len(self._tokens) == 1:
+                threading.Thread(target=self._run, name="maildrops to free", daemon=True).start()
+
+    def _run(self) -> None:
+        goes_on = True
+        while goes_on:
+            time.sleep(FREED_EVERY)
+            goes_on = not self._is_done()
+            connection.close()
+
+    def _is_done(self) -> bool:
+        with self._guard:
+            tokens = list(self._tokens)
+        try:
+            MaildropLock.objects.filter(token__in=tokens).delete()
+        except Error:
+            return False
+        with self._guard:
+            self._tokens.difference_update(tokens)
+            return not self._tokens
+
+
+_left = _Left()
 
 
 def lock(mailbox_id: int) -> Lock:

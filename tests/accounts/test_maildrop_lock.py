@@ -4,12 +4,13 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from signal import SIGCONT, SIGSTOP
 
 import pytest
 from django.conf import settings
-from django.db import connection, connections
+from django.db import OperationalError, connection, connections
 from django.utils import timezone
 
 from accounts import maildrop_lock, maildrop_table
@@ -18,6 +19,7 @@ from accounts.maildrop_lock import Lock, RowLock
 from accounts.mailstore import folders
 from accounts.models import MaildropLock
 from tests.accounts.mail import HELLO, append_many, inbox, make_mailbox
+from tests.partners.daemon import wait_until
 from tests.transcripts.clock import Clock
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -156,6 +158,42 @@ def test_a_row_is_written_by_the_minute(mailbox: int, clock: Clock) -> None:
     assert lock.is_renewed_at_once
     (row,) = MaildropLock.objects.all()
     assert row.expires_at - timezone.now() > maildrop_table.LIFETIME - timedelta(seconds=5)
+
+
+@contextmanager
+def database_away(first: str = "") -> Iterator[None]:
+    """This thread loses its database at the next statement, or at the first that begins so."""
+    is_away = False
+
+    def refuse(execute: Callable[..., object], sql: str, *rest: object) -> object:
+        nonlocal is_away
+        is_away = is_away or sql.startswith(first)
+        if is_away:
+            raise OperationalError("the connection is lost")
+        return execute(sql, *rest)
+
+    with connection.execute_wrapper(refuse):
+        yield
+
+
+def test_a_lock_given_up_while_the_database_is_away_is_free_soon_after(mailbox: int) -> None:
+    lock = RowLock(mailbox)
+    with database_away():
+        lock.close()
+    wait_until(lambda: not MaildropLock.objects.exists(), "the maildrop is free")
+
+
+@pytest.mark.parametrize("first", ["SELECT", "SELECT f.id"])
+def test_a_login_that_loses_the_database_leaves_no_lock(
+    mailbox: int, first: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The row is there when the database goes: the look at it fails, or that at the folder."""
+    monkeypatch.setattr(maildrop_lock, "lock", RowLock)
+    monkeypatch.setattr(maildrop_lock.clock, "now", timezone.now)
+    with database_away(first), pytest.raises(OperationalError):
+        Maildrop(mailbox)
+    assert MaildropLock.objects.exists()
+    wait_until(lambda: not MaildropLock.objects.exists(), "the maildrop is free")
 
 
 def test_a_host_whose_clock_is_ahead_takes_nobodys_lock(
