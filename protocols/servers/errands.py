@@ -25,6 +25,8 @@ log = structlog.get_logger(__name__)
 AnySession = Session[Any, Any, Any]
 Wake = Callable[[], Iterable[Any] | None]
 
+# Seconds after which a session looks again that could not, as the database was away.
+WAKE_PAUSE = 2.0
 # Answers that are not there yet.
 _DEFERRED = (Future, After, Soon, Home, Later, Again)
 AWAY = object()
@@ -48,6 +50,8 @@ class Host(Protocol):
     def answer_later(self, answer: Any, seconds: float) -> None: ...
 
     def sliced(self, slices: Slices, part: Slice) -> None: ...
+
+    def wake(self, work: Wake) -> None: ...
 
     def woken(self, responses: list[Any]) -> None: ...
 
@@ -174,6 +178,11 @@ def wake(host: Host, works: list[Wake]) -> None:
     for work in works:
         try:
             responses.extend(work() or ())
+        except DATABASE_AWAY as error:
+            # What it would have told is told by nobody else: the notice of it has come and gone.
+            log.warning("wake_put_off", peer=host.peer.address, error=_reason(error))
+            later = host.runtime.reactor.callLater
+            host.runtime.way_back.post(later, WAKE_PAUSE, host.wake, work)
         except Exception:
             log.exception("wake_failed", peer=host.peer.address)
     host.runtime.way_back.post(host.woken, responses)
@@ -184,7 +193,7 @@ def failure(host: Host, session: AnySession, event: Any) -> Any:
     command, error = type(event).__name__, sys.exc_info()[1]
     if isinstance(error, DATABASE_AWAY):
         # Every command fails of it: a line each tells as much as a traceback each.
-        reason = str(error).partition("\n")[0]
+        reason = _reason(error)
         log.error("database_away", command=command, peer=host.peer.address, error=reason)
     else:
         log.exception("event_failed", command=command, peer=host.peer.address)
@@ -194,6 +203,10 @@ def failure(host: Host, session: AnySession, event: Any) -> Any:
         log.exception("failed_failed", command=command)
         host.runtime.way_back.post(host.abort)
         return None
+
+
+def _reason(error: BaseException) -> str:
+    return str(error).partition("\n")[0]
 
 
 def close(session: AnySession, slices: Slices | None) -> None:

@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from typing import Any
 
+from django.db import OperationalError
+
 from protocols.servers.listeners import Door, Listener, listen, open_socket
 from protocols.servers.runtime import Caps, Runtime
 from protocols.servers.session import After, Home, Later, Shell, Soon
@@ -95,6 +97,7 @@ class Obedient:
         self.go = threading.Event()
         self.reached = threading.Event()
         self.pulled = 0
+        self.is_away = False
         self.has_overlapped = False
         self._inside = threading.Lock()
 
@@ -179,6 +182,8 @@ class Obedient:
 
     def _woken(self) -> list[bytes]:
         self.threads.append(threading.current_thread().name)
+        if self.is_away:
+            raise OperationalError("the database is away")
         return [b"woken"]
 
     def _pieces(self, count: int, size: int) -> Iterator[bytes]:
