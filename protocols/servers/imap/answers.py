@@ -2,12 +2,16 @@
 
 from collections.abc import Collection, Iterable, Iterator
 
-from accounts.commit import CommitUnavailable, OutOfSpace
+import structlog
+
+from accounts.commit import DATABASE_AWAY, CommitUnavailable, OutOfSpace
 from accounts.mailstore import refusals
 from accounts.mailstore.annotations import MAX_VALUE
 from accounts.rows import FolderGone
 from protocols.servers.imap.client import Client
 from protocols.wire.imap.responses import Bye, Status, Tagged
+
+log = structlog.get_logger(__name__)
 
 # RFC 5530 §3, RFC 6154 §3, RFC 9208 §4.4.
 _CODES: tuple[tuple[type[Exception], bytes], ...] = (
@@ -54,12 +58,15 @@ def done(
     """OK to what has changed something, with the news after it, as `Client.news` tells them.
 
     A selected folder that is gone meanwhile ends the session, and does not take the change back:
-    who is told NO does it once more elsewhere.
+    who is told NO does it once more elsewhere. So where the database goes away before the news
+    are read: they come with the next command.
     """
     try:
         untagged += client.news(may_expunge=True, removed=removed, after=after)
     except FolderGone:
         return folder_gone(client, tag, "OK", "Done.", code=code, untagged=untagged)
+    except DATABASE_AWAY as error:
+        log.warning("news_put_off", error=str(error))
     return ok(tag, "Done.", code=code, untagged=untagged)
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Collection
 from enum import IntFlag, StrEnum
 
+from accounts.commit import DATABASE_AWAY
 from accounts.directory.switchboard import Rule, hides
 from accounts.login import Identity
 from accounts.mailstore import index, rights
@@ -149,7 +150,15 @@ class Client:
         else:
             picture = index.picture_after(self.folder_id, after)
         lines = said + self.folder_news(view, picture, may_expunge, known, untold, removed)
-        return lines + self.other_news(range(uidnext, view.uidnext_told))
+        try:
+            return lines + self.other_news(range(uidnext, view.uidnext_told))
+        except DATABASE_AWAY:
+            # What the view counts as told must be said; the rest is looked for again.
+            if not lines:
+                raise
+            if self.watch is not None:
+                self.watch.wake()
+            return lines
 
     def other_news(self, arrivals: range = range(0)) -> bytes:
         """What is new elsewhere in the mailbox, and of new messages where NOTIFY asks for it."""
