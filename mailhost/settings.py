@@ -42,6 +42,8 @@ def _secret_key() -> str:
 
 def _database(url: str) -> dict[str, Any]:
     if url.startswith(("postgres://", "postgresql://")):
+        from psycopg import IsolationLevel
+
         parts = urlsplit(url)
         return {
             "ENGINE": "django.db.backends.postgresql",
@@ -60,6 +62,8 @@ def _database(url: str) -> dict[str, Any]:
                 "keepalives_interval": 5,
                 "keepalives_count": 3,
                 **dict(parse_qsl(parts.query)),
+                # Whatever is the role's default: who waits for a lock then reads what was written.
+                "isolation_level": IsolationLevel.READ_COMMITTED,
             },
         }
     path = url.removeprefix("sqlite://") if url else str(HOME / "mailhost.sqlite3")

@@ -140,3 +140,16 @@ def test_who_watches_statements_sees_its_ends() -> None:
         rename("new")
     assert [each["sql"].split()[0] for each in seen] == ["BEGIN", "UPDATE", "COMMIT"]
     assert names() == {"new"}
+
+
+def test_a_transaction_is_read_committed_whatever_the_roles_default() -> None:
+    if connection.vendor == "sqlite":
+        pytest.skip("SQLite has one writer at a time")
+    with connection.cursor() as cursor:
+        cursor.execute("SET default_transaction_isolation = 'repeatable read'")
+        try:
+            with Transaction():
+                cursor.execute("SHOW transaction_isolation")
+                assert cursor.fetchone() == ("read committed",)
+        finally:
+            cursor.execute("RESET default_transaction_isolation")
