@@ -4,10 +4,12 @@ They ask the database, so they run with `check --database default`, `migrate` an
 """
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from typing import Any
 
 from django.core.checks import CheckMessage, Error, Tags, register
 from django.db import DatabaseError, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations.loader import MigrationLoader
 
 # SQLite stores what is durable in FULL (2) and EXTRA (3).
@@ -30,6 +32,15 @@ def durability(databases: Iterable[str] | None = None, **_: Any) -> Iterator[Che
         except DatabaseError:
             # Whether it answers at all is somebody else's question.
             continue
+
+
+@register(Tags.database)
+def pooling(databases: Iterable[str] | None = None, **_: Any) -> Iterator[CheckMessage]:
+    """The cursors that fsck, purges and lists read with end with the backend's turn at us."""
+    for alias in databases or ():
+        if connections[alias].vendor == "postgresql":
+            with suppress(DatabaseError):
+                yield from _pooling(_backends(connections[alias]))
 
 
 @register(Tags.database)
@@ -57,6 +68,31 @@ def _postgresql(synchronous_commit: str) -> Iterator[CheckMessage]:
             "PostgreSQL answers commits before they are on disk: synchronous_commit is off.",
             hint="ALTER ROLE or ALTER DATABASE … SET synchronous_commit = on.",
             id="accounts.E001",
+        )
+
+
+def _backends(database: BaseDatabaseWrapper) -> list[tuple[int, int]]:
+    """Which processes of the server answer on two connections at a time, asked in turn."""
+    other = database.copy()
+    try:
+        return [(_backend(database), _backend(other)) for _ in range(3)]
+    finally:
+        other.close()
+
+
+def _backend(database: BaseDatabaseWrapper) -> int:
+    with database.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        return int(cursor.fetchone()[0])
+
+
+def _pooling(backends: Iterable[tuple[int, int]]) -> Iterator[CheckMessage]:
+    ours, others = map(set, zip(*backends, strict=True))
+    if len(ours) > 1 or ours & others:
+        yield Error(
+            "PostgreSQL stands behind a pool that shares its connections by transaction.",
+            hint="Have it share them by session (pgbouncer: pool_mode = session).",
+            id="accounts.E004",
         )
 
 

@@ -54,7 +54,7 @@ def test_the_default_is_sound(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"relayhost": "[relay.example"}, "mailhost.E013"),
         ({"relayhost": "relay.example]:25"}, "mailhost.E013"),
         ({"outbound_bind": "eth0"}, "mailhost.E014"),
-        ({"server_processes": 3}, "mailhost.E016"),
+        ({"server_processes": 3, "database_url": ""}, "mailhost.E016"),
     ],
 )
 def test_what_cannot_work_has_an_id(
@@ -157,6 +157,17 @@ def test_a_database_that_forgets_is_refused(monkeypatch: pytest.MonkeyPatch) -> 
             found = [each.id for each in database_checks.durability(["default"])]
             assert found == ["accounts.E002"]
     assert list(database_checks.durability(None)) == []
+
+
+@pytest.mark.django_db
+def test_a_pool_that_shares_connections_by_transaction_is_refused() -> None:
+    for shared in ([(1, 1)] * 3, [(1, 2), (2, 1), (1, 2)], [(1, 3), (2, 3), (1, 3)]):
+        assert [each.id for each in database_checks._pooling(shared)] == ["accounts.E004"]
+    assert list(database_checks._pooling([(1, 2)] * 3)) == []
+    assert list(database_checks.pooling(["default"])) == []
+    if connection.vendor == "postgresql":
+        ((ours, other),) = set(database_checks._backends(connection))
+        assert ours != other
 
 
 @pytest.mark.django_db
