@@ -15,6 +15,7 @@ from accounts import effects
 from accounts.mailstore import append, changes, folders, notices, redis_notices
 from accounts.models import Folder, Mailbox
 from tests.accounts.mail import make_mailbox
+from tests.partners.platform import PLATFORM
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -172,6 +173,10 @@ def test_the_socket_of_a_dead_process_is_removed() -> None:
     while any(path.exists() for path in before) and time.monotonic() < until:
         changes.publish([(1, 7, 2)])
     assert not any(path.exists() for path in before)
+
+
+def test_processes_that_may_stand_on_several_machines_talk_through_redis() -> None:
+    assert notices._uses_redis() == (PLATFORM == "scaled")
 
 
 def test_a_redis_that_is_away_is_told_in_a_line(

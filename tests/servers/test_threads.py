@@ -2,14 +2,18 @@
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from functools import partial
 from threading import Barrier, Event, Thread, current_thread
+from typing import Any
 
 import pytest
+from django.db import connection
 
 from protocols.servers import threads
 from protocols.servers.threads import SessionPool
+from tests.partners.platform import PLATFORM
 from tests.servers.shell_kit import until
 
 # Seconds that never pass in a test.
@@ -177,3 +181,32 @@ def test_jobs_that_wait_for_a_server_do_not_wait_for_each_other(
 ) -> None:
     monkeypatch.setattr("protocols.servers.threads.connection.vendor", vendor, raising=False)
     assert threads.make_pool()._patience == patience
+
+
+@pytest.mark.skipif(PLATFORM != "scaled", reason="the embedded database does not hang up")
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    "end",
+    [
+        # As at a restart of the server: it says so, and nobody has read it yet.
+        lambda other: _terminate(other.connection.info.backend_pid),
+        lambda other: other.connection.close(),
+        lambda other: setattr(other, "errors_occurred", True),
+    ],
+    ids=["by the server", "by us", "an error"],
+)
+def test_a_connection_that_is_lost_is_known_to_be(
+    monkeypatch: pytest.MonkeyPatch, end: Callable[[Any], object]
+) -> None:
+    with closing(connection.copy()) as other:
+        monkeypatch.setattr(threads, "connection", other)
+        assert not threads._has_lost_database()
+        other.ensure_connection()
+        assert not threads._has_lost_database()
+        end(other)
+        assert threads._has_lost_database()
+
+
+def _terminate(pid: int) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
