@@ -11,7 +11,7 @@ from unfold.decorators import display
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from accounts import app_passwords, scopes
-from accounts.admin.pages import as_form_error
+from accounts.admin.pages import as_form_error, may_let_in
 from accounts.directory import DirectoryError
 from accounts.models import Credential, Mailbox
 
@@ -101,7 +101,7 @@ class AppPasswordInline(TabularInline):
         return rows.filter(kind=Credential.Kind.APP_PASSWORD)
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        can_have = obj is not None and not obj.is_shared
+        can_have = obj is not None and not obj.is_shared and may_let_in(request, obj)
         return can_have and bool(super().has_add_permission(request, obj))
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:

@@ -24,6 +24,7 @@ from accounts.admin.pages import (
     SuspendPage,
     apply,
     as_form_error,
+    may_let_in,
     size_in_words,
     state_label,
     unlimited_or_size,
@@ -81,6 +82,16 @@ class MailboxForm(SharingForm):
             *("pop_deletion", "pop_since"),
             *("quota_bytes", "quota_messages", "quota_folders"),
         ]
+
+    # Whether this page may say who gets in.
+    lets_in = True
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name in () if self.lets_in else ("password", *SHARING_FIELDS):
+            field = self.fields[name]
+            field.disabled = True
+            field.help_text = _("Its owner may use the admin: who may change users changes this.")
 
     def clean_quota_messages(self) -> int:
         return self.cleaned_data["quota_messages"] or 0
@@ -222,6 +233,11 @@ class MailboxAdmin(SuspendPage):
             if obj
             else written
         )
+
+    def get_form(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> Any:
+        form = super().get_form(request, obj, **kwargs)
+        form.lets_in = obj is None or may_let_in(request, obj)
+        return form
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
         # An address is what aliases and mail programs know it by: no form changes it.

@@ -19,6 +19,7 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 
 from accounts import directory, limits
 from accounts.directory import DirectoryError
+from accounts.models import Mailbox
 
 M = TypeVar("M", bound=Model)
 
@@ -178,6 +179,16 @@ def apply(request: HttpRequest, rows: Iterable[M], verb: Callable[[M], object], 
             messages.error(request, str(error))
     if count:
         messages.success(request, done % count)
+
+
+def may_let_in(request: HttpRequest, mailbox: Mailbox) -> bool:
+    """Whether it is theirs to say who gets into the mailbox.
+
+    Its owner may be an admin, with more rights than theirs: whoever knows its password has them.
+    """
+    owner, asking = mailbox.user, request.user
+    is_admin = owner is not None and (owner.is_staff or owner.is_superuser)
+    return not is_admin or owner == asking or asking.has_perm("accounts.change_user")
 
 
 def held_back(rows: Iterable[M], require: Callable[[M], object]) -> list[str]:
