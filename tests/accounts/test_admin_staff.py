@@ -10,8 +10,9 @@ from django.test import Client
 from django.urls import reverse
 
 from accounts import app_passwords, login
+from accounts.admin.store import WIDE
 from accounts.directory.sharing import delegates
-from accounts.models import Credential, Mailbox, User
+from accounts.models import Credential, Mailbox, Message, User
 from tests.accounts.people import PASSWORD, People, settle
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -104,3 +105,12 @@ def test_an_admin_changes_their_own_password(people: People) -> None:
     client.force_login(owner, backend="accounts.web_login.MailboxBackend")
     change(client, people.alice, password=NEW)
     assert opens(NEW)
+
+
+@pytest.mark.parametrize("column", WIDE)
+def test_no_list_answers_what_stands_in_mail(people: People, column: str) -> None:
+    page = url(Message, "changelist")
+    client = staff("view_message")
+    assert client.get(page, {"size__gt": "1"}).status_code == 200
+    for lookup in (column, f"{column}__contains", f"{column}__gt"):
+        assert client.get(page, {lookup: "private"}).status_code == 400
