@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from accounts import effects, scopes
 from accounts.directory.names import split_address
-from accounts.models import Credential
+from accounts.models import AccessToken, Credential
 from accounts.suspension import CAN_LOG_IN, IS_SUSPENDED, MAILBOXES, is_tenant_suspended
 
 # `last_used_at` is a courtesy to people, not worth a write a login.
@@ -71,6 +71,12 @@ def read_of(mailbox_id: int) -> Keyring | None:
     return _read("m.id = %s", (mailbox_id,))
 
 
+def read_of_token(digest: str) -> Keyring | None:
+    """The keyring of the mailbox that a token, expired or not, is of; one query."""
+    return _read(f"m.id = (SELECT mailbox_id FROM {_TOKENS} WHERE digest = %s)", (digest,))  # noqa: S608
+
+
+_TOKENS = AccessToken._meta.db_table
 # By hand, as every login asks it: preparing it through the ORM costs more CPU than all the rest of
 # a login whose password is remembered.
 _KEYRING = (

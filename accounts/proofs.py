@@ -72,8 +72,9 @@ def check_token(claim: sasl.Bearer, *, service: str, peer: str) -> Login:
         return refused
     try:
         digest = generated_secrets.digest(claim.token)
-        token = AccessToken.objects.filter(digest=digest).first() if claim.token else None
-        ring = keyring.read_of(token.mailbox_id) if token is not None else None
+        # The version of the secrets first: of a token that is revoked meanwhile the session ends.
+        ring = keyring.read_of_token(digest) if claim.token else None
+        token = AccessToken.objects.filter(digest=digest).first() if ring is not None else None
     except DatabaseError:
         log.exception("login.database", service=service)
         return Refused("temporary")

@@ -15,6 +15,7 @@ from accounts import (
     effects,
     generated_secrets,
     hashers,
+    keyring,
     login,
     proofs,
     scram_secrets,
@@ -281,6 +282,24 @@ def test_a_token_ends(people: People) -> None:
     assert isinstance(check(PASSWORD), Identity)
     access_tokens.revoke_token(people.alice, row.pk)
     assert not login.still_valid(identity)
+
+
+@pytest.mark.parametrize("is_before", [True, False])
+def test_a_token_that_is_revoked_at_that_moment_opens_nothing_for_long(
+    people: People, monkeypatch: pytest.MonkeyPatch, is_before: bool
+) -> None:
+    row, token = access_tokens.create_token(people.alice, "Phone", ALL)
+    read = keyring._read
+
+    def read_and_revoke(*which: Any) -> Any:
+        ring = None if is_before else read(*which)
+        access_tokens.revoke_token(people.alice, row.pk)
+        return read(*which) if is_before else ring
+
+    with monkeypatch.context() as patch:
+        patch.setattr(keyring, "_read", read_and_revoke)
+        found = check_token(token)
+    assert found == Refused("credentials") or not login.still_valid(found)
 
 
 def test_expired_tokens_make_room(people: People, monkeypatch: pytest.MonkeyPatch) -> None:
