@@ -128,7 +128,10 @@ class DomainAdmin(SuspendPage, DirectoryPage):
             Domain._meta.verbose_name_plural: len(objs),
             Alias._meta.verbose_name_plural: aliases,
         }
-        return [str(each) for each in objs], counts, set(), held_back(objs, require_no_mailboxes)
+        may_delete = not aliases or request.user.has_perm("accounts.delete_alias")
+        lacking = set() if may_delete else {str(Alias._meta.verbose_name)}
+        names = [str(each) for each in objs]
+        return names, counts, lacking, held_back(objs, require_no_mailboxes)
 
     def delete_model(self, request: HttpRequest, obj: Any) -> None:
         # Once the page's transaction is over: the aliases go some at a time.

@@ -9,10 +9,10 @@ from django.db import transaction
 from django.test import Client
 from django.urls import reverse
 
-from accounts import app_passwords, login
+from accounts import app_passwords, directory, login
 from accounts.admin.store import WIDE
 from accounts.directory.sharing import delegates
-from accounts.models import Credential, Mailbox, Message, User
+from accounts.models import Alias, Credential, Domain, Mailbox, Message, User
 from tests.accounts.people import PASSWORD, People, settle
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -114,3 +114,23 @@ def test_no_list_answers_what_stands_in_mail(people: People, column: str) -> Non
     assert client.get(page, {"size__gt": "1"}).status_code == 200
     for lookup in (column, f"{column}__contains", f"{column}__gt"):
         assert client.get(page, {lookup: "private"}).status_code == 400
+
+
+@pytest.mark.parametrize("word", ["page", "list"])
+def test_aliases_go_with_their_domain_where_one_may_delete_aliases(
+    people: People, word: str
+) -> None:
+    domain = directory.create_domain(people.tenant, "empty.test")
+    directory.create_alias("info@empty.test", ["alice@a.test"])
+
+    def delete(client: Client) -> None:
+        if word == "page":
+            client.post(url(Domain, "delete", domain.pk), {"post": "yes"})
+        else:
+            form = {"action": "delete_selected", "_selected_action": [domain.pk], "post": "yes"}
+            client.post(url(Domain, "changelist"), form)
+
+    delete(staff("view_domain", "delete_domain"))
+    assert Alias.objects.exists()
+    delete(staff("view_domain", "delete_domain", "delete_alias"))
+    assert not Domain.objects.filter(pk=domain.pk).exists()
