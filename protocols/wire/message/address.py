@@ -104,8 +104,7 @@ class _PlainReader:
                 self._take_word(unquote(quoted) if quoted is not None else atom)
             elif literal or special:
                 self._end_word()
-        if len(self.found) < self.limit:
-            self._end_word()
+        self._end_word()
 
     def _take_word(self, text: bytes) -> None:
         is_joined = self.word.endswith(b".") or text.startswith(b".")

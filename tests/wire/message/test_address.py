@@ -28,6 +28,7 @@ END = (None, None, None, None)
         (b'"Al \\"Ice\\"" <a@b.test>', [(b'Al "Ice"', None, b"a", b"b.test")]),
         (b"=?utf-8?q?J=C3=B6?= <j@b.test>", [(b"=?utf-8?q?J=C3=B6?=", None, b"j", b"b.test")]),
         (b"a@b.test (Al Ice)", [(b"Al Ice", None, b"a", b"b.test")]),
+        (b"a@b.test (Al (the cold) Ice)", [(b"Al (the cold) Ice", None, b"a", b"b.test")]),
         (b"a@b,\r\n c@d", [(None, None, b"a", b"b"), (None, None, b"c", b"d")]),
         (b"a@b; c@d", [(None, None, b"a", b"b"), (None, None, b"c", b"d")]),
         (b'"a b"@c.test', [(None, None, b"a b", b"c.test")]),
@@ -92,6 +93,13 @@ def test_a_list_is_cut_at_the_limit(value):
         (b"Al @ @b.test @", []),
         (b"(x@y.test", []),
         (b'"x@y.test', []),
+        (b"Al Ice x@y.test Bo Ice z@y.test", [(b"x", b"y.test"), (b"z", b"y.test")]),
+        (b"<@one.test,@two.test:z@y.test>", [(b"z", b"y.test")]),
+        (b"al[1]@y.test", []),
+        (b"x (a (b) z@y.test) @y.test", [(b"x", b"y.test")]),
+        # A word of pieces ends where it is longer than any address.
+        (b"x. " * 501 + b"@y.test", [(b"x." * 501, b"y.test")]),
+        (b"x. " * 502 + b"@y.test", [(b"x.", b"y.test")]),
     ],
 )
 def test_plain_addresses(value, addresses):
