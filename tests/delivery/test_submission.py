@@ -124,6 +124,14 @@ def test_the_from_field(field: bytes, is_taken: bool) -> None:
     assert len(inbox("bert@a.test")) == is_taken
 
 
+def test_nobodys_address_is_no_author_though_a_catch_all_leads_here() -> None:
+    make_alias("*@a.test", "anna@a.test")
+    assert submit(b"From: <any@a.test>\r\n\r\nHello.\r\n", "bert@a.test").code == 250
+    for nobody in (b"<@a.test>", b'""@a.test'):
+        reply = submit(b"From: " + nobody + b"\r\n\r\nHello.\r\n", "bert@a.test")
+        assert reply == submission.BAD_AUTHOR
+
+
 def test_what_looks_like_a_from_field_in_the_text_is_none() -> None:
     """Nobody reads a header behind an empty line, which is put before what has no header."""
     for octets in (
