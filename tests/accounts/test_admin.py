@@ -394,6 +394,20 @@ def test_actions_go_through_the_directory(client: Client, people: People) -> Non
         assert directory.resolve(to("alice@a.test")).kind == "local"
 
 
+def test_rows_are_switched_and_deleted_from_their_list(client: Client, people: People) -> None:
+    alias, other = (
+        directory.create_alias(f"{name}@a.test", ["alice@a.test"]) for name in ("info", "press")
+    )
+    assert "disabled" in act(client, Alias, "disable", alias).text
+    assert directory.resolve(to("info@a.test")).enhanced == "5.1.1"
+    assert "1 was enabled." in act(client, Alias, "enable", alias).text
+    assert directory.resolve(to("info@a.test")).kind == "local"
+    form = {"action": "delete_selected", "_selected_action": [alias.pk], "post": "yes"}
+    client.post(url(Alias, "changelist"), form)
+    assert directory.resolve(to("info@a.test")).enhanced == "5.1.1"
+    assert list(Alias.objects.all()) == [other]
+
+
 def test_deleting_a_mailbox_can_be_undone_and_purging_cannot(
     client: Client, people: People, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -403,7 +417,8 @@ def test_deleting_a_mailbox_can_be_undone_and_purging_cannot(
     client.post(url(Mailbox, "delete", people.alice.pk), {"post": "yes"})
     people.alice.refresh_from_db()
     assert people.alice.removed_at is not None
-    act(client, Mailbox, "purge", people.bob)
+    said = "Only what was removed before can be purged."
+    assert said in act(client, Mailbox, "purge", people.bob).text
     assert Mailbox.objects.filter(pk=people.bob.pk).exists()
     act(client, Mailbox, "restore", people.alice)
     assert directory.find_mailbox("alice@a.test").folders.get(name="INBOX").exists_count == 1
@@ -413,6 +428,9 @@ def test_deleting_a_mailbox_can_be_undone_and_purging_cannot(
     assert nudged == []
     told = act(client, Mailbox, "purge", people.alice).content.decode()
     assert "1 is being purged" in told
+    assert said not in told
+    page = client.get(url(Mailbox, "change", people.alice.pk)).text
+    assert re.search(r">\s*being purged\s*<", page)
     told = act(client, Mailbox, "restore", people.alice).content.decode()
     assert "“alice@a.test” is being purged; when that is done its address is free again." in told
     assert effects.wait_idle()
