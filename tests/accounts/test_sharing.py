@@ -74,6 +74,10 @@ def test_delegates_have_rights_in_all_folders_and_those_to_come() -> None:
     assert set(seen("bob@a.test").values()) == {"lrs"}
     folders.create_folder(info.pk, "Later/Deep")
     assert seen("bob@a.test")["Shared/info@a.test/Later/Deep"] == "lrs"
+    # A name that only holds others is a new folder when it is made again.
+    folders.delete_folder(info.pk, "Later")
+    folders.create_folder(info.pk, "Later")
+    assert seen("bob@a.test")["Shared/info@a.test/Later"] == "lrs"
     # In place of what was; in one folder only what is named.
     sharing.share_mailbox(info, "bob@a.test", "lrik", send=None)
     assert set(seen("bob@a.test").values()) == {"lrik"}
