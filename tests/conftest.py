@@ -15,7 +15,7 @@ from django.test import TransactionTestCase
 from django.utils import translation
 from hypothesis import settings as hypothesis_settings
 
-from tests import clean_slate, deed_guard, stamp_guard
+from tests import clean_slate, deed_guard, lock_guard, stamp_guard
 
 # Examples are a run's own: nothing is kept between runs, and a slow machine is no failure.
 hypothesis_settings.register_profile("mailhost", database=None, deadline=None)
@@ -29,6 +29,7 @@ def pytest_configure(config: pytest.Config) -> None:
         home = Path(settings.MAILHOST.home)
         home.mkdir(parents=True, exist_ok=True)
         database["TEST"]["NAME"] = str(home / "test.sqlite3")
+        lock_guard.install(home / "test.sqlite3")
         # No test pulls the plug; `tests/proof` does, on a database of its own.
         options = database["OPTIONS"]
         options["init_command"] = options["init_command"].replace("FULL", "OFF")
