@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from accounts.blobs import directory
 from accounts.blobs.place import SEGMENTS, SPOOLS
 from accounts.blobs.spool import IN_MEMORY
 from accounts.models import Blob, Entry
+from tests.accounts.disk import own_spools
 from tests.transcripts.dialogue import Silence
 from tests.transcripts.direct import DirectWire
 
@@ -75,8 +75,7 @@ def test_a_client_that_leaves_in_the_middle_leaves_nothing(wire: DirectWire) -> 
     wire.send(b"x" * 2 * IN_MEMORY)
     with pytest.raises(Silence):
         wire.read_line()
-    spools = directory() / SPOOLS
-    assert len(list(spools.iterdir())) == 1
+    assert len(own_spools()) == 1
     wire._session.closed()
-    assert list(spools.iterdir()) == []
+    assert own_spools() == []
     assert not Entry.objects.exists()
