@@ -32,6 +32,7 @@ def test_mailboxes_that_have_room_for_what_was_deleted_are_not_asked_one_by_one(
         assert forget_old(timezone.now()) == 1
 
 
+@pytest.mark.usefixtures("own_blobs")
 def test_what_is_looked_for_in_steps_begins_where_the_last_one_ended(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
