@@ -38,9 +38,11 @@ def main() -> None:
         child(sys.argv[2], Path(sys.argv[3]))
         return
     home = Path(sys.argv[1])
+    role = sys.argv[2] if len(sys.argv) > 2 else ""
     programs = [
         program("server", home),
-        program("worker", home, sys.argv[2] if len(sys.argv) > 2 else "", stop_seconds=0.5),
+        # Only who is not going to stop is not waited for.
+        program("worker", home, role, stop_seconds=0.5 if role == "slow" else 20.0),
         program("redis", home, is_foundation=True, is_quiet=True),
     ]
     Supervisor(programs, home, Path.cwd()).run(
