@@ -97,7 +97,14 @@ class Zones:
         return reply.to_wire()
 
 
-def unused_port(address: str = "127.0.0.1") -> int:
-    with socket.socket() as sock:
-        sock.bind((address, 0))
-        return sock.getsockname()[1]
+def unused_port() -> int:
+    """A port at which nobody listens, and which nobody else is given while this process lives."""
+    sock = socket.socket()
+    # A peer may listen there later all the same.
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    sock.bind(("127.0.0.1", 0))
+    _held.append(sock)
+    return sock.getsockname()[1]
+
+
+_held: list[socket.socket] = []

@@ -12,27 +12,25 @@ from pathlib import Path
 
 import pytest
 
+from tests.partners.presence import Loopback
 from tests.partners.pseudo_terminal import PseudoTerminal
 
 ROOT = Path(__file__).resolve().parents[2]
-PORTS = ("SMTP", "SUBMISSION", "SUBMISSIONS", "IMAP", "IMAPS", "POP3", "POP3S", "WEB", "WEBS")
 
 Start = Callable[..., subprocess.Popen[str]]
 
 
 @pytest.fixture
-def environment(tmp_path: Path) -> dict[str, str]:
-    """A home, and free ports."""
+def address(loopback: Loopback) -> str:
+    """Where nobody else takes a port before we do."""
+    return loopback.address()
+
+
+@pytest.fixture
+def environment(tmp_path: Path, address: str) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("MAILHOST_")}
-    ports = {}
-    held = []
-    for name in PORTS:
-        sock = socket.create_server(("127.0.0.1", 0))
-        held.append(sock)
-        ports[f"MAILHOST_{name}_PORT"] = str(sock.getsockname()[1])
-    for sock in held:
-        sock.close()
-    return {**kept, **ports, "MAILHOST_HOME": str(tmp_path), "MAILHOST_HOSTNAME": "mx.a.test"}
+    ours = {"HOME": str(tmp_path), "BIND": address, "HOSTNAME": "mx.a.test"}
+    return {**kept, **{f"MAILHOST_{name}": value for name, value in ours.items()}}
 
 
 @pytest.fixture
@@ -67,18 +65,18 @@ def ready(process: subprocess.Popen[str], home: Path) -> dict[str, int]:
     return ports
 
 
-def hear(port: int) -> tuple[socket.socket, bytes]:
-    sock = socket.create_connection(("127.0.0.1", port), 10)
+def hear(address: str, port: int) -> tuple[socket.socket, bytes]:
+    sock = socket.create_connection((address, port), 10)
     return sock, sock.recv(1000)
 
 
-def test_it_serves_and_stops_cleanly(start: Start, tmp_path: Path) -> None:
+def test_it_serves_and_stops_cleanly(start: Start, address: str, tmp_path: Path) -> None:
     process = start("mx", "pop3")
     ports = ready(process, tmp_path)
     assert sorted(ports) == ["mx", "pop3", "pop3s"]
-    smtp, greeting = hear(ports["mx"])
+    smtp, greeting = hear(address, ports["mx"])
     assert greeting.startswith(b"220 ")
-    _pop3, greeting = hear(ports["pop3"])
+    _pop3, greeting = hear(address, ports["pop3"])
     assert greeting.startswith(b"+OK ")
     begun = time.monotonic()
     process.send_signal(signal.SIGTERM)
@@ -89,16 +87,16 @@ def test_it_serves_and_stops_cleanly(start: Start, tmp_path: Path) -> None:
     assert time.monotonic() - begun < 10
     assert not list((tmp_path / "run").glob("*.ready"))
     with pytest.raises(ConnectionRefusedError):
-        hear(ports["mx"])
+        hear(address, ports["mx"])
 
 
 @pytest.mark.parametrize("processes", ["1", "2"])
 def test_a_terminal_that_hangs_up_stops_it_cleanly(
-    start: Start, tmp_path: Path, processes: str
+    start: Start, address: str, tmp_path: Path, processes: str
 ) -> None:
     terminal = PseudoTerminal()
     process = start("pop3", "--processes", processes, prepare=terminal.take)
-    pop3, _greeting = hear(ready(process, tmp_path)["pop3"])
+    pop3, _greeting = hear(address, ready(process, tmp_path)["pop3"])
     terminal.hang_up()
     assert pop3.recv(1000) == b""
     pop3.close()
@@ -108,10 +106,10 @@ def test_a_terminal_that_hangs_up_stops_it_cleanly(
 
 @pytest.mark.parametrize("processes", ["1", "2"])
 def test_without_a_terminal_a_hang_up_stops_nothing(
-    start: Start, tmp_path: Path, processes: str
+    start: Start, address: str, tmp_path: Path, processes: str
 ) -> None:
     process = start("pop3", "--processes", processes)
-    pop3, _greeting = hear(ready(process, tmp_path)["pop3"])
+    pop3, _greeting = hear(address, ready(process, tmp_path)["pop3"])
     children = _children(process.pid)
     os.killpg(process.pid, signal.SIGHUP)
     time.sleep(0.5)
@@ -123,22 +121,22 @@ def test_without_a_terminal_a_hang_up_stops_nothing(
 
 
 def test_a_busy_port_is_told_in_one_line(
-    start: Start, environment: dict[str, str], tmp_path: Path
+    start: Start, address: str, environment: dict[str, str], tmp_path: Path
 ) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as other:
+    with socket.create_server((address, 0)) as other:
         port = other.getsockname()[1]
         environment["MAILHOST_POP3_PORT"] = str(port)
         process = start("pop3")
         _output, errors = process.communicate(timeout=60)
     assert process.returncode != 0
-    assert errors.strip() == f"CommandError: Cannot listen on 127.0.0.1:{port}: the port is in use."
+    assert errors.strip() == f"CommandError: Cannot listen on {address}:{port}: the port is in use."
     assert not list((tmp_path / "run").glob("*.ready"))
 
 
-def test_several_processes_share_the_ports(start: Start, tmp_path: Path) -> None:
+def test_several_processes_share_the_ports(start: Start, address: str, tmp_path: Path) -> None:
     process = start("pop3", "--processes", "2")
     ports = ready(process, tmp_path)
-    sockets = [hear(ports["pop3"]) for _ in range(10)]
+    sockets = [hear(address, ports["pop3"]) for _ in range(10)]
     assert all(greeting.startswith(b"+OK") for _sock, greeting in sockets)
     children = _children(process.pid)
     assert len(children) == 2
@@ -154,15 +152,15 @@ def test_several_processes_share_the_ports(start: Start, tmp_path: Path) -> None
     assert not _children(process.pid)
 
 
-def test_no_process_outlives_a_killed_parent(start: Start, tmp_path: Path) -> None:
+def test_no_process_outlives_a_killed_parent(start: Start, address: str, tmp_path: Path) -> None:
     process = start("pop3", "--processes", "2")
     ports = ready(process, tmp_path)
-    hear(ports["pop3"])[0].close()
+    hear(address, ports["pop3"])[0].close()
     process.kill()
     until = time.monotonic() + 10
     while True:
         with socket.socket() as sock:
-            if sock.connect_ex(("127.0.0.1", ports["pop3"])):
+            if sock.connect_ex((address, ports["pop3"])):
                 break
         assert time.monotonic() < until, "somebody still listens"
         time.sleep(0.02)

@@ -15,6 +15,7 @@ from django.test import Client
 
 from accounts import directory
 from protocols.web import health
+from tests.delivery.zones import unused_port
 
 pytestmark = pytest.mark.django_db
 
@@ -75,9 +76,7 @@ def test_a_port_that_does_not_accept_is_named(
     home: Path, listener: socket.socket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     port = listener.getsockname()[1]
-    with socket.create_server(("127.0.0.1", 0)) as other:
-        closed = other.getsockname()[1]
-    supervised(home, monkeypatch, web_port=port, imaps_port=closed)
+    supervised(home, monkeypatch, web_port=port, imaps_port=unused_port())
     assert ready() == (503, ["imaps"])
 
 
