@@ -7,10 +7,14 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from typing import Any
 
+from django.conf import settings
+from django.core import checks
 from django.core.checks import CheckMessage, Error, Tags, register
-from django.db import DatabaseError, connections
+from django.db import DatabaseError, ProgrammingError, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations.loader import MigrationLoader
+
+from accounts.directory.resolving import names_postmaster
 
 # SQLite stores what is durable in FULL (2) and EXTRA (3).
 _SQLITE_FULL = 2
@@ -30,7 +34,7 @@ def durability(databases: Iterable[str] | None = None, **_: Any) -> Iterator[Che
                     cursor.execute("PRAGMA synchronous")
                     yield from _sqlite(int(cursor.fetchone()[0]))
         except DatabaseError:
-            # Whether it answers at all is somebody else's question.
+            # `version` tells.
             continue
 
 
@@ -49,7 +53,15 @@ def version(databases: Iterable[str] | None = None, **_: Any) -> Iterator[CheckM
     for alias in databases or ():
         try:
             loader = MigrationLoader(connections[alias])
-        except DatabaseError:
+        except ProgrammingError:
+            # It answers, and this role may not look (deploy/postgres/roles.sql).
+            continue
+        except DatabaseError as error:
+            yield Error(
+                f"The database cannot be used: {str(error).strip().splitlines()[0]}.",
+                hint="Start it, or set MAILHOST_DATABASE_URL to where it is.",
+                id="accounts.E005",
+            )
             continue
         ours = max(name for app, name in loader.disk_migrations if app == "accounts")
         written = [name for app, name in loader.applied_migrations if app == "accounts"]
@@ -59,6 +71,22 @@ def version(databases: Iterable[str] | None = None, **_: Any) -> Iterator[CheckM
                 f"A newer version has written the database: it has {max(written)}.",
                 hint="Run that version, or restore a backup that was made before the upgrade.",
                 id="accounts.E003",
+            )
+
+
+@register(Tags.database)
+def postmaster(databases: Iterable[str] | None = None, **_: Any) -> Iterator[CheckMessage]:
+    """Whoever misspells it would read the mail of their postmaster in no mailbox of theirs."""
+    address = settings.MAILHOST.postmaster
+    if not databases or not address:
+        return
+    # Before the tables are made there is no mailbox either.
+    with suppress(DatabaseError):
+        if not names_postmaster():
+            yield checks.Warning(
+                f"MAILHOST_POSTMASTER is “{address}”, which is no mailbox that takes mail here.",
+                hint="Set it to one; until then another mailbox gets this mail.",
+                id="accounts.W006",
             )
 
 

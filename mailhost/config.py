@@ -64,6 +64,12 @@ def _span(value: Any) -> Any:
     return parse_span(value) if isinstance(value, str) else value
 
 
+def _some_time(value: timedelta) -> timedelta:
+    if value <= timedelta():
+        raise ValueError("it has to be longer than nothing; write for example 60s")
+    return value
+
+
 def _address(value: str) -> str:
     return str(ip_address(value))
 
@@ -124,7 +130,7 @@ def _size(value: Any) -> Any:
 
 Words = Annotated[list[str], NoDecode, BeforeValidator(_split)]
 Networks = Annotated[list[Network], NoDecode, BeforeValidator(_networks)]
-Span = Annotated[timedelta, BeforeValidator(_span), Field(gt=timedelta())]
+Span = Annotated[timedelta, BeforeValidator(_span), AfterValidator(_some_time)]
 Spans = Annotated[list[timedelta], NoDecode, BeforeValidator(_spans)]
 Size = Annotated[int, BeforeValidator(_size), Field(ge=1)]
 Port = Annotated[int, Field(ge=1, le=65535)]
@@ -298,9 +304,18 @@ def _refuse_unknown_names() -> None:
             raise ConfigError(f"{name} is no setting{hint}.")
 
 
+# Where pydantic tells what its parsers did.
+_WAYS_OUT = {
+    "bool_parsing": "write 1 or 0",
+    "bool_type": "write true or false",
+    "int_parsing": "write a whole number",
+    "int_from_float": "write a whole number",
+}
+
+
 def _sentence(error: dict[str, Any]) -> str:
     name = str(error["loc"][0]) if error["loc"] else ""
-    message = error["msg"].removeprefix("Value error, ")
+    message = _WAYS_OUT.get(error["type"]) or error["msg"].removeprefix("Value error, ")
     if error["type"] == "extra_forbidden":
         return f"“{name}” in {os.environ.get('MAILHOST_CONFIG')} is no setting."
     value = "" if name in SECRETS else f" is “{error['input']}”"

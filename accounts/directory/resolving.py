@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from django.conf import settings
 from django.db import connection
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from accounts import limits
@@ -350,7 +350,7 @@ def _postmaster(domain: _Domain) -> Resolved:
     )
     # "owner" sorts after "admin", hence the descending order.
     user_ids = people.order_by("-role", "id").values_list("user_id", flat=True)
-    usable = Mailbox.objects.filter(removed_at=None, is_suspended=False)
+    usable = _usable()
     by_user = dict(usable.filter(user_id__in=list(user_ids)).values_list("user_id", "id"))
     chosen = next((by_user[user_id] for user_id in user_ids if user_id in by_user), None)
     if chosen is None:
@@ -359,15 +359,27 @@ def _postmaster(domain: _Domain) -> Resolved:
     return _as_route(chosen or _platform_postmaster(), domain.tenant_id)
 
 
+def names_postmaster() -> bool:
+    """Whether `MAILHOST_POSTMASTER` is a mailbox that may get what is for the postmaster."""
+    return _named_postmaster(_usable()).exists()
+
+
 def _platform_postmaster() -> int | None:
     """The mailbox named by MAILHOST_POSTMASTER, else a hosting admin's, else the oldest of all."""
-    usable = Mailbox.objects.filter(removed_at=None, is_suspended=False).order_by("id")
-    local_part, domain = split_address(settings.MAILHOST.postmaster)
-    named = usable.filter(local_part=local_part, domain__name=domain)
-    for choice in (named, usable.filter(user__is_superuser=True), usable):
+    usable = _usable().order_by("id")
+    for choice in (_named_postmaster(usable), usable.filter(user__is_superuser=True), usable):
         if (found := choice.values_list("id", flat=True).first()) is not None:
             return found
     return None
+
+
+def _usable() -> QuerySet[Mailbox]:
+    return Mailbox.objects.filter(removed_at=None, is_suspended=False)
+
+
+def _named_postmaster(usable: QuerySet[Mailbox]) -> QuerySet[Mailbox]:
+    local_part, domain = split_address(settings.MAILHOST.postmaster)
+    return usable.filter(local_part=local_part, domain__name=domain)
 
 
 def _as_route(mailbox_id: int | None, tenant_id: int | None) -> Resolved:

@@ -12,10 +12,12 @@ import pytest
 import trustme
 from django.conf import settings
 from django.core.checks import run_checks
-from django.db import connection
+from django.db import OperationalError, ProgrammingError, connection
 from django.db.migrations.recorder import MigrationRecorder
 
 from accounts import checks as database_checks
+from accounts import directory
+from accounts.models import Tenant
 
 
 def ids(monkeypatch: pytest.MonkeyPatch, *, deploy: bool = False, **changes: Any) -> set[str]:
@@ -179,6 +181,61 @@ def test_a_database_that_a_newer_version_has_written_is_refused() -> None:
     [found] = [each for each in run_checks(databases=["default"]) if each.id == "accounts.E003"]
     assert "9999_of_tomorrow" in found.msg
     assert found.hint
+
+
+@pytest.mark.django_db
+def test_a_database_that_does_not_answer_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise OperationalError("connection refused\n\tIs the server running?")
+
+    monkeypatch.setattr(database_checks, "MigrationLoader", refuse)
+    [found] = [each for each in run_checks(databases=["default"]) if each.id == "accounts.E005"]
+    assert found.msg == "The database cannot be used: connection refused."
+    assert found.hint
+
+
+@pytest.mark.parametrize("command", ["migrate --no-input", "check --database default"])
+def test_a_command_whose_database_is_away_ends_without_a_traceback(
+    tmp_path: Path, command: str
+) -> None:
+    environment = {name: value for name, value in os.environ.items() if "MAILHOST" not in name}
+    environment["MAILHOST_HOME"] = str(tmp_path)
+    environment["MAILHOST_DATABASE_URL"] = "postgres://nobody@127.0.0.1:1/x"
+    found = subprocess.run(
+        [sys.executable, "manage.py", *command.split()],
+        cwd=settings.BASE_DIR,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert found.returncode == 1
+    assert "(accounts.E005) The database cannot be used: " in found.stderr
+    assert "Traceback" not in found.stderr
+
+
+@pytest.mark.django_db
+def test_a_role_that_may_not_see_the_migrations_is_no_fault(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(*_: object) -> None:
+        raise ProgrammingError("permission denied for table django_migrations")
+
+    monkeypatch.setattr(database_checks, "MigrationLoader", refuse)
+    assert list(database_checks.version(["default"])) == []
+
+
+@pytest.mark.django_db
+def test_a_postmaster_who_has_no_mailbox_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    config = settings.MAILHOST.model_copy(update={"postmaster": "Ops@A.test"})
+    monkeypatch.setattr(settings, "MAILHOST", config)
+    [found] = list(database_checks.postmaster(["default"]))
+    assert found.id == "accounts.W006"
+    assert "“Ops@A.test”, which is no mailbox" in found.msg
+    assert list(database_checks.postmaster(None)) == []
+    directory.create_domain(Tenant.objects.create(name="A", slug="a"), "a.test")
+    directory.create_mailbox("ops@a.test", "secret")
+    assert list(database_checks.postmaster(["default"])) == []
 
 
 def test_every_check_has_a_way_out(monkeypatch: pytest.MonkeyPatch) -> None:

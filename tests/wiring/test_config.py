@@ -123,7 +123,9 @@ def test_options_of_the_database_url_are_for_the_driver(monkeypatch: pytest.Monk
 @pytest.mark.parametrize(
     ("name", "value", "said"),
     [
-        ("SMTP_PORT", "abc", "MAILHOST_SMTP_PORT is “abc”: input should be a valid integer"),
+        ("SMTP_PORT", "abc", "MAILHOST_SMTP_PORT is “abc”: write a whole number."),
+        ("DEMO", "maybe", "MAILHOST_DEMO is “maybe”: write 1 or 0."),
+        ("STALL_TIMEOUT", "0s", "“0s”: it has to be longer than nothing; write for example 60s."),
         ("SMTP_PORT", "70000", "less than or equal to 65535"),
         ("BIND", "everywhere", "MAILHOST_BIND is “everywhere”"),
         ("RETRY_SCHEDULE", "2x", "write for example 30m, 2h or 5d"),
