@@ -204,6 +204,8 @@ def _step(
     hosted: list[tuple[str, _Domain]] = []
     for local, name in addresses:
         if domain := domains[name]:
+            # By its own name or by an alias that leads there: who is refused hears the same.
+            found.has_suspended |= domain.is_suspended
             hosted.append((fold_local(local), domain))
         else:
             # The local part stays as it was written: it is another host's to read.

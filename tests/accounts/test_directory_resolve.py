@@ -182,6 +182,14 @@ def test_a_target_in_a_suspended_domain_is_left_out(people: People) -> None:
     assert reached("both@a.test") == ["bob@a.test"]
 
 
+def test_what_stands_for_a_suspended_domain_is_suspended_too(people: People) -> None:
+    directory.create_domain(people.tenant, "alias.test", alias_of=people.domain)
+    directory.suspend_domain(people.domain)
+    assert refusal("alice@alias.test").startswith("550 5.2.1")
+    directory.suspend_domain(people.domain, is_suspended=False)
+    assert reached("alice@alias.test") == ["alice@a.test"]
+
+
 def test_suspending_a_reseller_suspends_the_tenants_below(people: People) -> None:
     people.tenant.parent = people.stranger_tenant
     people.tenant.save()
