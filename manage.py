@@ -19,9 +19,13 @@ def main() -> None:
 
 def _choose_home(arguments: list[str]) -> None:
     """`up --home DIR` has to be known before the settings are read, for they make the key."""
-    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
     parser.add_argument("--home")
-    home = parser.parse_known_args(arguments)[0].home
+    try:
+        home = parser.parse_known_args(arguments)[0].home
+    except argparse.ArgumentError:
+        # The command tells what is wrong with it.
+        return
     if home:
         os.environ["MAILHOST_HOME"] = os.path.abspath(home)
 

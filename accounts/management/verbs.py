@@ -17,7 +17,7 @@ from django.core.management.base import CommandError, CommandParser
 from django.db import DatabaseError
 
 from accounts.directory import DirectoryError
-from accounts.management.plain import PlainCommand
+from accounts.management.plain import PlainCommand, refuse_arguments
 from accounts.models import Tenant
 
 Options = Mapping[str, Any]
@@ -28,12 +28,6 @@ Add = Callable[[str, Verb, str], ArgumentParser]
 WIDEST = 100
 
 
-def _refuse(parser: CommandParser, message: str) -> NoReturn:
-    if parser.called_from_command_line:
-        parser.exit(2, f"{parser.prog}: {message} (--help tells what may be given)\n")
-    raise CommandError(message)
-
-
 def adder(parser: ArgumentParser, depth: str = "verb") -> Add:
     """`add(name, run, summary)` for the verbs of a parser, or of a verb that has its own."""
     verbs = parser.add_subparsers(dest=depth, required=True, metavar="VERB")
@@ -41,7 +35,7 @@ def adder(parser: ArgumentParser, depth: str = "verb") -> Add:
     def add(name: str, run: Verb, summary: str) -> ArgumentParser:
         verb = verbs.add_parser(name, help=summary, description=summary)
         verb.set_defaults(run=run)
-        verb.error = partial(_refuse, verb)  # type: ignore[method-assign,arg-type]
+        verb.error = partial(refuse_arguments, verb)  # type: ignore[method-assign,arg-type]
         return verb
 
     return add
@@ -77,7 +71,6 @@ class NounCommand(PlainCommand):
 
     def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
         parser = super().create_parser(prog_name, subcommand, **kwargs)
-        parser.error = partial(_refuse, parser)  # type: ignore[method-assign]
         parser.usage = "%(prog)s [-h] VERB …"
         return parser
 

@@ -200,6 +200,18 @@ def test_a_home_that_cannot_be_made_is_one_line(idle: Instance) -> None:
     assert "Not a directory. MAILHOST_HOME names another." in said
 
 
+def test_a_home_without_a_name_is_one_line(idle: Instance) -> None:
+    found = subprocess.run(
+        [sys.executable, str(ROOT / "manage.py"), "up", "--home"],
+        env=idle.env,
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert one_line(found).startswith("manage.py up: argument --home: expected one argument")
+
+
 def test_nothing_is_written_outside_the_home(idle: Instance, tmp_path: Path) -> None:
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
