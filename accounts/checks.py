@@ -76,7 +76,7 @@ def version(databases: Iterable[str] | None = None, **_: Any) -> Iterator[CheckM
 
 @register(Tags.database)
 def postmaster(databases: Iterable[str] | None = None, **_: Any) -> Iterator[CheckMessage]:
-    """Whoever misspells it would read the mail of their postmaster in no mailbox of theirs."""
+    """Where it names no mailbox another one gets that mail, and nobody says so."""
     address = settings.MAILHOST.postmaster
     if not databases or not address:
         return

@@ -8,6 +8,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 
 def refuse_arguments(parser: CommandParser, message: str) -> NoReturn:
+    """End with status 2 and one line; CommandError for who calls from Python."""
     if parser.called_from_command_line:
         parser.exit(2, f"{parser.prog}: {message} (--help tells what may be given)\n")
     raise CommandError(message)
